@@ -1,0 +1,5 @@
+//! Switchboard: an authenticated event-routing chat server with OTP login.
+
+pub mod model;
+pub mod settings;
+pub mod storage;

@@ -1,0 +1,92 @@
+//! Topic names: what kind of log it is stands before the first dot.
+
+use super::{RoomName, UserId};
+use serde::{Deserialize, Serialize};
+use std::{fmt, sync::Arc};
+
+/// The name of a log that clients can hear, e.g. `room.general` or `user.7`. Cheap to clone.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
+pub struct TopicName(Arc<str>);
+
+/// The text is not the name of a topic.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("is not the name of a topic")]
+pub struct InvalidTopic;
+
+impl TopicName {
+    /// Longest name in bytes: `channel.` and 64 characters of four bytes, with room to spare.
+    pub const MAX_BYTES: usize = 512;
+
+    /// The log of a chat room.
+    #[must_use]
+    pub fn room(name: &RoomName) -> Self {
+        Self(format!("room.{name}").into())
+    }
+
+    /// A user's own inbox: what concerns them on every device.
+    #[must_use]
+    pub fn user(id: UserId) -> Self {
+        Self(format!("user.{id}").into())
+    }
+
+    /// Reads a name that came over the wire or from the store.
+    ///
+    /// # Errors
+    /// [`InvalidTopic`] unless it is `kind.name` without white space or control characters.
+    pub fn parse(text: &str) -> Result<Self, InvalidTopic> {
+        let (kind, name) = text.split_once('.').ok_or(InvalidTopic)?;
+        let kind_ok = !kind.is_empty() && kind.bytes().all(|b| b.is_ascii_lowercase() || b == b'_');
+        let name_ok = !name.is_empty() && !name.chars().any(|c| c.is_control() || c.is_whitespace());
+        if !kind_ok || !name_ok || text.len() > Self::MAX_BYTES {
+            return Err(InvalidTopic);
+        }
+        Ok(Self(text.into()))
+    }
+
+    /// The room whose log this is, if it is one.
+    #[must_use]
+    pub fn as_room(&self) -> Option<RoomName> {
+        RoomName::parse(self.0.strip_prefix("room.")?).ok()
+    }
+
+    /// The name as it is stored and sent.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl TryFrom<String> for TopicName {
+    type Error = InvalidTopic;
+    fn try_from(text: String) -> Result<Self, InvalidTopic> {
+        Self::parse(&text)
+    }
+}
+
+impl From<TopicName> for String {
+    fn from(topic: TopicName) -> Self {
+        topic.0.as_ref().to_owned()
+    }
+}
+
+impl fmt::Display for TopicName {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    proptest! {
+        #[test]
+        fn a_topic_parses_what_it_prints(text in "\\PC{0,80}") {
+            if let Ok(topic) = TopicName::parse(&text) {
+                prop_assert_eq!(TopicName::parse(topic.as_str()).unwrap(), topic);
+            }
+        }
+    }
+}

@@ -1,0 +1,231 @@
+//! Typed settings, one struct per table of `config/default.toml`, which is the only home of
+//! defaults: a missing key fails at start, and so does a misspelt one.
+
+use ipnet::IpNet;
+use serde::{Deserialize, Deserializer, de::Error as _};
+use std::{net::SocketAddr, path::PathBuf, time::Duration};
+
+/// All settings.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Settings {
+    /// Where it listens and keeps its things.
+    pub server: Server,
+    /// HTTPS or not.
+    pub tls: Tls,
+    /// What is accepted over HTTP.
+    pub http: Http,
+    /// Passwords, throttling, sessions.
+    pub auth: Auth,
+    /// One-time passwords.
+    pub otp: Otp,
+    /// One connected client.
+    pub socket: Socket,
+    /// What is replayed to a client that returns.
+    pub recovery: Recovery,
+    /// Group commit.
+    pub journal: Journal,
+    /// What survives a restart.
+    pub storage: Storage,
+    /// The log.
+    pub log: Log,
+}
+
+/// `[server]`
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+#[allow(missing_docs)] // each key is described in config/default.toml
+pub struct Server {
+    pub listen: SocketAddr,
+    pub data_dir: PathBuf,
+    pub name: String,
+    pub public_url: String,
+    #[serde(rename = "drain_wait_secs", deserialize_with = "secs")]
+    pub drain_wait: Duration,
+    #[serde(rename = "restart_jitter_secs", deserialize_with = "secs")]
+    pub restart_jitter: Duration,
+}
+
+/// Whether TLS is ours.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum TlsMode {
+    /// HTTPS.
+    On,
+    /// Plain HTTP.
+    Off,
+}
+
+/// `[tls]`
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+#[allow(missing_docs)]
+pub struct Tls {
+    pub mode: TlsMode,
+    pub certificate: PathBuf,
+    pub key: PathBuf,
+    pub allow_plain_on_network: bool,
+}
+
+/// Who may read `/metrics`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum MetricsAccess {
+    /// Programs on this machine.
+    Loopback,
+    /// Whoever can reach the port.
+    Anyone,
+}
+
+/// `[http]`
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+#[allow(missing_docs)]
+pub struct Http {
+    pub allowed_origins: Vec<String>,
+    pub hosts: Vec<String>,
+    #[serde(deserialize_with = "networks")]
+    pub trusted_proxies: Vec<IpNet>,
+    pub metrics: MetricsAccess,
+    #[serde(rename = "header_wait_secs", deserialize_with = "secs")]
+    pub header_wait: Duration,
+    #[serde(rename = "body_wait_secs", deserialize_with = "secs")]
+    pub body_wait: Duration,
+    pub max_body_bytes: usize,
+    pub max_connections: usize,
+}
+
+/// `[auth]`
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+#[allow(missing_docs)]
+pub struct Auth {
+    pub password_min_chars: usize,
+    pub argon2_memory_kib: u32,
+    pub argon2_passes: u32,
+    pub argon2_lanes: u32,
+    pub hash_concurrency: usize,
+    pub hash_queue: usize,
+    pub throttle_free_attempts: u32,
+    #[serde(rename = "throttle_max_secs", deserialize_with = "secs")]
+    pub throttle_max: Duration,
+    pub throttle_stop_after: u32,
+    pub throttle_address_per_minute: u32,
+    #[serde(rename = "session_idle_days", deserialize_with = "days")]
+    pub session_idle: Duration,
+    #[serde(rename = "session_max_days", deserialize_with = "days")]
+    pub session_max: Duration,
+}
+
+/// `[otp]`
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+#[allow(missing_docs)]
+pub struct Otp {
+    #[serde(rename = "ttl_secs", deserialize_with = "secs")]
+    pub ttl: Duration,
+    pub max_outstanding: usize,
+    pub max_per_user: usize,
+}
+
+/// `[socket]`
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+#[allow(missing_docs)]
+pub struct Socket {
+    #[serde(rename = "ping_period_secs", deserialize_with = "secs")]
+    pub ping_period: Duration,
+    #[serde(rename = "pong_wait_secs", deserialize_with = "secs")]
+    pub pong_wait: Duration,
+    #[serde(rename = "write_wait_secs", deserialize_with = "secs")]
+    pub write_wait: Duration,
+    pub max_event_bytes: usize,
+    pub max_fragments: u32,
+    #[serde(rename = "fragment_wait_secs", deserialize_with = "secs")]
+    pub fragment_wait: Duration,
+    pub events_per_sec: u32,
+    pub events_burst: u32,
+    pub pings_per_sec: u32,
+    pub bad_events_per_minute: u32,
+    pub max_in_flight: usize,
+    pub egress_events: usize,
+    pub egress_bytes: usize,
+    pub connections_per_user: usize,
+    pub connections_per_address: usize,
+    pub read_buffer_bytes: usize,
+}
+
+/// `[recovery]`
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+#[allow(missing_docs)]
+pub struct Recovery {
+    pub max_publications: u64,
+}
+
+/// `[journal]`
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+#[allow(missing_docs)]
+pub struct Journal {
+    pub queue: usize,
+    pub max_batch: usize,
+    #[serde(rename = "retention_days", deserialize_with = "days")]
+    pub retention: Duration,
+}
+
+/// How much of a commit is on disk when it is acknowledged.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Synchronous {
+    /// All of it.
+    Full,
+    /// A power cut may lose the last commits.
+    Normal,
+}
+
+/// `[storage]`
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+#[allow(missing_docs)]
+pub struct Storage {
+    pub url: String,
+    pub synchronous: Synchronous,
+    pub readers: usize,
+}
+
+/// How log lines look.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum LogFormat {
+    /// For people.
+    Human,
+    /// One JSON object a line.
+    Json,
+}
+
+/// `[log]`
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+#[allow(missing_docs)]
+pub struct Log {
+    pub filter: String,
+    pub format: LogFormat,
+}
+
+fn secs<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Duration, D::Error> {
+    let secs = f64::deserialize(deserializer)?;
+    Duration::try_from_secs_f64(secs).map_err(|_| D::Error::custom("must be a number of seconds, zero or more"))
+}
+
+fn days<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Duration, D::Error> {
+    secs(deserializer).map(|days| days * 86_400)
+}
+
+fn networks<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<IpNet>, D::Error> {
+    let parse = |text: String| {
+        let address = text.parse().map(|address: std::net::IpAddr| IpNet::from(address));
+        address.or_else(|_| text.parse()).map_err(|_| D::Error::custom(format!("`{text}` is no address or network")))
+    };
+    Vec::<String>::deserialize(deserializer)?.into_iter().map(parse).collect()
+}

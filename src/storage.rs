@@ -1,0 +1,162 @@
+//! What survives a restart: one trait, one implementation per engine.
+//!
+//! Everything that is appended to a topic goes through [`Store::commit`], which the journal
+//! alone calls; the rest is accounts, sessions and reading.
+
+mod error;
+mod migrations;
+pub mod sqlite;
+mod types;
+
+pub use error::StoreError;
+pub use types::*;
+
+use crate::model::{
+    Account, Epoch, InvitationId, Positions, Publication, Role, Room, RoomName, SessionId, TopicName, UnixMillis, User,
+    UserId, UserName,
+};
+use async_trait::async_trait;
+
+/// The store. Every method is atomic; a failed one has changed nothing.
+#[async_trait]
+pub trait Store: Send + Sync + 'static {
+    /// The identity of this store's logs.
+    fn epoch(&self) -> &Epoch;
+
+    // ---- the log -------------------------------------------------------------------------
+
+    /// Commits `drafts` as one durable transaction and assigns their offsets.
+    ///
+    /// The outer error means nothing was stored. An inner [`Refusal`] concerns its draft
+    /// alone: the others are stored.
+    async fn commit(&self, drafts: Vec<Draft>) -> Result<Vec<Result<Committed, Refusal>>, StoreError>;
+
+    /// Where `user` stands: the topics they hear (their rooms and their inbox), with the first
+    /// and last offset each log still has, read as one snapshot.
+    async fn topics_of(&self, user: UserId) -> Result<Vec<TopicState>, StoreError>;
+
+    /// Publications of `topic` above `after` up to and including `until`, oldest first, at
+    /// most `limit`.
+    async fn read_log(&self, range: LogRange, limit: u32) -> Result<Vec<Publication>, StoreError>;
+
+    /// Forgets publications older than `before`, at most `limit` of them. Answers how many.
+    async fn trim_log(&self, before: UnixMillis, limit: u32) -> Result<u32, StoreError>;
+
+    // ---- rooms ---------------------------------------------------------------------------
+
+    /// The rooms `user` is in and the public ones, by name.
+    async fn rooms_for(&self, user: UserId) -> Result<Vec<Room>, StoreError>;
+
+    /// One page of a room's messages, if `user` is in it.
+    async fn history(&self, user: UserId, room: &RoomName, page: HistoryPage) -> Result<Option<History>, StoreError>;
+
+    // ---- accounts ------------------------------------------------------------------------
+
+    /// Makes an account; it is in `general` at once.
+    ///
+    /// # Errors
+    /// [`StoreError::NameTaken`], without regard to case.
+    async fn create_account(&self, account: NewAccount) -> Result<User, StoreError>;
+
+    /// Makes the first account.
+    ///
+    /// # Errors
+    /// [`StoreError::AlreadySetUp`] when there is any account.
+    async fn create_first_account(&self, account: NewAccount) -> Result<User, StoreError>;
+
+    /// The account with this name, without regard to case.
+    async fn account(&self, name: &UserName) -> Result<Option<Account>, StoreError>;
+
+    /// All accounts, by name.
+    async fn accounts(&self) -> Result<Vec<Account>, StoreError>;
+
+    /// Disables an account and ends its sessions. `false`: there is none of that name.
+    async fn disable_account(&self, name: &UserName) -> Result<bool, StoreError>;
+
+    /// Sets a new password hash and ends the account's sessions. `false`: none of that name.
+    async fn reset_password(&self, name: &UserName, password_hash: &str) -> Result<bool, StoreError>;
+
+    /// Replaces a hash by a stronger one of the same password; sessions go on.
+    async fn rehash_password(&self, user: UserId, password_hash: &str) -> Result<(), StoreError>;
+
+    // ---- sessions ------------------------------------------------------------------------
+
+    /// Opens a session; only the hash of its token is kept.
+    async fn create_session(&self, session: NewSession) -> Result<SessionId, StoreError>;
+
+    /// The session with this token hash, if it and its account are good at `now`, and marks
+    /// it as seen. Idle and absolute limits are the caller's, in `limits`.
+    async fn use_session(
+        &self,
+        token_hash: TokenHash,
+        now: UnixMillis,
+        limits: SessionLimits,
+    ) -> Result<Option<Session>, StoreError>;
+
+    /// Ends a session.
+    async fn end_session(&self, session: SessionId) -> Result<(), StoreError>;
+
+    /// Which of `sessions` are still good; the rest were ended or their account disabled.
+    async fn live_sessions(&self, sessions: Vec<SessionId>) -> Result<Vec<SessionId>, StoreError>;
+
+    /// A number that grows whenever sessions end, whoever ends them, another process included.
+    async fn revocations(&self) -> Result<i64, StoreError>;
+
+    /// Remembers a browser that signed in to an account, by the hash of its device token.
+    async fn remember_device(&self, user: UserId, token_hash: TokenHash, now: UnixMillis) -> Result<(), StoreError>;
+
+    /// Whether this device signed in to this account before.
+    async fn knows_device(&self, user: UserId, token_hash: TokenHash) -> Result<bool, StoreError>;
+
+    // ---- invitations ---------------------------------------------------------------------
+
+    /// Makes an invitation; only the hash of its token is kept.
+    async fn create_invitation(&self, invitation: NewInvitation) -> Result<InvitationId, StoreError>;
+
+    /// Invitations that can still be used at `now`.
+    async fn invitations(&self, now: UnixMillis) -> Result<Vec<Invitation>, StoreError>;
+
+    /// The invitation with this token hash, if it can still be used at `now`.
+    async fn invitation(&self, token_hash: TokenHash, now: UnixMillis) -> Result<Option<Invitation>, StoreError>;
+
+    /// Takes back an invitation. `false`: there is none with this id.
+    async fn revoke_invitation(&self, id: InvitationId) -> Result<bool, StoreError>;
+
+    /// Spends one use of the invitation and makes the account, both or neither. The
+    /// invitation's role is the account's; `account.role` is not looked at.
+    ///
+    /// # Errors
+    /// [`StoreError::InvitationSpent`] or [`StoreError::NameTaken`].
+    async fn accept_invitation(&self, token_hash: TokenHash, account: NewAccount) -> Result<User, StoreError>;
+
+    // ---- life ----------------------------------------------------------------------------
+
+    /// Writes and reads back: can the store do its work?
+    async fn probe(&self) -> Result<(), StoreError>;
+
+    /// Finishes what is under way and closes. Later calls fail with [`StoreError::Closed`].
+    async fn close(&self);
+}
+
+/// What an account holder's role is called in queries; kept here so that engines agree.
+pub(crate) fn role_from_text(text: &str) -> Result<Role, StoreError> {
+    text.parse().map_err(|_| StoreError::Corrupt(format!("role `{text}`")))
+}
+
+/// What the store knows of a client's positions; see [`Store::topics_of`].
+#[must_use]
+pub fn can_recover(state: &TopicState, positions: Option<&Positions>, max_publications: u64) -> bool {
+    let Some(seen) = positions.and_then(|positions| positions.get(&state.topic)) else {
+        return false;
+    };
+    state.trimmed <= *seen && *seen <= state.head && state.head.0 - seen.0 <= max_publications
+}
+
+/// Names the log a topic's publications are read from.
+impl LogRange {
+    /// Everything of `topic` above `after`, up to `until`.
+    #[must_use]
+    pub fn new(topic: TopicName, after: crate::model::Offset, until: crate::model::Offset) -> Self {
+        Self { topic, after, until }
+    }
+}

@@ -1,0 +1,32 @@
+//! What can go wrong in a store.
+
+/// A store's refusal or failure.
+#[derive(Debug, thiserror::Error)]
+pub enum StoreError {
+    /// Another account has this name.
+    #[error("this user name is taken")]
+    NameTaken,
+    /// There is an account already.
+    #[error("the server has its owner")]
+    AlreadySetUp,
+    /// The invitation is unknown, expired or used up.
+    #[error("the invitation cannot be used")]
+    InvitationSpent,
+    /// Disk full, locked, I/O error, a failed fsync: nothing was stored.
+    #[error("the store cannot be written: {0}")]
+    Unavailable(String),
+    /// What was read cannot be.
+    #[error("the store is damaged: {0}")]
+    Corrupt(String),
+    /// A newer program wrote it.
+    #[error("the store has schema {found}, this program knows up to {known}: use a newer program")]
+    NewerSchema {
+        /// In the store.
+        found: u32,
+        /// In this program.
+        known: u32,
+    },
+    /// The store was closed.
+    #[error("the store is closed")]
+    Closed,
+}

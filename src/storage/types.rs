@@ -1,0 +1,256 @@
+//! What goes into the store and comes out of it.
+
+use crate::model::{
+    ClientMessageId, InvitationId, Message, MessageId, MessageText, Offset, Publication, Role, Room, RoomName,
+    RoomTitle, SessionId, TopicName, UnixMillis, User, UserId, UserName,
+};
+use serde::Serialize;
+use serde_json::value::RawValue;
+use std::{borrow::Cow, sync::Arc};
+
+/// One change to be committed: its rows and its log entries together.
+#[derive(Debug, Clone)]
+pub struct Draft {
+    /// Whose change it is.
+    pub author: User,
+    /// When it was decided.
+    pub at: UnixMillis,
+    /// What changes.
+    pub change: Change,
+}
+
+/// What a [`Draft`] changes, and what that appends.
+#[derive(Debug, Clone)]
+pub enum Change {
+    /// Appends to a topic, nothing else.
+    Publish {
+        /// Whose log.
+        topic: TopicName,
+        /// The event type.
+        event_type: Cow<'static, str>,
+        /// The payload as JSON text.
+        payload: Arc<RawValue>,
+    },
+    /// A message: `new_message` on the room's topic. The author must be in the room.
+    SendMessage {
+        /// Where.
+        room: RoomName,
+        /// What.
+        text: MessageText,
+        /// What the author calls it; a known one changes nothing.
+        client_id: Option<ClientMessageId>,
+    },
+    /// A room: `room_created` on its topic, `room_added` in the author's inbox.
+    CreateRoom {
+        /// The slug.
+        room: RoomName,
+        /// The name for people.
+        title: RoomTitle,
+        /// Whether everyone may see and join it.
+        public: bool,
+    },
+    /// `member_joined` on a public room's topic, `room_added` in the author's inbox. For a member already: nothing.
+    JoinRoom {
+        /// Which.
+        room: RoomName,
+    },
+    /// `member_left` on the room's topic, `room_removed` in the author's inbox. For no member: nothing.
+    LeaveRoom {
+        /// Which; never `general`.
+        room: RoomName,
+    },
+}
+
+/// What a committed draft has become.
+#[derive(Debug, Clone)]
+pub struct Committed {
+    /// The log entries, with their offsets; empty when nothing changed.
+    pub publications: Vec<Publication>,
+    /// What the author is told.
+    pub outcome: Outcome,
+}
+
+/// What a committed draft's author is told.
+#[derive(Debug, Clone)]
+pub enum Outcome {
+    /// The offset of a plain publication.
+    Published(Offset),
+    /// A message, new or known.
+    Message {
+        /// Its id.
+        id: MessageId,
+        /// Its place in the room's log.
+        offset: Offset,
+        /// When it was first accepted.
+        sent: UnixMillis,
+        /// Whether it was there already.
+        duplicate: bool,
+    },
+    /// The author is in the room; its log stands at `offset`.
+    Joined {
+        /// The room, as the author sees it now.
+        room: Room,
+        /// Where its log stands.
+        offset: Offset,
+    },
+    /// The author is not in the room.
+    Left,
+}
+
+/// Why one draft was not stored, while its neighbours were.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum Refusal {
+    /// It does not exist, is not public, or the author is not in it: one answer for all.
+    #[error("there is no such room")]
+    NoSuchRoom,
+    /// The name is taken.
+    #[error("a room of this name exists")]
+    RoomExists,
+    /// A known `client_id` with another room or text.
+    #[error("this client_id belongs to another message")]
+    Conflict,
+}
+
+/// A topic somebody hears and how far its log reaches.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TopicState {
+    /// Its name.
+    pub topic: TopicName,
+    /// The last offset; zero when nothing was ever published.
+    pub head: Offset,
+    /// The last offset that was forgotten: positions below it cannot be recovered.
+    pub trimmed: Offset,
+}
+
+/// A stretch of one topic's log.
+#[derive(Debug, Clone)]
+pub struct LogRange {
+    /// Whose log.
+    pub topic: TopicName,
+    /// Exclusive.
+    pub after: Offset,
+    /// Inclusive.
+    pub until: Offset,
+}
+
+/// Which messages of a room are wanted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct HistoryPage {
+    /// From where.
+    pub from: HistoryAnchor,
+    /// At most so many.
+    pub limit: u32,
+}
+
+/// Where a page of history starts; offsets are those of `new_message`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum HistoryAnchor {
+    /// The newest messages.
+    Newest,
+    /// The newest below this offset.
+    Before(Offset),
+    /// The oldest above this offset.
+    After(Offset),
+    /// Half of the page up to and including this offset, half above it.
+    Around(Offset),
+}
+
+/// A page of a room's messages, in ascending order of offset.
+#[derive(Debug, Clone, Serialize)]
+pub struct History {
+    /// The page.
+    pub messages: Vec<HistoryMessage>,
+    /// What the room's log had reached.
+    pub offset: Offset,
+    /// Whether there are older ones.
+    pub more_before: bool,
+    /// Whether there are newer ones.
+    pub more_after: bool,
+}
+
+/// A message with the place of its `new_message`.
+#[derive(Debug, Clone, Serialize)]
+pub struct HistoryMessage {
+    /// The message.
+    #[serde(flatten)]
+    pub message: Message,
+    /// Its place in the room's log.
+    pub offset: Offset,
+}
+
+/// SHA-256 of a secret token; the token itself is never stored.
+pub type TokenHash = [u8; 32];
+
+/// An account to be made.
+#[derive(Debug, Clone)]
+pub struct NewAccount {
+    /// The handle.
+    pub name: UserName,
+    /// What it may do.
+    pub role: Role,
+    /// Argon2id in PHC string form.
+    pub password_hash: String,
+    /// Now.
+    pub at: UnixMillis,
+}
+
+/// A session to be opened.
+#[derive(Debug, Clone)]
+pub struct NewSession {
+    /// Whose.
+    pub user: UserId,
+    /// Of its token.
+    pub token_hash: TokenHash,
+    /// Now.
+    pub at: UnixMillis,
+}
+
+/// How long sessions live, in milliseconds.
+#[derive(Debug, Clone, Copy)]
+pub struct SessionLimits {
+    /// Since it was last used.
+    pub idle_ms: i64,
+    /// Since it was opened.
+    pub absolute_ms: i64,
+}
+
+/// A good session.
+#[derive(Debug, Clone)]
+pub struct Session {
+    /// Its id.
+    pub id: SessionId,
+    /// Whose it is.
+    pub user: User,
+}
+
+/// An invitation to be made.
+#[derive(Debug, Clone)]
+pub struct NewInvitation {
+    /// Of its token.
+    pub token_hash: TokenHash,
+    /// What its accounts may do.
+    pub role: Role,
+    /// How many accounts it may make.
+    pub uses: u32,
+    /// When it ends.
+    pub expires_at: UnixMillis,
+    /// Who made it; `None` on the command line.
+    pub created_by: Option<UserId>,
+    /// Now.
+    pub at: UnixMillis,
+}
+
+/// An invitation that can still be used.
+#[derive(Debug, Clone, Serialize)]
+pub struct Invitation {
+    /// Its id.
+    pub id: InvitationId,
+    /// What its accounts may do.
+    pub role: Role,
+    /// How many more accounts it may make.
+    pub uses_left: u32,
+    /// When it ends.
+    pub expires_at: UnixMillis,
+    /// Who made it; `None` when it was made on the command line.
+    pub created_by: Option<UserName>,
+}
