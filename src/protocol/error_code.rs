@@ -1,0 +1,117 @@
+//! What a client may branch on.
+
+use serde::{Serialize, Serializer};
+
+macro_rules! error_codes {
+    ($($(#[$doc:meta])* $name:ident = $text:literal, $status:literal;)*) => {
+        /// A stable code: the same in an `error` event and in an HTTP body.
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+        pub enum ErrorCode {
+            $($(#[$doc])* $name,)*
+        }
+
+        impl ErrorCode {
+            /// Every code there is.
+            pub const ALL: &[Self] = &[$(Self::$name),*];
+
+            /// The code as it is sent.
+            #[must_use]
+            pub fn as_str(self) -> &'static str {
+                match self { $(Self::$name => $text),* }
+            }
+
+            /// The HTTP status it comes with.
+            #[must_use]
+            pub fn http_status(self) -> u16 {
+                match self { $(Self::$name => $status),* }
+            }
+        }
+    };
+}
+
+error_codes! {
+    /// Not JSON, or over the limits of an envelope.
+    BadJson = "bad_json", 400;
+    /// Not an envelope.
+    BadEvent = "bad_event", 400;
+    /// The payload is not what the request takes.
+    BadPayload = "bad_payload", 400;
+    /// Not a room name.
+    BadRoom = "bad_room", 400;
+    /// No such event type.
+    UnknownEvent = "unknown_event", 400;
+    /// Not there, or not for this user.
+    NoSuchRoom = "no_such_room", 404;
+    /// The room name is taken.
+    RoomExists = "room_exists", 409;
+    /// A known `client_id` with another body.
+    Conflict = "conflict", 409;
+    /// Nothing was stored; try again.
+    StorageUnavailable = "storage_unavailable", 503;
+    /// Busy, or about to stop.
+    Unavailable = "unavailable", 503;
+    /// Our fault.
+    Internal = "internal", 500;
+    /// Unknown user or wrong password.
+    BadCredentials = "bad_credentials", 401;
+    /// No session, or an ended one.
+    Unauthorized = "unauthorized", 401;
+    /// Missing, wrong, used or expired.
+    BadOtp = "bad_otp", 401;
+    /// Failed too often.
+    TooManyAttempts = "too_many_attempts", 429;
+    /// The role does not allow it.
+    Forbidden = "forbidden", 403;
+    /// The page is not one of ours.
+    ForbiddenOrigin = "forbidden_origin", 403;
+    /// The setup or invitation link cannot be used.
+    BadToken = "bad_token", 403;
+    /// Not a user name.
+    BadName = "bad_name", 400;
+    /// The user name is taken.
+    NameTaken = "name_taken", 409;
+    /// The password is not good enough.
+    WeakPassword = "weak_password", 400;
+    /// No such path.
+    NotFound = "not_found", 404;
+    /// Another method is due.
+    MethodNotAllowed = "method_not_allowed", 405;
+    /// The body is too large.
+    TooLarge = "too_large", 413;
+    /// The body is not JSON by its type.
+    UnsupportedMediaType = "unsupported_media_type", 415;
+    /// The `Host` is not served here.
+    Misdirected = "misdirected", 421;
+    /// Only WebSocket is spoken here.
+    UpgradeRequired = "upgrade_required", 426;
+    /// The request took too long to arrive.
+    Timeout = "timeout", 408;
+}
+
+impl Serialize for ErrorCode {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(self.as_str())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Clients branch on these: adding one is fine, changing one is not.
+    #[test]
+    fn the_list_of_codes_is_pinned_and_documented() {
+        let codes: Vec<_> = ErrorCode::ALL.iter().map(|code| code.as_str()).collect();
+        assert_eq!(
+            codes.join(" "),
+            "bad_json bad_event bad_payload bad_room unknown_event no_such_room room_exists conflict \
+             storage_unavailable unavailable internal bad_credentials unauthorized bad_otp too_many_attempts forbidden \
+             forbidden_origin bad_token bad_name name_taken weak_password not_found method_not_allowed too_large \
+             unsupported_media_type misdirected upgrade_required timeout"
+        );
+        let document = include_str!("../../docs/protocol.md");
+        for code in codes {
+            assert!(document.contains(&format!("| `{code}` |")), "docs/protocol.md lacks `{code}`");
+        }
+    }
+}
