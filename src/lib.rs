@@ -1,5 +1,10 @@
 //! Switchboard: an authenticated event-routing chat server with OTP login.
 
+pub mod connection;
+pub mod events;
+pub mod journal;
+pub mod manager;
+pub mod metrics;
 pub mod model;
 pub mod protocol;
 pub mod settings;

@@ -1,0 +1,68 @@
+//! One upgraded socket: a read pump, a write pump, and what ends them. Knows frames, not features.
+
+mod event_receiver;
+mod frame_meter;
+mod heartbeat;
+mod read_half;
+mod read_pump;
+mod token_bucket;
+mod write_pump;
+
+pub use event_receiver::EventReceiver;
+pub use frame_meter::FrameLimits;
+pub use read_pump::{Inbound, Receiver};
+
+use crate::{manager::Client, protocol::CloseReason, settings};
+use read_half::ReadHalf;
+use std::{future::Future, sync::Arc, time::Duration};
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio_tungstenite::{
+    WebSocketStream,
+    tungstenite::protocol::{Role, WebSocketConfig},
+};
+
+/// How long a peer may take to answer our close frame, in all.
+const CLOSE_WAIT: Duration = Duration::from_secs(2);
+
+/// Runs a connection to its end: `arrive` first, then what `receiver` makes of its messages.
+///
+/// The write pump is the socket's only writer and runs from the start, so that `arrive` may
+/// queue as much as it likes. When either pump ends or panics, the other one ends too.
+pub async fn run<S, R, A>(stream: S, client: Arc<Client>, settings: &settings::Socket, arrive: A, receiver: R)
+where
+    S: AsyncRead + AsyncWrite + Send + 'static,
+    R: Receiver,
+    A: Future<Output = Result<(), CloseReason>>,
+{
+    let (read, write) = tokio::io::split(stream);
+    let writer = tokio::spawn(write_pump::run(write, client.clone(), write_pump::Timing::from(settings)));
+    // Should this task be dropped or panic, the write pump still says why and ends.
+    let abandoned = AbandonedConnection(client.clone());
+    if let Err(reason) = arrive.await {
+        client.close(reason);
+    }
+    let half = ReadHalf::new(read, client.clone(), FrameLimits::from(settings));
+    let socket = WebSocketStream::from_raw_socket(half, Role::Server, Some(library_config(settings))).await;
+    read_pump::run(socket, &client, receiver).await;
+    drop(abandoned);
+    // The write pump ends by itself: the queue is closed now and each write is bounded.
+    let _ = writer.await;
+}
+
+/// The library only reads; buffers are small because every idle connection owns them.
+fn library_config(settings: &settings::Socket) -> WebSocketConfig {
+    WebSocketConfig::default()
+        .read_buffer_size(settings.read_buffer_bytes)
+        .write_buffer_size(0)
+        .max_write_buffer_size(1024 * 1024)
+        .max_message_size(Some(settings.max_event_bytes))
+        .max_frame_size(Some(settings.max_event_bytes))
+}
+
+struct AbandonedConnection(Arc<Client>);
+
+impl Drop for AbandonedConnection {
+    fn drop(&mut self) {
+        self.0.close(if std::thread::panicking() { CloseReason::Internal } else { CloseReason::Normal });
+    }
+}

@@ -1,0 +1,56 @@
+//! A rate with room for bursts.
+
+use std::time::Instant;
+
+/// Lets `per_second` things through in the long run and `burst` at once.
+#[derive(Debug)]
+pub(super) struct TokenBucket {
+    per_second: f64,
+    burst: f64,
+    tokens: f64,
+    refilled: Instant,
+}
+
+impl TokenBucket {
+    /// A full bucket; 0 per second is no limit.
+    pub(super) fn new(per_second: f64, burst: u32, now: Instant) -> Self {
+        Self { per_second, burst: burst.into(), tokens: burst.into(), refilled: now }
+    }
+
+    /// Takes one token; `false` when there is none.
+    pub(super) fn take(&mut self, now: Instant) -> bool {
+        if self.per_second == 0.0 {
+            return true;
+        }
+        let elapsed = now.saturating_duration_since(self.refilled).as_secs_f64();
+        self.tokens = (self.tokens + elapsed * self.per_second).min(self.burst);
+        self.refilled = now;
+        if self.tokens < 1.0 {
+            return false;
+        }
+        self.tokens -= 1.0;
+        true
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::time::Duration;
+
+    #[test]
+    fn a_burst_passes_and_then_the_rate_counts() {
+        let start = Instant::now();
+        let mut bucket = TokenBucket::new(20.0, 3, start);
+        assert_eq!((0..5).filter(|_| bucket.take(start)).count(), 3);
+        let later = start + Duration::from_millis(101);
+        assert_eq!((0..5).filter(|_| bucket.take(later)).count(), 2);
+    }
+
+    #[test]
+    fn zero_is_no_limit() {
+        let start = Instant::now();
+        let mut bucket = TokenBucket::new(0.0, 0, start);
+        assert!((0..1000).all(|_| bucket.take(start)));
+    }
+}

@@ -1,0 +1,112 @@
+//! Messages of a room: sending them and reading them back.
+
+use super::now;
+use crate::{
+    journal::Journal,
+    manager::{Context, HandlerError, Registry, Reply},
+    model::{ClientMessageId, MessageId, MessageText, Offset, RoomName, TopicName, UnixMillis},
+    storage::{Change, Draft, History, HistoryAnchor, HistoryPage, Outcome, Store},
+};
+use serde::{Deserialize, Serialize};
+use std::sync::Arc;
+
+/// Most messages on one page of history; a request for more gets so many.
+const MAX_PAGE: u32 = 100;
+const DEFAULT_PAGE: u32 = 50;
+
+/// The chat family.
+pub struct Chat {
+    store: Arc<dyn Store>,
+    journal: Journal,
+}
+
+#[derive(Deserialize)]
+struct SendMessage {
+    room: RoomName,
+    message: MessageText,
+    client_id: Option<ClientMessageId>,
+}
+
+#[derive(Serialize)]
+struct Sent {
+    id: MessageId,
+    offset: Offset,
+    sent: UnixMillis,
+    duplicate: bool,
+}
+
+#[derive(Deserialize)]
+struct GetHistory {
+    room: RoomName,
+    before: Option<Offset>,
+    after: Option<Offset>,
+    around: Option<Offset>,
+    limit: Option<u64>,
+}
+
+#[derive(Serialize)]
+struct HistoryReply {
+    room: RoomName,
+    #[serde(flatten)]
+    history: History,
+}
+
+impl Chat {
+    /// The family, ready to be registered.
+    #[must_use]
+    pub fn new(store: Arc<dyn Store>, journal: Journal) -> Arc<Self> {
+        Arc::new(Self { store, journal })
+    }
+
+    /// Routes this family's event types to it.
+    pub fn register(self: Arc<Self>, registry: &mut Registry) {
+        registry.on("send_message", &self, Self::send_message);
+        registry.on("get_history", &self, Self::get_history);
+    }
+
+    /// Stores the message, then publishes it: whatever a reader sees can be read back.
+    ///
+    /// The next event of this client is decided while the disk works.
+    async fn send_message(self: Arc<Self>, ctx: Context, request: SendMessage) -> Result<Reply, HandlerError> {
+        if !ctx.hears(&TopicName::room(&request.room)) {
+            return Err(HandlerError::NoSuchRoom);
+        }
+        let SendMessage { room, message: text, client_id } = request;
+        let change = Change::SendMessage { room, text, client_id };
+        let receipt = self.journal.append(Draft { author: ctx.user().clone(), at: now(), change }).await?;
+        Ok(Reply::later(async move {
+            match receipt.committed().await? {
+                Outcome::Message { id, offset, sent, duplicate } => Ok(Sent { id, offset, sent, duplicate }),
+                _ => Err(HandlerError::Internal("a message was committed as something else")),
+            }
+        }))
+    }
+
+    /// Reads a page; only members see any of it.
+    async fn get_history(self: Arc<Self>, ctx: Context, request: GetHistory) -> Result<Reply, HandlerError> {
+        let page = request.page()?;
+        let history = self.store.history(ctx.user().id, &request.room, page).await?;
+        Reply::now(&HistoryReply { room: request.room, history: history.ok_or(HandlerError::NoSuchRoom)? })
+    }
+}
+
+impl GetHistory {
+    fn page(&self) -> Result<HistoryPage, HandlerError> {
+        let from = match (self.before, self.after, self.around) {
+            (None, None, None) => HistoryAnchor::Newest,
+            (Some(offset), None, None) => HistoryAnchor::Before(offset),
+            (None, Some(offset), None) => HistoryAnchor::After(offset),
+            (None, None, Some(offset)) => HistoryAnchor::Around(offset),
+            _ => {
+                let problem = "at most one of `before`, `after` and `around`";
+                return Err(HandlerError::BadField { field: "before", problem });
+            }
+        };
+        let limit = match self.limit {
+            None => DEFAULT_PAGE,
+            Some(0) => return Err(HandlerError::BadField { field: "limit", problem: "must be at least 1" }),
+            Some(limit) => u32::try_from(limit).unwrap_or(MAX_PAGE).min(MAX_PAGE),
+        };
+        Ok(HistoryPage { from, limit })
+    }
+}

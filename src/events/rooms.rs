@@ -1,0 +1,98 @@
+//! Rooms: list, create, join, leave.
+
+use super::now;
+use crate::{
+    journal::Journal,
+    manager::{Context, HandlerError, Registry, Reply},
+    model::{GENERAL, Offset, Room, RoomName, RoomTitle},
+    storage::{Change, Draft, Outcome, Store},
+};
+use serde::{Deserialize, Serialize};
+use std::sync::Arc;
+
+/// The rooms family.
+pub struct Rooms {
+    store: Arc<dyn Store>,
+    journal: Journal,
+}
+
+#[derive(Deserialize)]
+struct ListRooms {}
+
+#[derive(Serialize)]
+struct RoomList {
+    rooms: Vec<Room>,
+}
+
+#[derive(Deserialize)]
+struct CreateRoom {
+    room: RoomName,
+    title: Option<RoomTitle>,
+    public: Option<bool>,
+}
+
+#[derive(Deserialize)]
+struct NamedRoom {
+    room: RoomName,
+}
+
+#[derive(Serialize)]
+struct Joined {
+    room: Room,
+    offset: Offset,
+}
+
+#[derive(Serialize)]
+struct Left {}
+
+impl Rooms {
+    /// The family, ready to be registered.
+    #[must_use]
+    pub fn new(store: Arc<dyn Store>, journal: Journal) -> Arc<Self> {
+        Arc::new(Self { store, journal })
+    }
+
+    /// Routes this family's event types to it.
+    pub fn register(self: Arc<Self>, registry: &mut Registry) {
+        registry.on("list_rooms", &self, Self::list_rooms);
+        registry.on("create_room", &self, Self::create_room);
+        registry.on("join_room", &self, Self::join_room);
+        registry.on("leave_room", &self, Self::leave_room);
+    }
+
+    async fn list_rooms(self: Arc<Self>, ctx: Context, _: ListRooms) -> Result<Reply, HandlerError> {
+        Reply::now(&RoomList { rooms: self.store.rooms_for(ctx.user().id).await? })
+    }
+
+    async fn create_room(self: Arc<Self>, ctx: Context, request: CreateRoom) -> Result<Reply, HandlerError> {
+        let title = match request.title {
+            Some(title) => title,
+            None => RoomTitle::parse(request.room.as_str())
+                .map_err(|_| HandlerError::Internal("a room name is no title"))?,
+        };
+        let change = Change::CreateRoom { room: request.room, title, public: request.public.unwrap_or(true) };
+        self.change_membership(ctx, change).await
+    }
+
+    async fn join_room(self: Arc<Self>, ctx: Context, request: NamedRoom) -> Result<Reply, HandlerError> {
+        self.change_membership(ctx, Change::JoinRoom { room: request.room }).await
+    }
+
+    async fn leave_room(self: Arc<Self>, ctx: Context, request: NamedRoom) -> Result<Reply, HandlerError> {
+        if request.room.as_str() == GENERAL {
+            return Err(HandlerError::BadField { field: "room", problem: "everyone stays in `general`" });
+        }
+        self.change_membership(ctx, Change::LeaveRoom { room: request.room }).await
+    }
+
+    /// Waits for the commit before the client's next event is decided, which may already
+    /// concern the room it joins.
+    async fn change_membership(&self, ctx: Context, change: Change) -> Result<Reply, HandlerError> {
+        let draft = Draft { author: ctx.user().clone(), at: now(), change };
+        match self.journal.append(draft).await?.committed().await? {
+            Outcome::Joined { room, offset } => Reply::now(&Joined { room, offset }),
+            Outcome::Left => Reply::now(&Left {}),
+            _ => Err(HandlerError::Internal("a change of rooms was committed as something else")),
+        }
+    }
+}

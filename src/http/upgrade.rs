@@ -1,0 +1,85 @@
+//! The WebSocket opening handshake, over HTTP/1.1 (RFC 6455) and HTTP/2 (RFC 8441).
+
+use super::error::ApiError;
+use crate::protocol::ErrorCode;
+use axum::{
+    body::Body,
+    http::{
+        HeaderMap, HeaderValue, Method, Request, Response, StatusCode, Version,
+        header::{self, HeaderName},
+    },
+};
+use hyper::upgrade::OnUpgrade;
+use tokio_tungstenite::tungstenite::handshake::derive_accept_key;
+
+/// The only version there is (RFC 6455 section 4.1).
+const VERSION: &str = "13";
+
+/// A request that may become a WebSocket.
+pub(super) struct Handshake {
+    /// Answer to `Sec-WebSocket-Key`; HTTP/2 has none.
+    accept: Option<String>,
+    upgrade: OnUpgrade,
+}
+
+impl Handshake {
+    /// Checks the request; nothing is promised to the peer yet.
+    ///
+    /// # Errors
+    /// 426 when it does not ask for a WebSocket of our version, 405 for another method, 400 when
+    /// it asks wrongly.
+    pub(super) fn check(request: &mut Request<Body>) -> Result<Self, ApiError> {
+        let headers = request.headers();
+        let accept = if request.version() == Version::HTTP_2 {
+            let protocol = request.extensions().get::<hyper::ext::Protocol>();
+            if request.method() != Method::CONNECT || protocol.is_none_or(|name| name.as_str() != "websocket") {
+                return Err(not_a_websocket());
+            }
+            None
+        } else {
+            if request.method() != Method::GET {
+                return Err(ApiError::method_not_allowed("GET"));
+            }
+            if !lists(headers, header::CONNECTION, "upgrade") || !lists(headers, header::UPGRADE, "websocket") {
+                return Err(not_a_websocket());
+            }
+            let key = headers.get(header::SEC_WEBSOCKET_KEY).map(HeaderValue::as_bytes);
+            // Sixteen bytes in base64 (RFC 6455 section 4.1).
+            let key = key.filter(|key| key.len() == 24 && key.ends_with(b"=="));
+            let key = key.ok_or_else(|| ApiError::new(ErrorCode::BadPayload, "`Sec-WebSocket-Key` is missing or malformed"))?;
+            Some(derive_accept_key(key))
+        };
+        if !lists(headers, header::SEC_WEBSOCKET_VERSION, VERSION) {
+            return Err(not_a_websocket());
+        }
+        Ok(Self { accept, upgrade: hyper::upgrade::on(request) })
+    }
+
+    /// The answer that opens the socket, and the socket to be.
+    pub(super) fn accept(self, subprotocol: Option<&'static str>) -> (Response<Body>, OnUpgrade) {
+        let mut response = Response::new(Body::empty());
+        let headers = response.headers_mut();
+        if let Some(subprotocol) = subprotocol {
+            headers.insert(header::SEC_WEBSOCKET_PROTOCOL, HeaderValue::from_static(subprotocol));
+        }
+        if let Some(accept) = self.accept.and_then(|accept| HeaderValue::try_from(accept).ok()) {
+            headers.insert(header::SEC_WEBSOCKET_ACCEPT, accept);
+            headers.insert(header::CONNECTION, HeaderValue::from_static("upgrade"));
+            headers.insert(header::UPGRADE, HeaderValue::from_static("websocket"));
+            *response.status_mut() = StatusCode::SWITCHING_PROTOCOLS;
+        }
+        (response, self.upgrade)
+    }
+}
+
+fn not_a_websocket() -> ApiError {
+    ApiError::new(ErrorCode::UpgradeRequired, "this address speaks WebSocket, version 13")
+        .with_header(header::UPGRADE, HeaderValue::from_static("websocket"))
+        .with_header(header::SEC_WEBSOCKET_VERSION, HeaderValue::from_static(VERSION))
+}
+
+/// Whether a comma-separated header lists `token`, without regard to case.
+fn lists(headers: &HeaderMap, name: HeaderName, token: &str) -> bool {
+    let values = headers.get_all(name).into_iter().filter_map(|value| value.to_str().ok());
+    values.flat_map(|value| value.split(',')).any(|item| item.trim().eq_ignore_ascii_case(token))
+}

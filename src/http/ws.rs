@@ -1,0 +1,103 @@
+//! `GET /ws`: the OTP is spent before the upgrade, so whoever has none never opens a socket.
+
+use super::{HttpState, client_address::ClientAddress, error::ApiError, origin_guard, upgrade::Handshake};
+use crate::{
+    auth::Admission,
+    connection::{self, EventReceiver},
+    manager::Identity,
+    protocol::ErrorCode,
+};
+use axum::{
+    body::Body,
+    extract::State,
+    http::{HeaderMap, Request, Response, header},
+};
+use hyper::upgrade::OnUpgrade;
+use hyper_util::rt::TokioIo;
+use std::{net::IpAddr, time::Instant};
+use tokio_util::task::task_tracker::TaskTrackerToken;
+
+/// The subprotocol of this wire.
+const SUBPROTOCOL: &str = "switchboard.v1";
+/// The subprotocol that carries an OTP, for those who want it out of the URL.
+const OTP_PREFIX: &str = "otp.";
+
+/// Opens a socket for whoever the OTP admits.
+///
+/// # Errors
+/// In this order, so that the OTP is spent only by a request that could have opened a socket:
+/// 503 while stopping, 426/405/400 for a bad handshake, 403 for a foreign page, 401 for a bad OTP.
+pub(super) async fn open(
+    State(state): State<HttpState>,
+    ClientAddress(address): ClientAddress,
+    mut request: Request<Body>,
+) -> Result<Response<Body>, ApiError> {
+    if state.manager.is_draining() {
+        return Err(ApiError::new(ErrorCode::Unavailable, "the server is about to stop").retry_after_secs(1));
+    }
+    // Taken before the answer: a graceful stop waits for upgraded sockets only by this.
+    let running = state.connections.token();
+    let handshake = Handshake::check(&mut request)?;
+    let origin = origin_guard::check_origin(&request, &state.settings)?;
+    let otp = presented_otp(request.uri().query(), request.headers());
+    let admission = redeem(&state, otp.as_ref(), origin.as_deref()).await?;
+    let subprotocol = otp.is_some_and(|otp| otp.by_subprotocol).then_some(SUBPROTOCOL);
+    let (response, upgrade) = handshake.accept(subprotocol);
+    tokio::spawn(serve(state, upgrade, admission, address, running));
+    Ok(response)
+}
+
+/// Spends the OTP and checks that its session is still good: every failure looks the same.
+async fn redeem(state: &HttpState, otp: Option<&PresentedOtp>, origin: Option<&str>) -> Result<Admission, ApiError> {
+    let refused = || ApiError::new(ErrorCode::BadOtp, "the one-time password is missing, wrong, used or expired");
+    let admission = otp.and_then(|otp| state.otps.redeem(&otp.value, Instant::now())).ok_or_else(refused)?;
+    if let (Some(now), Some(then)) = (origin, &admission.origin)
+        && now != then
+    {
+        return Err(refused());
+    }
+    let live = state.store.live_sessions(vec![admission.session]).await?;
+    if live.is_empty() { Err(refused()) } else { Ok(admission) }
+}
+
+async fn serve(state: HttpState, upgrade: OnUpgrade, admission: Admission, address: IpAddr, running: TaskTrackerToken) {
+    let Ok(upgraded) = upgrade.await else { return };
+    let Admission { user, session, resume, .. } = admission;
+    let client = state.manager.connect(Identity { user, session, address });
+    let connected_at = Instant::now();
+    tracing::info!(client.id = %client.id(), user.name = %client.user().name, %address, "connected");
+    let settings = state.settings.clone();
+    let receiver = EventReceiver::new(state.manager.clone(), client.clone());
+    let manager = state.manager.clone();
+    drop(state);
+    let arrive = manager.recover(&client, resume);
+    connection::run(TokioIo::new(upgraded), client.clone(), &settings.socket, arrive, receiver).await;
+    manager.disconnect(&client);
+    let reason = client.close_reason().map_or("left", |reason| reason.name());
+    manager.metrics().egress_closed(reason);
+    tracing::info!(
+        client.id = %client.id(),
+        user.name = %client.user().name,
+        reason,
+        duration_ms = connected_at.elapsed().as_millis(),
+        "disconnected"
+    );
+    drop(running);
+}
+
+struct PresentedOtp {
+    value: String,
+    by_subprotocol: bool,
+}
+
+/// The one OTP a request presents; two of them are none.
+fn presented_otp(query: Option<&str>, headers: &HeaderMap) -> Option<PresentedOtp> {
+    let in_query = query.unwrap_or_default().split('&').filter_map(|pair| pair.strip_prefix("otp="));
+    let in_query = in_query.map(|value| PresentedOtp { value: value.to_owned(), by_subprotocol: false });
+    let offered = headers.get_all(header::SEC_WEBSOCKET_PROTOCOL).into_iter().filter_map(|value| value.to_str().ok());
+    let offered = offered.flat_map(|value| value.split(',')).filter_map(|item| item.trim().strip_prefix(OTP_PREFIX));
+    let offered = offered.map(|value| PresentedOtp { value: value.to_owned(), by_subprotocol: true });
+    let mut presented = in_query.chain(offered);
+    let first = presented.next()?;
+    presented.next().is_none().then_some(first)
+}

@@ -1,0 +1,183 @@
+//! Group commit: drafts in, one transaction, publish in order, answer.
+//!
+//! One task commits whatever waits as one transaction, so one fsync serves hundreds of
+//! messages. Store first, then publish: whatever anybody has seen can be read back.
+
+use crate::{
+    manager::{HandlerError, Manager},
+    model::TopicName,
+    settings,
+    storage::{Change, Committed, Draft, Outcome, Refusal, Store, StoreError},
+};
+use std::{sync::Arc, time::Instant};
+use tokio::sync::{mpsc, oneshot};
+
+/// Where drafts are handed in.
+#[derive(Debug, Clone)]
+pub struct Journal {
+    queue: mpsc::Sender<Entry>,
+}
+
+/// The task behind a [`Journal`].
+pub struct JournalTask {
+    queue: mpsc::Receiver<Entry>,
+    max_batch: usize,
+}
+
+#[derive(Debug)]
+struct Entry {
+    draft: Draft,
+    answer: oneshot::Sender<Result<Outcome, JournalError>>,
+}
+
+/// Why a draft was not committed.
+#[derive(Debug, Clone, thiserror::Error)]
+pub enum JournalError {
+    /// The store refused this draft.
+    #[error(transparent)]
+    Refused(#[from] Refusal),
+    /// The store failed; nothing was stored.
+    #[error("the store failed: {0}")]
+    Store(Arc<StoreError>),
+    /// The journal has stopped; nothing was stored.
+    #[error("the journal has stopped")]
+    Stopped,
+}
+
+impl From<JournalError> for HandlerError {
+    fn from(error: JournalError) -> Self {
+        match error {
+            JournalError::Refused(refusal) => refusal.into(),
+            // Every sender of a failed batch gets the same cause.
+            JournalError::Store(cause) => StoreError::Unavailable(cause.to_string()).into(),
+            JournalError::Stopped => Self::Stopping,
+        }
+    }
+}
+
+/// A draft's place in the queue; resolves once it is on disk.
+#[must_use = "dropping it does not take the draft back"]
+#[derive(Debug)]
+pub struct Receipt(oneshot::Receiver<Result<Outcome, JournalError>>);
+
+impl Receipt {
+    /// Waits until the draft is committed and published.
+    ///
+    /// # Errors
+    /// [`JournalError`]: it is not stored, except that after [`JournalError::Stopped`] it may be.
+    pub async fn committed(self) -> Result<Outcome, JournalError> {
+        self.0.await.unwrap_or(Err(JournalError::Stopped))
+    }
+}
+
+impl Journal {
+    /// A journal and the task that has to run for it.
+    #[must_use]
+    pub fn new(settings: &settings::Journal) -> (Self, JournalTask) {
+        let (sender, receiver) = mpsc::channel(settings.queue);
+        (Self { queue: sender }, JournalTask { queue: receiver, max_batch: settings.max_batch })
+    }
+
+    /// Hands in a draft. Waits only for a place in the queue; drafts of one caller are
+    /// committed in the order of its calls.
+    ///
+    /// # Errors
+    /// [`JournalError::Stopped`].
+    pub async fn append(&self, draft: Draft) -> Result<Receipt, JournalError> {
+        let (answer, receipt) = oneshot::channel();
+        self.queue.send(Entry { draft, answer }).await.map_err(|_| JournalError::Stopped)?;
+        Ok(Receipt(receipt))
+    }
+}
+
+impl JournalTask {
+    /// Commits until every [`Journal`] is dropped and the queue is empty, or until `stop`
+    /// resolves; what was handed in before that is still committed.
+    pub async fn run(mut self, store: Arc<dyn Store>, manager: Arc<Manager>, stop: impl Future<Output = ()>) {
+        let mut stop = std::pin::pin!(stop);
+        let mut entries = Vec::new();
+        loop {
+            let count = tokio::select! {
+                biased;
+                count = self.queue.recv_many(&mut entries, self.max_batch) => count,
+                () = &mut stop, if !self.queue.is_closed() => {
+                    self.queue.close();
+                    continue;
+                }
+            };
+            if count == 0 {
+                return;
+            }
+            commit(&*store, &manager, entries.drain(..)).await;
+        }
+    }
+}
+
+async fn commit(store: &dyn Store, manager: &Manager, entries: impl Iterator<Item = Entry>) {
+    let (drafts, answers): (Vec<_>, Vec<_>) = entries.map(|entry| (entry.draft, entry.answer)).unzip();
+    let audience: Vec<_> = drafts.iter().map(AudienceChange::of).collect();
+    let count = drafts.len();
+    let started = Instant::now();
+    let results = match store.commit(drafts).await {
+        Ok(results) => results,
+        Err(error) => {
+            tracing::error!(drafts = count, %error, "a commit failed, nothing of it was stored");
+            let error = JournalError::Store(Arc::new(error));
+            for answer in answers {
+                // A sender that is gone has no use for its answer.
+                let _ = answer.send(Err(error.clone()));
+            }
+            return;
+        }
+    };
+    manager.metrics().committed(count, started.elapsed());
+    let mut publications = Vec::new();
+    let mut outcomes = Vec::with_capacity(count);
+    let mut left = Vec::new();
+    for (result, audience) in results.into_iter().zip(audience) {
+        let Ok(Committed { publications: mut new, outcome }) =
+            result.map_err(|refusal| outcomes.push(Err(refusal.into())))
+        else {
+            continue;
+        };
+        if !new.is_empty() {
+            match audience {
+                // Before the batch is published: a new member misses nothing that follows.
+                Some(AudienceChange::Joins(user, topic)) => {
+                    manager.subscribe_user(user, &topic);
+                    left.retain(|one| *one != (user, topic.clone()));
+                }
+                // After it: someone who leaves still hears what was committed before.
+                Some(AudienceChange::Leaves(user, topic)) => left.push((user, topic)),
+                None => {}
+            }
+        }
+        publications.append(&mut new);
+        outcomes.push(Ok(outcome));
+    }
+    manager.publish(&publications);
+    for (user, topic) in left {
+        manager.unsubscribe_user(user, &topic);
+    }
+    for (answer, outcome) in answers.into_iter().zip(outcomes) {
+        let _ = answer.send(outcome);
+    }
+}
+
+/// A change of who hears a room.
+enum AudienceChange {
+    Joins(crate::model::UserId, TopicName),
+    Leaves(crate::model::UserId, TopicName),
+}
+
+impl AudienceChange {
+    fn of(draft: &Draft) -> Option<Self> {
+        match &draft.change {
+            Change::CreateRoom { room, .. } | Change::JoinRoom { room } => {
+                Some(Self::Joins(draft.author.id, TopicName::room(room)))
+            }
+            Change::LeaveRoom { room } => Some(Self::Leaves(draft.author.id, TopicName::room(room))),
+            Change::SendMessage { .. } | Change::Publish { .. } => None,
+        }
+    }
+}

@@ -1,0 +1,228 @@
+//! Who is connected, who hears what, and which handler an event goes to. Names no feature.
+
+mod client;
+mod client_list;
+mod context;
+mod egress;
+mod handler_error;
+mod recovery;
+mod registry;
+mod subscriptions;
+
+pub use client::{Client, Liveness};
+pub use client_list::{Arrival, ClientList};
+pub use context::Context;
+pub use egress::{Egress, EgressLimits, Outgoing};
+pub use handler_error::HandlerError;
+pub use registry::{Pending, Registry, Reply};
+pub use subscriptions::Subscriptions;
+
+use crate::{
+    metrics::Metrics,
+    model::{ClientId, Publication, SessionId, TopicName, User, UserId},
+    protocol::{CloseReason, DecodeError, Event, Frame},
+    settings::Settings,
+    storage::Store,
+};
+use std::{
+    net::IpAddr,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, AtomicU64, Ordering},
+    },
+};
+
+/// Connects clients, routes their events and delivers what topics publish.
+pub struct Manager {
+    clients: ClientList,
+    subscriptions: Subscriptions,
+    registry: Registry,
+    store: Arc<dyn Store>,
+    settings: Arc<Settings>,
+    metrics: Arc<Metrics>,
+    next_client: AtomicU64,
+    draining: AtomicBool,
+}
+
+/// Who a new socket belongs to.
+#[derive(Debug, Clone)]
+pub struct Identity {
+    /// The account.
+    pub user: User,
+    /// The session it was admitted by.
+    pub session: SessionId,
+    /// Where it comes from.
+    pub address: IpAddr,
+}
+
+impl Manager {
+    /// A manager without clients.
+    #[must_use]
+    pub fn new(registry: Registry, store: Arc<dyn Store>, settings: Arc<Settings>, metrics: Arc<Metrics>) -> Arc<Self> {
+        Arc::new(Self {
+            clients: ClientList::new(&settings.socket),
+            subscriptions: Subscriptions::default(),
+            registry,
+            store,
+            settings,
+            metrics,
+            next_client: AtomicU64::new(1),
+            draining: AtomicBool::new(false),
+        })
+    }
+
+    /// Everyone who is connected to this node.
+    #[must_use]
+    pub fn clients(&self) -> &ClientList {
+        &self.clients
+    }
+
+    /// The settings it was made with.
+    #[must_use]
+    pub fn settings(&self) -> &Arc<Settings> {
+        &self.settings
+    }
+
+    /// What it counts in.
+    #[must_use]
+    pub fn metrics(&self) -> &Arc<Metrics> {
+        &self.metrics
+    }
+
+    /// Takes in a new socket. One that is too many is taken in closed: it gets its close frame
+    /// and nothing else, because a browser is shown no other answer than a close code.
+    #[must_use]
+    pub fn connect(&self, identity: Identity) -> Arc<Client> {
+        let id = ClientId(self.next_client.fetch_add(1, Ordering::Relaxed));
+        let limits =
+            EgressLimits { events: self.settings.socket.egress_events, bytes: self.settings.socket.egress_bytes };
+        let client = Arc::new(Client::new(id, identity, limits));
+        if self.clients.insert(&client) == Arrival::OneTooMany {
+            client.close(CloseReason::TooManyConnections);
+        } else if self.is_draining() {
+            client.close(self.restart());
+        }
+        self.metrics.connections.inc();
+        self.metrics.connections_total.inc();
+        client
+    }
+
+    /// Forgets a client; costs what it subscribed to, not what exists.
+    pub fn disconnect(&self, client: &Client) {
+        self.clients.remove(client);
+        for topic in client.take_topics() {
+            self.subscriptions.remove(&topic, client.id());
+        }
+        self.metrics.connections.dec();
+    }
+
+    /// Subscribes one client; `false` when it heard the topic already or is gone.
+    pub fn subscribe(&self, client: &Arc<Client>, topic: &TopicName) -> bool {
+        client.add_topic(topic, || self.subscriptions.add(topic, client))
+    }
+
+    /// Subscribes every connected client of `user`.
+    pub fn subscribe_user(&self, user: UserId, topic: &TopicName) {
+        for client in self.clients.of_user(user) {
+            self.subscribe(&client, topic);
+        }
+    }
+
+    /// Ends the subscription of every connected client of `user`.
+    pub fn unsubscribe_user(&self, user: UserId, topic: &TopicName) {
+        for client in self.clients.of_user(user) {
+            client.remove_topic(topic, || self.subscriptions.remove(topic, client.id()));
+        }
+    }
+
+    /// Brings a new client up to date; see the module of the same name.
+    ///
+    /// # Errors
+    /// Why the connection has to be closed instead.
+    pub async fn recover(&self, client: &Arc<Client>, resume: Option<crate::model::Resume>) -> Result<(), CloseReason> {
+        recovery::recover(self, client, resume).await
+    }
+
+    /// Finds the handler for `event` and lets it decide.
+    ///
+    /// # Errors
+    /// What the client is told.
+    pub async fn route_event(self: &Arc<Self>, client: &Arc<Client>, event: Event) -> Result<Reply, HandlerError> {
+        let Some(handler) = self.registry.find(&event.event_type) else {
+            self.metrics.event_in("unknown");
+            return Err(HandlerError::UnknownEvent(event.event_type));
+        };
+        self.metrics.event_in(handler.event_type());
+        handler.call(Context::new(self.clone(), client.clone()), event.payload).await
+    }
+
+    /// Publishes what was committed: encodes it once per topic and delivers it, in offset order.
+    ///
+    /// Everything one commit appended to a topic travels together, so a client that recovers
+    /// either has all of it from the log or gets all of it live.
+    pub fn publish(&self, publications: &[Publication]) {
+        for group in publications_by_topic(publications) {
+            let topic = &group[0].topic;
+            let Some(subscribers) = self.subscriptions.of(topic) else { continue };
+            let frame = Frame::publications(group.iter().copied());
+            let last = group[group.len() - 1].offset;
+            for client in subscribers.values() {
+                client.enqueue_live(topic, last, &frame);
+            }
+            for publication in &group {
+                self.metrics.events_out(&publication.event_type, subscribers.len() as u64);
+            }
+        }
+    }
+
+    /// Closes the sockets of one session.
+    pub fn close_session(&self, session: SessionId, reason: CloseReason) {
+        for client in self.clients.all() {
+            if client.session() == session {
+                client.close(reason);
+            }
+        }
+    }
+
+    /// Whether new sockets are refused because the server stops.
+    #[must_use]
+    pub fn is_draining(&self) -> bool {
+        self.draining.load(Ordering::Acquire)
+    }
+
+    /// Refuses new sockets and closes all there are, with a hint when to come back.
+    pub fn drain(&self) {
+        self.draining.store(true, Ordering::Release);
+        for client in self.clients.all() {
+            client.close(self.restart());
+        }
+    }
+
+    fn restart(&self) -> CloseReason {
+        CloseReason::Restart { jitter: self.settings.server.restart_jitter }
+    }
+
+    fn store(&self) -> &dyn Store {
+        &*self.store
+    }
+}
+
+/// Groups publications by topic, keeping each topic's order.
+fn publications_by_topic(publications: &[Publication]) -> Vec<Vec<&Publication>> {
+    let mut places = std::collections::HashMap::new();
+    let mut groups: Vec<Vec<&Publication>> = Vec::new();
+    for publication in publications {
+        let place = *places.entry(&publication.topic).or_insert_with(|| {
+            groups.push(Vec::new());
+            groups.len() - 1
+        });
+        groups[place].push(publication);
+    }
+    groups
+}
+
+impl From<DecodeError> for HandlerError {
+    fn from(error: DecodeError) -> Self {
+        Self::Decode(error)
+    }
+}

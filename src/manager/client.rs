@@ -1,0 +1,187 @@
+//! One connected socket, as the rest of the server sees it.
+
+use super::{
+    Identity,
+    egress::{Egress, EgressLimits, Enqueued},
+};
+use crate::{
+    model::{ClientId, Offset, SessionId, TopicName, User},
+    protocol::{CloseReason, Frame},
+};
+use std::{
+    collections::HashSet,
+    net::IpAddr,
+    sync::{
+        Mutex, OnceLock, PoisonError,
+        atomic::{AtomicU64, Ordering},
+    },
+    time::{Duration, Instant},
+};
+use tokio_util::sync::CancellationToken;
+
+/// A connected client: its identity, its egress, what it hears.
+#[derive(Debug)]
+pub struct Client {
+    id: ClientId,
+    identity: Identity,
+    egress: Egress,
+    closing: CancellationToken,
+    close_reason: OnceLock<CloseReason>,
+    liveness: Liveness,
+    /// `None` once it has disconnected: a late subscription must not outlive it.
+    topics: Mutex<Option<HashSet<TopicName>>>,
+}
+
+impl Client {
+    pub(super) fn new(id: ClientId, identity: Identity, limits: EgressLimits) -> Self {
+        Self {
+            id,
+            identity,
+            egress: Egress::new(limits),
+            closing: CancellationToken::new(),
+            close_reason: OnceLock::new(),
+            liveness: Liveness::new(),
+            topics: Mutex::new(Some(HashSet::new())),
+        }
+    }
+
+    /// Its id on this node.
+    #[must_use]
+    pub fn id(&self) -> ClientId {
+        self.id
+    }
+
+    /// Whose it is.
+    #[must_use]
+    pub fn user(&self) -> &User {
+        &self.identity.user
+    }
+
+    /// The session it was admitted by.
+    #[must_use]
+    pub fn session(&self) -> SessionId {
+        self.identity.session
+    }
+
+    /// Where it comes from.
+    #[must_use]
+    pub fn address(&self) -> IpAddr {
+        self.identity.address
+    }
+
+    /// What waits for its socket; for the write pump.
+    #[must_use]
+    pub fn egress(&self) -> &Egress {
+        &self.egress
+    }
+
+    /// When it was last heard of.
+    #[must_use]
+    pub fn liveness(&self) -> &Liveness {
+        &self.liveness
+    }
+
+    /// Cancelled as soon as the connection is to end.
+    #[must_use]
+    pub fn closing(&self) -> &CancellationToken {
+        &self.closing
+    }
+
+    /// Why the server closed it, if it did.
+    #[must_use]
+    pub fn close_reason(&self) -> Option<CloseReason> {
+        self.close_reason.get().copied()
+    }
+
+    /// Queues a frame; never waits. A client without room is closed: it knows then that it has
+    /// a gap, and recovers.
+    pub fn enqueue(&self, frame: Frame) {
+        if self.egress.enqueue(frame) == Enqueued::Overflow {
+            self.close(CloseReason::SlowConsumer);
+        }
+    }
+
+    /// Queues what `topic` published up to `last`; held back while the client recovers.
+    pub(super) fn enqueue_live(&self, topic: &TopicName, last: Offset, frame: &Frame) {
+        if self.egress.enqueue_live(topic, last, frame) == Enqueued::Overflow {
+            self.close(CloseReason::SlowConsumer);
+        }
+    }
+
+    /// Queues what the WebSocket library wants to write: pongs, or its answer to a close.
+    pub fn enqueue_from_library(&self, bytes: &[u8]) {
+        const CLOSE: u8 = 0x8; // RFC 6455 section 5.2
+        let frame = Frame::from_library(bytes);
+        if bytes.first().is_some_and(|first| first & 0x0f == CLOSE) {
+            self.egress.answer_close(frame);
+        } else {
+            self.enqueue(frame);
+        }
+    }
+
+    /// Ends the connection; the first reason counts.
+    pub fn close(&self, reason: CloseReason) {
+        if self.egress.close(reason) {
+            let _ = self.close_reason.set(reason);
+            self.closing.cancel();
+        }
+    }
+
+    /// Whether it hears `topic`.
+    #[must_use]
+    pub fn hears(&self, topic: &TopicName) -> bool {
+        self.topics().as_ref().is_some_and(|topics| topics.contains(topic))
+    }
+
+    /// Remembers a topic and runs `add` under the same lock, so that both lists agree.
+    pub(super) fn add_topic(&self, topic: &TopicName, add: impl FnOnce()) -> bool {
+        let mut topics = self.topics();
+        let new = topics.as_mut().is_some_and(|topics| topics.insert(topic.clone()));
+        if new {
+            add();
+        }
+        new
+    }
+
+    /// Forgets a topic and runs `remove` under the same lock.
+    pub(super) fn remove_topic(&self, topic: &TopicName, remove: impl FnOnce()) {
+        let mut topics = self.topics();
+        if topics.as_mut().is_some_and(|topics| topics.remove(topic)) {
+            remove();
+        }
+    }
+
+    /// What it heard; from now on it hears nothing.
+    pub(super) fn take_topics(&self) -> HashSet<TopicName> {
+        self.topics().take().unwrap_or_default()
+    }
+
+    fn topics(&self) -> std::sync::MutexGuard<'_, Option<HashSet<TopicName>>> {
+        self.topics.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// When a client was last heard of. Any frame counts, whole or not.
+#[derive(Debug)]
+pub struct Liveness {
+    since: Instant,
+    last_seen_ms: AtomicU64,
+}
+
+impl Liveness {
+    fn new() -> Self {
+        Self { since: Instant::now(), last_seen_ms: AtomicU64::new(0) }
+    }
+
+    /// It sent something just now.
+    pub fn touch(&self) {
+        let elapsed = self.since.elapsed().as_millis();
+        self.last_seen_ms.store(u64::try_from(elapsed).unwrap_or(u64::MAX), Ordering::Relaxed);
+    }
+
+    /// When it last sent something.
+    #[must_use]
+    pub fn last_seen(&self) -> Instant {
+        self.since + Duration::from_millis(self.last_seen_ms.load(Ordering::Relaxed))
+    }
+}

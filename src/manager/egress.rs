@@ -1,0 +1,332 @@
+//! What waits for one client's socket: bounded in events and in bytes, and never waited for by
+//! whoever puts something in.
+
+use crate::{
+    model::{Offset, TopicName},
+    protocol::{CloseReason, Frame},
+};
+use std::{
+    collections::{HashMap, VecDeque},
+    future::poll_fn,
+    sync::{Mutex, MutexGuard, PoisonError},
+    task::{Poll, Waker},
+};
+
+/// How much may wait for one client.
+#[derive(Debug, Clone, Copy)]
+pub struct EgressLimits {
+    /// Events.
+    pub events: usize,
+    /// Bytes on the socket.
+    pub bytes: usize,
+}
+
+/// What the write pump is to do next.
+#[derive(Debug)]
+pub enum Outgoing {
+    /// Write all of these; one write carries as many as it can.
+    Frames(VecDeque<Frame>),
+    /// Nothing comes any more.
+    End,
+}
+
+/// Whether a frame found a place.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Enqueued {
+    /// It waits to be written.
+    Waiting,
+    /// The connection is closing; it was dropped.
+    Closing,
+    /// It did not fit: the client is too slow.
+    Overflow,
+}
+
+/// One client's queue. An own queue and not a channel, because it is bounded by bytes too, holds
+/// back live events during recovery, hands over everything that waits at once, and costs an
+/// idle client no memory.
+#[derive(Debug)]
+pub struct Egress {
+    limits: EgressLimits,
+    state: Mutex<State>,
+}
+
+#[derive(Debug)]
+struct State {
+    queue: VecDeque<Frame>,
+    /// Live publications that came while the client was being brought up to date.
+    held: Option<Vec<Held>>,
+    events: usize,
+    bytes: usize,
+    closing: Closing,
+    /// The write pump, when it waits for frames.
+    pump: Option<Waker>,
+    /// Recovery, when it waits for room.
+    room: Option<Waker>,
+}
+
+#[derive(Debug)]
+struct Held {
+    topic: TopicName,
+    last: Offset,
+    frame: Frame,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Closing {
+    Open,
+    /// A close frame stands at the end of the queue; nothing may follow it.
+    CloseQueued,
+    /// The close frame was handed out.
+    Ended,
+}
+
+impl Egress {
+    /// A queue that holds live publications back until [`Egress::go_live`].
+    pub(super) fn new(limits: EgressLimits) -> Self {
+        let state = State {
+            queue: VecDeque::new(),
+            held: Some(Vec::new()),
+            events: 0,
+            bytes: 0,
+            closing: Closing::Open,
+            pump: None,
+            room: None,
+        };
+        Self { limits, state: Mutex::new(state) }
+    }
+
+    /// Queues a frame, or says that there is no room.
+    pub(super) fn enqueue(&self, frame: Frame) -> Enqueued {
+        let mut state = self.lock();
+        if state.closing != Closing::Open {
+            return Enqueued::Closing;
+        }
+        if !state.take_room(&frame, self.limits) {
+            return Enqueued::Overflow;
+        }
+        state.queue.push_back(frame);
+        wake(state, |state| &mut state.pump);
+        Enqueued::Waiting
+    }
+
+    /// As [`Egress::enqueue`] for a publication; held back while the client recovers.
+    pub(super) fn enqueue_live(&self, topic: &TopicName, last: Offset, frame: &Frame) -> Enqueued {
+        let mut state = self.lock();
+        if state.closing != Closing::Open {
+            return Enqueued::Closing;
+        }
+        if !state.take_room(frame, self.limits) {
+            return Enqueued::Overflow;
+        }
+        if let Some(held) = &mut state.held {
+            held.push(Held { topic: topic.clone(), last, frame: frame.clone() });
+            return Enqueued::Waiting;
+        }
+        state.queue.push_back(frame.clone());
+        wake(state, |state| &mut state.pump);
+        Enqueued::Waiting
+    }
+
+    /// Queues what is read back from the log. Not bounded here: recovery queues one page at a
+    /// time and waits for [`Egress::drained`] in between.
+    pub(super) fn replay(&self, frame: Frame) {
+        let mut state = self.lock();
+        if state.closing == Closing::Open {
+            state.queue.push_back(frame);
+            wake(state, |state| &mut state.pump);
+        }
+    }
+
+    /// Waits until nothing is queued, so that a replay of any length needs little memory.
+    pub(super) async fn drained(&self) {
+        poll_fn(|cx| {
+            let mut state = self.lock();
+            if state.queue.is_empty() || state.closing != Closing::Open {
+                return Poll::Ready(());
+            }
+            state.room = Some(cx.waker().clone());
+            Poll::Pending
+        })
+        .await;
+    }
+
+    /// Ends recovery: `caught_up`, then what was held back and is above `replayed`.
+    pub(super) fn go_live(&self, caught_up: Frame, replayed: &HashMap<TopicName, Offset>) {
+        let mut state = self.lock();
+        let held = state.held.take().unwrap_or_default();
+        if state.closing != Closing::Open {
+            return;
+        }
+        state.take_room(&caught_up, EgressLimits { events: usize::MAX, bytes: usize::MAX });
+        state.queue.push_back(caught_up);
+        for Held { topic, last, frame } in held {
+            // One commit's events travel in one frame, and the replay ends between two commits.
+            if replayed.get(&topic).is_some_and(|replayed| last <= *replayed) {
+                state.release_room(&frame);
+            } else {
+                state.queue.push_back(frame);
+            }
+        }
+        wake(state, |state| &mut state.pump);
+    }
+
+    /// Queues the close frame; what already waits goes out before it, unless the client is too
+    /// slow for that. `false` when the connection was closing already.
+    pub(super) fn close(&self, reason: CloseReason) -> bool {
+        let too_slow = matches!(reason, CloseReason::SlowConsumer | CloseReason::PongTimeout);
+        self.close_with(Frame::close(reason), too_slow)
+    }
+
+    /// Queues the library's answer to the client's own close frame.
+    pub(super) fn answer_close(&self, frame: Frame) {
+        self.close_with(frame, true);
+    }
+
+    fn close_with(&self, frame: Frame, drop_queued: bool) -> bool {
+        let mut state = self.lock();
+        if state.closing != Closing::Open {
+            return false;
+        }
+        state.closing = Closing::CloseQueued;
+        state.held = None;
+        if drop_queued {
+            state.queue = VecDeque::new();
+        }
+        state.queue.push_back(frame);
+        if let Some(waker) = state.room.take() {
+            waker.wake();
+        }
+        wake(state, |state| &mut state.pump);
+        true
+    }
+
+    /// Everything that waits, as soon as there is something.
+    ///
+    /// # Cancel safety
+    /// Nothing is taken unless it is returned.
+    pub async fn next(&self) -> Outgoing {
+        poll_fn(|cx| {
+            let mut state = self.lock();
+            if state.queue.is_empty() {
+                if state.closing == Closing::Ended {
+                    return Poll::Ready(Outgoing::End);
+                }
+                state.pump = Some(cx.waker().clone());
+                return Poll::Pending;
+            }
+            let frames = std::mem::take(&mut state.queue);
+            if state.closing == Closing::CloseQueued {
+                state.closing = Closing::Ended;
+            }
+            let still_held = state.held.iter().flatten().map(|held| (held.frame.events(), held.frame.bytes().len()));
+            let (events, bytes) = still_held.fold((0, 0), |sum, one| (sum.0 + one.0, sum.1 + one.1));
+            (state.events, state.bytes) = (events, bytes);
+            wake(state, |state| &mut state.room);
+            Poll::Ready(Outgoing::Frames(frames))
+        })
+        .await
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State> {
+        // The state is whole after every statement, so a panic elsewhere does not spoil it.
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl State {
+    fn take_room(&mut self, frame: &Frame, limits: EgressLimits) -> bool {
+        let events = self.events + frame.events();
+        let bytes = self.bytes + frame.bytes().len();
+        // A single frame larger than the limits still goes to an idle client.
+        if (events > limits.events || bytes > limits.bytes) && self.events > 0 {
+            return false;
+        }
+        (self.events, self.bytes) = (events, bytes);
+        true
+    }
+
+    fn release_room(&mut self, frame: &Frame) {
+        self.events -= frame.events();
+        self.bytes -= frame.bytes().len();
+    }
+}
+
+/// Wakes whoever waits, after the lock is gone.
+fn wake(mut state: MutexGuard<'_, State>, who: impl FnOnce(&mut State) -> &mut Option<Waker>) {
+    let waker = who(&mut state).take();
+    drop(state);
+    if let Some(waker) = waker {
+        waker.wake();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn frame(text: &str) -> Frame {
+        Frame::text(text.as_bytes())
+    }
+
+    fn egress(events: usize, bytes: usize) -> Egress {
+        let egress = Egress::new(EgressLimits { events, bytes });
+        egress.go_live(frame("caught_up"), &HashMap::new());
+        egress
+    }
+
+    async fn texts(egress: &Egress) -> Vec<String> {
+        let Outgoing::Frames(frames) = egress.next().await else { return Vec::new() };
+        frames.iter().map(|frame| String::from_utf8_lossy(&frame.bytes()[2..]).into_owned()).collect()
+    }
+
+    #[tokio::test]
+    async fn all_that_waits_comes_at_once_and_in_order() {
+        let egress = egress(10, 1000);
+        egress.enqueue(frame("a"));
+        egress.enqueue(frame("b"));
+        assert_eq!(texts(&egress).await, ["caught_up", "a", "b"]);
+    }
+
+    #[tokio::test]
+    async fn either_bound_overflows_and_taking_makes_room() {
+        let by_events = egress(2, 1000);
+        assert_eq!(by_events.enqueue(frame("a")), Enqueued::Waiting);
+        assert_eq!(by_events.enqueue(frame("b")), Enqueued::Overflow);
+        by_events.next().await;
+        assert_eq!(by_events.enqueue(frame("b")), Enqueued::Waiting);
+
+        let by_bytes = egress(100, 20);
+        assert_eq!(by_bytes.enqueue(frame("0123456789")), Enqueued::Overflow);
+    }
+
+    #[tokio::test]
+    async fn held_back_events_that_were_replayed_are_dropped() {
+        let egress = Egress::new(EgressLimits { events: 10, bytes: 1000 });
+        let topic = TopicName::parse("room.a").unwrap();
+        egress.enqueue_live(&topic, Offset(4), &frame("four"));
+        egress.enqueue_live(&topic, Offset(5), &frame("five"));
+        egress.enqueue(frame("replayed"));
+        egress.go_live(frame("caught_up"), &HashMap::from([(topic, Offset(4))]));
+        assert_eq!(texts(&egress).await, ["replayed", "caught_up", "five"]);
+    }
+
+    #[tokio::test]
+    async fn nothing_follows_a_close_frame() {
+        let egress = egress(10, 1000);
+        assert!(egress.close(CloseReason::GoingAway));
+        assert!(!egress.close(CloseReason::Internal));
+        assert_eq!(egress.enqueue(frame("late")), Enqueued::Closing);
+        let Outgoing::Frames(frames) = egress.next().await else { panic!("frames") };
+        assert_eq!(frames.back().unwrap().bytes(), Frame::close(CloseReason::GoingAway).bytes());
+        assert!(matches!(egress.next().await, Outgoing::End));
+    }
+
+    #[tokio::test]
+    async fn a_slow_client_is_closed_without_what_waited() {
+        let egress = egress(10, 1000);
+        egress.enqueue(frame("a"));
+        egress.close(CloseReason::SlowConsumer);
+        let Outgoing::Frames(frames) = egress.next().await else { panic!("frames") };
+        assert_eq!(frames.len(), 1);
+    }
+}

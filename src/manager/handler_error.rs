@@ -1,0 +1,74 @@
+//! Why a handler refuses an event.
+
+use crate::{
+    protocol::{DecodeError, ErrorCode},
+    storage::{Refusal, StoreError},
+};
+
+/// What an event was refused with.
+#[derive(Debug, thiserror::Error)]
+pub enum HandlerError {
+    /// The payload is not what the event type takes.
+    #[error(transparent)]
+    Decode(DecodeError),
+    /// No handler is registered for it.
+    #[error("there is no event type `{0}`")]
+    UnknownEvent(String),
+    /// It does not exist, or not for this user: one answer, so that nobody can probe for rooms.
+    #[error("there is no such room, or it is not open to you")]
+    NoSuchRoom,
+    /// Something about the request that its types cannot say.
+    #[error("`{field}`: {problem}")]
+    BadField {
+        /// Dotted path below `payload`.
+        field: &'static str,
+        /// What is wrong with it.
+        problem: &'static str,
+    },
+    /// The store refused this change.
+    #[error(transparent)]
+    Refused(#[from] Refusal),
+    /// The store failed.
+    #[error("storage failed")]
+    Store(#[from] StoreError),
+    /// The server stops; nothing was stored.
+    #[error("the server is about to stop, try again in a moment")]
+    Stopping,
+    /// A handler broke its own rules.
+    #[error("{0}")]
+    Internal(&'static str),
+}
+
+impl HandlerError {
+    /// What the client may branch on; the text beside it is for people and may change.
+    #[must_use]
+    pub fn code(&self) -> ErrorCode {
+        match self {
+            Self::Decode(error) => error.code(),
+            Self::UnknownEvent(_) => ErrorCode::UnknownEvent,
+            Self::NoSuchRoom | Self::Refused(Refusal::NoSuchRoom) => ErrorCode::NoSuchRoom,
+            Self::BadField { .. } => ErrorCode::BadPayload,
+            Self::Refused(Refusal::RoomExists) => ErrorCode::RoomExists,
+            Self::Refused(Refusal::Conflict) => ErrorCode::Conflict,
+            Self::Store(StoreError::Unavailable(_) | StoreError::Closed) => ErrorCode::StorageUnavailable,
+            Self::Store(_) | Self::Internal(_) => ErrorCode::Internal,
+            Self::Stopping => ErrorCode::Unavailable,
+        }
+    }
+
+    /// What the client is told beside the code: our own troubles stay in the log.
+    #[must_use]
+    pub fn public_message(&self) -> String {
+        match self.code() {
+            ErrorCode::StorageUnavailable => "nothing was stored, try again".to_owned(),
+            ErrorCode::Internal => "something went wrong on our side".to_owned(),
+            _ => self.to_string(),
+        }
+    }
+
+    /// Whether the client broke the protocol, as opposed to asking for what it cannot have.
+    #[must_use]
+    pub fn is_bad_event(&self) -> bool {
+        matches!(self, Self::Decode(_) | Self::UnknownEvent(_) | Self::BadField { .. })
+    }
+}

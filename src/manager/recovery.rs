@@ -1,0 +1,113 @@
+//! Brings a new client up to date: `hello`, what it missed, `caught_up`, then live.
+//!
+//! The live buffer is registered first, then the log is read, then the buffer is drained: in
+//! any other order a publication between the two steps would be lost or come twice.
+
+use super::{Client, Manager};
+use crate::{
+    model::{Epoch, Offset, Resume, TopicName, User},
+    protocol::{CloseReason, Frame},
+    storage::{LogRange, StoreError, TopicState, can_recover},
+};
+use serde::Serialize;
+use std::{
+    collections::{BTreeMap, HashMap},
+    sync::Arc,
+};
+
+/// Publications read and queued at a time: few enough to hold in memory for many clients at once.
+const PAGE: u32 = 128;
+
+#[derive(Serialize)]
+struct Hello<'a> {
+    user: &'a User,
+    epoch: &'a Epoch,
+    ping_period_secs: f64,
+    topics: BTreeMap<&'a TopicName, HelloTopic>,
+}
+
+#[derive(Serialize)]
+struct HelloTopic {
+    offset: Offset,
+    recovered: bool,
+}
+
+pub(super) async fn recover(
+    manager: &Manager,
+    client: &Arc<Client>,
+    resume: Option<Resume>,
+) -> Result<(), CloseReason> {
+    let failed = |error: StoreError| {
+        tracing::error!(client.id = %client.id(), %error, "recovery failed");
+        CloseReason::Internal
+    };
+    // 1. Register. The client is in the client list already, so whoever changes its user's
+    //    rooms from now on subscribes it; this covers the rooms it was in before.
+    for state in manager.store().topics_of(client.user().id).await.map_err(failed)? {
+        manager.subscribe(client, &state.topic);
+    }
+    // 2. Read: one snapshot of where every log stands. A room joined between the two reads was
+    //    subscribed by its commit.
+    let topics = manager.store().topics_of(client.user().id).await.map_err(failed)?;
+    let positions = resume.filter(|resume| resume.epoch == *manager.store().epoch()).map(|resume| resume.positions);
+    let missed = missed(&topics, positions.as_ref(), manager.settings().recovery.max_publications);
+    client.egress().replay(hello(manager, client, &topics, &missed));
+    for (topic, after, until) in &missed {
+        replay(manager, client, topic, *after, *until).await.map_err(failed)?;
+    }
+    // 3. Drain.
+    let replayed: HashMap<_, _> = topics.into_iter().map(|state| (state.topic, state.head)).collect();
+    client.egress().go_live(Frame::event("caught_up", &serde_json::json!({})), &replayed);
+    Ok(())
+}
+
+/// What has to be replayed: topic, after, until. A topic that is missing here cannot be.
+fn missed(
+    topics: &[TopicState],
+    positions: Option<&crate::model::Positions>,
+    max_publications: u64,
+) -> Vec<(TopicName, Offset, Offset)> {
+    let recoverable = topics.iter().filter(|state| can_recover(state, positions, max_publications));
+    recoverable
+        .map(|state| {
+            let after = positions.and_then(|positions| positions.get(&state.topic)).copied();
+            (state.topic.clone(), after.unwrap_or(state.head), state.head)
+        })
+        .collect()
+}
+
+fn hello(manager: &Manager, client: &Client, topics: &[TopicState], missed: &[(TopicName, Offset, Offset)]) -> Frame {
+    let recovered: std::collections::HashSet<_> = missed.iter().map(|(topic, ..)| topic).collect();
+    let topics = topics
+        .iter()
+        .map(|state| {
+            let recovered = recovered.contains(&state.topic);
+            (&state.topic, HelloTopic { offset: state.head, recovered })
+        })
+        .collect();
+    let ping_period_secs = manager.settings().socket.ping_period.as_secs_f64();
+    Frame::event("hello", &Hello { user: client.user(), epoch: manager.store().epoch(), ping_period_secs, topics })
+}
+
+/// Queues the publications after `after` up to `until`, a page whenever the last one is written.
+async fn replay(
+    manager: &Manager,
+    client: &Client,
+    topic: &TopicName,
+    mut after: Offset,
+    until: Offset,
+) -> Result<(), StoreError> {
+    while after < until && !client.closing().is_cancelled() {
+        let range = LogRange::new(topic.clone(), after, until);
+        let page = manager.store().read_log(range, PAGE).await?;
+        // Trimmed away meanwhile: a position that is gone is an unrecoverable one, so start over.
+        let Some(last) = page.last().map(|publication| publication.offset) else {
+            client.close(CloseReason::SlowConsumer);
+            return Ok(());
+        };
+        client.egress().replay(Frame::publications(&page));
+        client.egress().drained().await;
+        after = last;
+    }
+    Ok(())
+}

@@ -1,0 +1,4 @@
+//! The server from outside: a real listener, real sockets, a real store in a temporary directory.
+
+mod chat;
+mod support;

@@ -1,0 +1,19 @@
+//! The language the tests are written in.
+
+pub mod client;
+pub mod http;
+pub mod process;
+pub mod server;
+
+pub use client::TestClient;
+pub use http::{Http, Response};
+pub use process::ServerProcess;
+pub use server::TestServer;
+
+use std::time::Duration;
+
+/// Every test account's password.
+pub const PASSWORD: &str = "correct horse battery staple";
+
+/// Longest wait for something that has to happen. Generous: it only bounds a failing test.
+pub const BUDGET: Duration = Duration::from_secs(20);

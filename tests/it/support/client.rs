@@ -1,0 +1,211 @@
+//! A client that keeps a transcript, so that a failed wait shows what did arrive.
+
+use super::{
+    BUDGET,
+    http::{Http, Stream},
+};
+use futures_util::{SinkExt, StreamExt};
+use serde_json::{Value, json};
+use std::collections::{BTreeMap, VecDeque};
+use tokio::time::timeout;
+use tokio_tungstenite::{
+    WebSocketStream, client_async,
+    tungstenite::{Error, Message, client::IntoClientRequest, protocol::CloseFrame},
+};
+
+pub struct TestClient {
+    pub name: String,
+    /// The session cookie's value.
+    pub session: String,
+    pub socket: WebSocketStream<Box<dyn Stream>>,
+    /// The last offset heard, per topic, and the epoch.
+    pub positions: BTreeMap<String, u64>,
+    pub epoch: String,
+    waiting: VecDeque<Value>,
+    transcript: Vec<Value>,
+    next_id: u64,
+}
+
+impl TestClient {
+    /// Opens `/ws` with an OTP. `Err` is the HTTP status of a refusal.
+    pub async fn open(http: Http, otp: &str) -> Result<WebSocketStream<Box<dyn Stream>>, u16> {
+        Self::open_with(http, &format!("/ws?otp={otp}"), &[]).await
+    }
+
+    pub async fn open_with(
+        http: Http,
+        path: &str,
+        headers: &[(&'static str, &str)],
+    ) -> Result<WebSocketStream<Box<dyn Stream>>, u16> {
+        let mut request = format!("ws://{}{path}", http.address).into_client_request().expect("a valid request");
+        for (name, value) in headers {
+            request.headers_mut().insert(*name, value.parse().expect("a valid header"));
+        }
+        match client_async(request, http.connect().await).await {
+            Ok((socket, _)) => Ok(socket),
+            Err(Error::Http(response)) => Err(response.status().as_u16()),
+            Err(error) => panic!("no answer to the upgrade: {error}"),
+        }
+    }
+
+    /// Takes over an opened socket and reads as far as `caught_up`.
+    pub async fn arrive(name: &str, session: &str, socket: WebSocketStream<Box<dyn Stream>>) -> Self {
+        let mut client = Self {
+            name: name.to_owned(),
+            session: session.to_owned(),
+            socket,
+            positions: BTreeMap::new(),
+            epoch: String::new(),
+            waiting: VecDeque::new(),
+            transcript: Vec::new(),
+            next_id: 1,
+        };
+        let hello = client.next_event().await;
+        assert_eq!(hello["type"], "hello", "the first frame is not hello: {hello}");
+        client.epoch = hello["payload"]["epoch"].as_str().unwrap().to_owned();
+        client.waiting.push_back(hello);
+        client
+    }
+
+    /// `{"epoch", "positions"}` as a returning client sends it.
+    pub fn resume(&self) -> Value {
+        json!({"epoch": self.epoch, "positions": self.positions})
+    }
+
+    /// The next event of the wire.
+    pub async fn next_event(&mut self) -> Value {
+        loop {
+            let message = match timeout(BUDGET, self.socket.next()).await {
+                Ok(Some(Ok(message))) => message,
+                other => panic!("{} waits for an event and gets {other:?}; so far: {:#?}", self.name, self.transcript),
+            };
+            let Message::Text(text) = message else {
+                assert!(!matches!(message, Message::Close(_)), "{} was closed: {message:?}", self.name);
+                continue;
+            };
+            let event: Value = serde_json::from_str(&text).expect("every frame is JSON");
+            self.note_position(&event);
+            self.transcript.push(event.clone());
+            return event;
+        }
+    }
+
+    fn note_position(&mut self, event: &Value) {
+        let (Some(topic), Some(offset)) = (event["topic"].as_str(), event["offset"].as_u64()) else { return };
+        if let Some(last) = self.positions.insert(topic.to_owned(), offset) {
+            assert_eq!(offset, last + 1, "{}: {topic} jumps from {last} to {offset}", self.name);
+        }
+    }
+
+    /// The next event of this type, whole; earlier ones of other types stay to be heard.
+    pub async fn event(&mut self, event_type: &str) -> Value {
+        if let Some(place) = self.waiting.iter().position(|event| event["type"] == event_type) {
+            return self.waiting.remove(place).unwrap();
+        }
+        loop {
+            let event = self.next_event().await;
+            if event["type"] == event_type {
+                return event;
+            }
+            self.waiting.push_back(event);
+        }
+    }
+
+    /// The payload of the next event of this type.
+    pub async fn hears(&mut self, event_type: &str) -> Value {
+        self.event(event_type).await["payload"].take()
+    }
+
+    /// Everything up to and including the event of this type, in the order of the wire.
+    pub async fn all_until(&mut self, event_type: &str) -> Vec<Value> {
+        let mut events: Vec<_> = self.waiting.drain(..).collect();
+        while events.last().is_none_or(|event| event["type"] != event_type) {
+            events.push(self.next_event().await);
+        }
+        events
+    }
+
+    /// Asserts that nothing of this type came, by asking for something and looking at what
+    /// arrived before the answer.
+    pub async fn has_not_heard(&mut self, event_type: &str) {
+        self.asks("list_rooms", json!({})).await;
+        let heard = self.waiting.iter().find(|event| event["type"] == event_type);
+        assert!(heard.is_none(), "{} heard {heard:?}", self.name);
+    }
+
+    pub async fn sends(&mut self, text: impl Into<String>) {
+        self.socket.send(Message::text(text.into())).await.expect("the socket is open");
+    }
+
+    /// Sends a request and answers its id, without waiting.
+    pub async fn posts(&mut self, event_type: &str, payload: Value) -> u64 {
+        let id = self.next_id;
+        self.next_id += 1;
+        self.sends(json!({"type": event_type, "id": id, "payload": payload}).to_string()).await;
+        id
+    }
+
+    /// The answer to a request: its payload, or the code of its error.
+    pub async fn answer(&mut self, id: u64) -> Result<Value, String> {
+        let is_answer = |event: &Value| event["id"] == id && (event["type"] == "ok" || event["type"] == "error");
+        let mut event = if let Some(place) = self.waiting.iter().position(is_answer) {
+            self.waiting.remove(place).unwrap()
+        } else {
+            loop {
+                let event = self.next_event().await;
+                if is_answer(&event) {
+                    break event;
+                }
+                self.waiting.push_back(event);
+            }
+        };
+        if event["type"] == "ok" {
+            Ok(event["payload"].take())
+        } else {
+            Err(event["payload"]["code"].as_str().expect("an error has a code").to_owned())
+        }
+    }
+
+    /// Sends a request that must be granted.
+    pub async fn asks(&mut self, event_type: &str, payload: Value) -> Value {
+        let id = self.posts(event_type, payload).await;
+        self.answer(id).await.unwrap_or_else(|code| panic!("{event_type} was refused: {code}"))
+    }
+
+    /// Sends a request that must be refused, and answers the code.
+    pub async fn is_refused(&mut self, event_type: &str, payload: Value) -> String {
+        let id = self.posts(event_type, payload).await;
+        self.answer(id).await.expect_err("it was granted")
+    }
+
+    pub async fn says(&mut self, room: &str, message: &str) -> Value {
+        self.asks("send_message", json!({"room": room, "message": message})).await
+    }
+
+    pub async fn joins(&mut self, room: &str) -> Value {
+        self.asks("join_room", json!({"room": room})).await
+    }
+
+    /// Reads until the close frame.
+    pub async fn is_closed(&mut self) -> CloseFrame {
+        closed(&mut self.socket).await.unwrap_or_else(|| panic!("{} was cut without a close frame", self.name))
+    }
+
+    /// Closes as a client should.
+    pub async fn leaves(mut self) {
+        let _ = self.socket.close(None).await;
+        while let Ok(Some(Ok(_))) = timeout(BUDGET, self.socket.next()).await {}
+    }
+}
+
+/// Reads to the end; the close frame if there was one.
+pub async fn closed(socket: &mut WebSocketStream<Box<dyn Stream>>) -> Option<CloseFrame> {
+    let mut frame = None;
+    loop {
+        match timeout(BUDGET, socket.next()).await.expect("the connection ends") {
+            Some(Ok(Message::Close(Some(close)))) => frame = Some(close),
+            Some(Ok(_)) => {}
+            None | Some(Err(_)) => return frame,
+        }
+    }
+}

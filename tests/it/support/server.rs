@@ -1,0 +1,130 @@
+//! A server in this process, with a fresh store and its own port.
+
+use super::{BUDGET, PASSWORD, client::TestClient, http::Http};
+use serde_json::{Value, json};
+use std::sync::OnceLock;
+use switchboard::{
+    app::{self, Server, Stopped},
+    http::frontend::Frontend,
+    model::{Role, UserName},
+    settings::{Settings, TlsMode},
+    storage::NewAccount,
+};
+use tempfile::TempDir;
+use tokio::time::timeout;
+
+pub struct TestServer {
+    server: Server,
+    settings: Settings,
+    data: TempDir,
+}
+
+impl TestServer {
+    /// With the default settings, without TLS.
+    pub async fn start() -> Self {
+        Self::start_with(|_| {}).await
+    }
+
+    /// With settings changed by `change`.
+    pub async fn start_with(change: impl FnOnce(&mut Settings)) -> Self {
+        let data = tempfile::tempdir().expect("a temporary directory");
+        let mut settings = Settings::defaults();
+        settings.server.listen = "127.0.0.1:0".parse().unwrap();
+        settings.server.data_dir = data.path().to_owned();
+        settings.tls.mode = TlsMode::Off;
+        settings.socket.connections_per_user = 0;
+        settings.socket.connections_per_address = 0;
+        change(&mut settings);
+        let server = app::start(settings.clone(), Frontend::Embedded).await.expect("the server starts");
+        Self { server, settings, data }
+    }
+
+    /// Stops it cleanly and starts it again on the same store, at another port.
+    pub async fn restart(self) -> Self {
+        let Self { server, settings, data } = self;
+        stop(server).await;
+        let server = app::start(settings.clone(), Frontend::Embedded).await.expect("the server starts again");
+        Self { server, settings, data }
+    }
+
+    /// Fails if any task is still running.
+    pub async fn stop(self) {
+        stop(self.server).await;
+    }
+
+    pub fn http(&self) -> Http {
+        Http { address: self.server.address(), tls: self.settings.tls.mode == TlsMode::On }
+    }
+
+    pub fn server(&self) -> &Server {
+        &self.server
+    }
+
+    pub fn data_dir(&self) -> &std::path::Path {
+        self.data.path()
+    }
+
+    /// Makes an account, unless it is there, without the cost of a password hash each.
+    pub async fn account(&self, name: &str, role: Role) {
+        static HASH: OnceLock<String> = OnceLock::new();
+        let settings = &self.settings.auth;
+        let password_hash = HASH.get_or_init(|| switchboard::auth::password::hash_now(PASSWORD, settings)).clone();
+        let name = UserName::parse(name).unwrap();
+        let store = self.server.store();
+        if store.account(&name).await.unwrap().is_none() {
+            store.create_account(NewAccount { name, role, password_hash, at: 0 }).await.unwrap();
+        }
+    }
+
+    /// `POST /login`: the session cookie's value and the answer.
+    pub async fn login(&self, name: &str, resume: Option<Value>) -> (String, Value) {
+        let body = json!({"username": name, "password": PASSWORD, "resume": resume});
+        let response = self.http().post("/login", &body).await;
+        assert_eq!(response.status, 200, "{:?}", response.body);
+        (response.cookie("__Host-session").expect("a session cookie"), response.json())
+    }
+
+    /// `POST /otp`.
+    pub async fn otp(&self, session: &str, resume: Option<Value>) -> String {
+        let response = self.http().post_as(session, "/otp", &json!({"resume": resume})).await;
+        assert_eq!(response.status, 200, "{:?}", response.body);
+        response.json()["otp"].as_str().unwrap().to_owned()
+    }
+
+    /// A new member, signed in by `/login` and connected by `/ws`.
+    pub async fn client(&self, name: &str) -> TestClient {
+        self.account(name, Role::Member).await;
+        let (session, answer) = self.login(name, None).await;
+        let socket = TestClient::open(self.http(), answer["otp"].as_str().unwrap()).await.expect("the OTP is good");
+        let mut client = TestClient::arrive(name, &session, socket).await;
+        client.hears("caught_up").await;
+        client
+    }
+
+    pub async fn clients<const N: usize>(&self, names: [&str; N]) -> [TestClient; N] {
+        let mut clients = Vec::new();
+        for name in names {
+            clients.push(self.client(name).await);
+        }
+        clients.try_into().unwrap_or_else(|_| unreachable!("one client per name"))
+    }
+
+    /// Comes back as a client that went away: `/otp` with its session and its positions. What
+    /// arrives is still to be heard, `hello` first.
+    pub async fn returns(&self, name: &str, session: &str, resume: Option<Value>) -> TestClient {
+        let positions = resume.as_ref().map(|resume| resume["positions"].clone());
+        let otp = self.otp(session, resume).await;
+        let socket = TestClient::open(self.http(), &otp).await.expect("the OTP is good");
+        let mut client = TestClient::arrive(name, session, socket).await;
+        // What it has seen already counts for "no holes".
+        if let Some(positions) = positions {
+            client.positions = serde_json::from_value(positions).unwrap();
+        }
+        client
+    }
+}
+
+async fn stop(server: Server) {
+    let stopped = timeout(BUDGET, server.stop()).await.expect("the server stops");
+    assert_eq!(stopped, Stopped::Cleanly, "tasks are still running");
+}
