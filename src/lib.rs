@@ -3,3 +3,4 @@
 pub mod model;
 pub mod settings;
 pub mod storage;
+pub mod tls;

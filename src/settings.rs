@@ -286,7 +286,11 @@ impl Settings {
         } else {
             SocketAddr::new(ip, 0).to_string().trim_end_matches(":0").to_owned()
         };
-        if listen.port() == usual { format!("{scheme}://{host}") } else { format!("{scheme}://{host}:{}", listen.port()) }
+        if listen.port() == usual {
+            format!("{scheme}://{host}")
+        } else {
+            format!("{scheme}://{host}:{}", listen.port())
+        }
     }
 
     /// Where the certificate chain and the key are.
