@@ -1,7 +1,9 @@
 //! Switchboard: an authenticated event-routing chat server with OTP login.
 
 pub mod listener;
+pub mod metrics;
 pub mod model;
 pub mod settings;
 pub mod storage;
+pub mod telemetry;
 pub mod tls;
