@@ -18,8 +18,9 @@ pub use registry::{Pending, Registry, Reply};
 pub use subscriptions::Subscriptions;
 
 use crate::{
+    cluster::Bus,
     metrics::Metrics,
-    model::{ClientId, Publication, SessionId, TopicName, User, UserId},
+    model::{ClientId, Offset, Publication, SessionId, TopicName, User, UserId},
     protocol::{CloseReason, DecodeError, Event, Frame},
     settings::Settings,
     storage::Store,
@@ -38,8 +39,9 @@ pub struct Manager {
     subscriptions: Subscriptions,
     registry: Registry,
     store: Arc<dyn Store>,
+    bus: Arc<dyn Bus>,
     settings: Arc<Settings>,
-    metrics: Arc<Metrics>,
+    metrics: Metrics,
     next_client: AtomicU64,
     draining: AtomicBool,
 }
@@ -58,12 +60,19 @@ pub struct Identity {
 impl Manager {
     /// A manager without clients.
     #[must_use]
-    pub fn new(registry: Registry, store: Arc<dyn Store>, settings: Arc<Settings>, metrics: Arc<Metrics>) -> Arc<Self> {
+    pub fn new(
+        registry: Registry,
+        store: Arc<dyn Store>,
+        bus: Arc<dyn Bus>,
+        settings: Arc<Settings>,
+        metrics: Metrics,
+    ) -> Arc<Self> {
         Arc::new(Self {
             clients: ClientList::new(&settings.socket),
             subscriptions: Subscriptions::default(),
             registry,
             store,
+            bus,
             settings,
             metrics,
             next_client: AtomicU64::new(1),
@@ -85,7 +94,7 @@ impl Manager {
 
     /// What it counts in.
     #[must_use]
-    pub fn metrics(&self) -> &Arc<Metrics> {
+    pub fn metrics(&self) -> &Metrics {
         &self.metrics
     }
 
@@ -102,8 +111,6 @@ impl Manager {
         } else if self.is_draining() {
             client.close(self.restart());
         }
-        self.metrics.connections.inc();
-        self.metrics.connections_total.inc();
         client
     }
 
@@ -113,7 +120,6 @@ impl Manager {
         for topic in client.take_topics() {
             self.subscriptions.remove(&topic, client.id());
         }
-        self.metrics.connections.dec();
     }
 
     /// Subscribes one client; `false` when it heard the topic already or is gone.
@@ -149,10 +155,10 @@ impl Manager {
     /// What the client is told.
     pub async fn route_event(self: &Arc<Self>, client: &Arc<Client>, event: Event) -> Result<Reply, HandlerError> {
         let Some(handler) = self.registry.find(&event.event_type) else {
-            self.metrics.event_in("unknown");
+            self.metrics.events_in(&event.event_type).inc();
             return Err(HandlerError::UnknownEvent(event.event_type));
         };
-        self.metrics.event_in(handler.event_type());
+        self.metrics.events_in(handler.event_type()).inc();
         handler.call(Context::new(self.clone(), client.clone()), event.payload).await
     }
 
@@ -161,17 +167,24 @@ impl Manager {
     /// Everything one commit appended to a topic travels together, so a client that recovers
     /// either has all of it from the log or gets all of it live.
     pub fn publish(&self, publications: &[Publication]) {
-        for group in publications_by_topic(publications) {
-            let topic = &group[0].topic;
-            let Some(subscribers) = self.subscriptions.of(topic) else { continue };
-            let frame = Frame::publications(group.iter().copied());
-            let last = group[group.len() - 1].offset;
-            for client in subscribers.values() {
-                client.enqueue_live(topic, last, &frame);
-            }
-            for publication in &group {
-                self.metrics.events_out(&publication.event_type, subscribers.len() as u64);
-            }
+        let groups = publications_by_topic(publications);
+        let reached: Vec<_> =
+            groups.iter().filter_map(|group| group.last()).map(|last| (last.topic.clone(), last.offset)).collect();
+        self.bus.announce(&reached);
+        for (group, (topic, last)) in groups.iter().zip(&reached) {
+            self.deliver(topic, *last, group);
+        }
+    }
+
+    /// Hands what one topic published to this node's subscribers.
+    fn deliver(&self, topic: &TopicName, last: Offset, publications: &[&Publication]) {
+        let Some(subscribers) = self.subscriptions.of(topic) else { return };
+        let frame = Frame::publications(publications.iter().copied());
+        for client in subscribers.values() {
+            client.enqueue_live(topic, last, &frame);
+        }
+        for publication in publications {
+            self.metrics.events_out(&publication.event_type).inc_by(subscribers.len() as u64);
         }
     }
 

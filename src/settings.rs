@@ -1,9 +1,27 @@
 //! Typed settings, one struct per table of `config/default.toml`, which is the only home of
 //! defaults: a missing key fails at start, and so does a misspelt one.
+//!
+//! [`Settings::load`] lays file, environment and flags over the defaults and reports every
+//! fault at once.
+
+mod error;
+mod layers;
+mod parse;
+#[cfg(test)]
+mod tests;
+mod validate;
+
+pub use error::{Fault, SettingsError};
+pub use layers::{Overrides, environment};
 
 use ipnet::IpNet;
-use serde::{Deserialize, Deserializer, de::Error as _};
-use std::{net::SocketAddr, path::PathBuf, time::Duration};
+use parse::{days, directory, networks, secs};
+use serde::Deserialize;
+use std::{
+    net::SocketAddr,
+    path::{Path, PathBuf},
+    time::Duration,
+};
 
 /// All settings.
 #[derive(Debug, Clone, Deserialize)]
@@ -86,6 +104,8 @@ pub struct Http {
     pub hosts: Vec<String>,
     #[serde(deserialize_with = "networks")]
     pub trusted_proxies: Vec<IpNet>,
+    #[serde(deserialize_with = "directory")]
+    pub frontend_dir: Option<PathBuf>,
     pub metrics: MetricsAccess,
     #[serde(rename = "header_wait_secs", deserialize_with = "secs")]
     pub header_wait: Duration,
@@ -213,19 +233,70 @@ pub struct Log {
     pub format: LogFormat,
 }
 
-fn secs<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Duration, D::Error> {
-    let secs = f64::deserialize(deserializer)?;
-    Duration::try_from_secs_f64(secs).map_err(|_| D::Error::custom("must be a number of seconds, zero or more"))
-}
+impl Settings {
+    /// Lays `file`, the `SWITCHBOARD__SECTION__KEY` variables in `env` and `overrides` over the
+    /// defaults, each over the one before.
+    ///
+    /// # Errors
+    /// [`SettingsError`] lists everything that is wrong, not only what is met first.
+    pub fn load(
+        file: Option<&Path>,
+        env: impl IntoIterator<Item = (String, String)>,
+        overrides: Overrides,
+    ) -> Result<Self, SettingsError> {
+        layers::Layers::read(file, env, overrides).settings()
+    }
 
-fn days<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Duration, D::Error> {
-    secs(deserializer).map(|days| days * 86_400)
-}
+    /// The settings in force as TOML, each that is not a default with where it comes from.
+    ///
+    /// # Errors
+    /// As [`Settings::load`].
+    pub fn show(
+        file: Option<&Path>,
+        env: impl IntoIterator<Item = (String, String)>,
+        overrides: Overrides,
+    ) -> Result<String, SettingsError> {
+        layers::Layers::read(file, env, overrides).show()
+    }
 
-fn networks<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<IpNet>, D::Error> {
-    let parse = |text: String| {
-        let address = text.parse().map(|address: std::net::IpAddr| IpNet::from(address));
-        address.or_else(|_| text.parse()).map_err(|_| D::Error::custom(format!("`{text}` is no address or network")))
-    };
-    Vec::<String>::deserialize(deserializer)?.into_iter().map(parse).collect()
+    /// The defaults, as compiled in.
+    ///
+    /// # Panics
+    /// Never: a test loads them.
+    #[must_use]
+    pub fn defaults() -> Self {
+        Self::load(None, [], Overrides::default()).expect("config/default.toml is tested")
+    }
+
+    /// The origin people open: `server.public_url`, or one made from the address it listens on.
+    #[must_use]
+    pub fn origin(&self, listen: SocketAddr) -> String {
+        if !self.server.public_url.is_empty() {
+            return self.server.public_url.clone();
+        }
+        let (scheme, usual) = match self.tls.mode {
+            TlsMode::On => ("https", 443),
+            TlsMode::Off => ("http", 80),
+        };
+        // A name is what browsers tie certificates, cookies and passkeys to; the rest is an address.
+        let ip = listen.ip();
+        let host = if ip.is_unspecified() || ip == std::net::Ipv4Addr::LOCALHOST || ip == std::net::Ipv6Addr::LOCALHOST
+        {
+            "localhost".to_owned()
+        } else {
+            SocketAddr::new(ip, 0).to_string().trim_end_matches(":0").to_owned()
+        };
+        if listen.port() == usual {
+            format!("{scheme}://{host}")
+        } else {
+            format!("{scheme}://{host}:{}", listen.port())
+        }
+    }
+
+    /// Where the certificate chain and the key are.
+    #[must_use]
+    pub fn tls_files(&self) -> (PathBuf, PathBuf) {
+        // `join` with an absolute path is that path.
+        (self.server.data_dir.join(&self.tls.certificate), self.server.data_dir.join(&self.tls.key))
+    }
 }

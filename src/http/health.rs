@@ -1,7 +1,7 @@
 //! For whoever watches the server: is it alive, can it do its work, what does it count.
 
 use super::{HttpState, client_address::ClientAddress, error::ApiError};
-use crate::{metrics::Metrics, protocol::ErrorCode, settings::MetricsAccess};
+use crate::{metrics::CONTENT_TYPE, protocol::ErrorCode, settings::MetricsAccess};
 use axum::{
     Json,
     extract::State,
@@ -38,6 +38,6 @@ pub(super) async fn metrics(
     if state.settings.http.metrics == MetricsAccess::Loopback && !address.is_loopback() {
         return Err(ApiError::new(ErrorCode::Forbidden, "metrics are for this machine; see `http.metrics`"));
     }
-    let content_type = HeaderValue::from_static(Metrics::CONTENT_TYPE);
+    let content_type = HeaderValue::from_static(CONTENT_TYPE);
     Ok(([(header::CONTENT_TYPE, content_type)], state.metrics.encode()).into_response())
 }

@@ -1,0 +1,152 @@
+//! Every fault is reported, with the key and where it was given.
+
+use super::*;
+use std::io::Write as _;
+
+fn load(toml: &str, env: &[(&str, &str)]) -> Result<Settings, SettingsError> {
+    let mut file = tempfile::NamedTempFile::new().unwrap();
+    file.write_all(toml.as_bytes()).unwrap();
+    let env = env.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned()));
+    Settings::load(Some(file.path()), env, Overrides::default())
+}
+
+fn faults(toml: &str, env: &[(&str, &str)]) -> Vec<String> {
+    load(toml, env).unwrap_err().faults.iter().map(ToString::to_string).collect()
+}
+
+#[test]
+fn the_defaults_are_good() {
+    let settings = Settings::defaults();
+    assert_eq!(settings.socket.pong_wait, Duration::from_secs(60));
+    assert_eq!(settings.auth.session_idle, Duration::from_secs(7 * 86_400));
+    assert_eq!(settings.http.frontend_dir, None);
+}
+
+#[test]
+fn each_layer_overrides_the_one_below() {
+    let toml = "[socket]\npong_wait_secs = 40\nping_period_secs = 10.5\n[server]\nname = \"From file\"";
+    let file = load(toml, &[]).unwrap();
+    assert_eq!(file.socket.ping_period, Duration::from_millis(10_500));
+    let env = load(
+        toml,
+        &[
+            ("SWITCHBOARD__SOCKET__PONG_WAIT_SECS", "30"),
+            ("SWITCHBOARD__HTTP__HOSTS", "a.example, b.example"),
+            ("SWITCHBOARD__TLS__ALLOW_PLAIN_ON_NETWORK", "true"),
+            ("SWITCHBOARD__SERVER__NAME", "42"),
+            ("SWITCHBOARD_PORT", "tcp://10.0.0.1:80"), // Kubernetes makes such ones
+        ],
+    )
+    .unwrap();
+    assert_eq!(env.socket.pong_wait, Duration::from_secs(30));
+    assert_eq!(env.http.hosts, ["a.example", "b.example"]);
+    assert_eq!(env.server.name, "42");
+    assert!(env.tls.allow_plain_on_network);
+    let overrides = Overrides {
+        listen: Some(([127, 0, 0, 1], 0).into()),
+        data_dir: Some("elsewhere".into()),
+        tls: Some(TlsMode::Off),
+        frontend_dir: Some("frontend".into()),
+    };
+    let flags = Settings::load(None, [("SWITCHBOARD__TLS__MODE".into(), "on".into())], overrides).unwrap();
+    assert_eq!(flags.server.listen.port(), 0);
+    assert_eq!(flags.tls.mode, TlsMode::Off);
+    assert_eq!(flags.tls_files().0, Path::new("elsewhere/server.crt"));
+    assert_eq!(flags.http.frontend_dir.as_deref(), Some(Path::new("frontend")));
+}
+
+#[test]
+fn every_fault_is_in_one_message() {
+    let toml = "stray = 1\n[socket]\npong_wait_sec = 30\nmax_in_flight = -1\nping_period_secs = true\n[tls]\nmode = \"maybe\"\n\
+                [http]\ntrusted_proxies = [\"10.0.0.0/8\", \"ten\"]\n[nowhere]\na = 1\n[storage]\nurl = \"redis\"\n";
+    let error =
+        load(toml, &[("SWITCHBOARD__OTP__TTL_SECS", "soon"), ("SWITCHBOARD__OTP__TTL", "1")]).unwrap_err().to_string();
+    for expected in [
+        "stray",
+        "socket.pong_wait_sec (",
+        "did you mean socket.pong_wait_secs?",
+        "socket.max_in_flight (",
+        "socket.ping_period_secs (",
+        "must be a number, not true",
+        "tls.mode (",
+        "`ten` is no address or network",
+        "nowhere.a (",
+        "otp.ttl_secs (SWITCHBOARD__OTP__TTL_SECS): must be a number, not \"soon\"",
+        "otp.ttl (SWITCHBOARD__OTP__TTL): no such setting",
+        "storage.url (",
+    ] {
+        assert!(error.contains(expected), "{expected:?} is missing from:\n{error}");
+    }
+    assert_eq!(error.lines().count(), 11, "{error}");
+}
+
+#[test]
+fn a_key_with_a_fault_of_its_own_is_not_blamed_for_a_relation() {
+    let found = faults("[socket]\npong_wait_secs = \"long\"\nping_period_secs = 100\n", &[]);
+    assert_eq!(found.len(), 1, "{found:?}");
+    assert!(found[0].starts_with("socket.pong_wait_secs"), "{found:?}");
+}
+
+#[test]
+fn a_fault_alone_is_one_line() {
+    let error = load("[otp]\nttl_secs = 0\n", &[]).unwrap_err().to_string();
+    assert_eq!(error.lines().count(), 1);
+    assert!(error.contains("otp.ttl_secs") && error.contains("more than zero"), "{error}");
+    let syntax = load("[otp\n", &[]).unwrap_err().to_string();
+    assert_eq!(syntax.lines().count(), 1, "{syntax}");
+    let missing = Settings::load(Some(Path::new("/nowhere.toml")), [], Overrides::default()).unwrap_err().to_string();
+    assert!(missing.contains("/nowhere.toml: cannot be read"), "{missing}");
+}
+
+#[test]
+fn contradictions_are_refused() {
+    for (toml, key) in [
+        ("[socket]\npong_wait_secs = 25", "socket.pong_wait_secs"),
+        ("[server]\ndrain_wait_secs = 4", "server.drain_wait_secs"),
+        ("[auth]\nargon2_memory_kib = 19455", "auth.argon2_memory_kib"),
+        ("[auth]\nargon2_passes = 1", "auth.argon2_passes"),
+        ("[auth]\nargon2_lanes = 0", "auth.argon2_lanes"),
+        ("[auth]\nsession_max_days = 1", "auth.session_max_days"),
+        ("[server]\nlisten = \"0.0.0.0:80\"\n[tls]\nmode = \"off\"", "tls.mode"),
+        ("[socket]\negress_bytes = 131071", "socket.egress_bytes"),
+        ("[journal]\nqueue = 0", "journal.queue"),
+        ("[journal]\nmax_batch = 0", "journal.max_batch"),
+        ("[storage]\nreaders = 0", "storage.readers"),
+        ("[recovery]\nmax_publications = 0", "recovery.max_publications"),
+        ("[server]\npublic_url = \"https://chat.example.org/\"", "server.public_url"),
+        ("[server]\npublic_url = \"http://chat.example.org\"", "server.public_url"),
+        ("[http]\nallowed_origins = [\"chat.example.org\"]", "http.allowed_origins"),
+        ("[http]\nallowed_origins = [\"https://a:443\"]", "http.allowed_origins"),
+        ("[http]\nallowed_origins = [\"https://*.example.org/x\"]", "http.allowed_origins"),
+        ("[http]\nhosts = [\"a.example:80\"]", "http.hosts"),
+        ("[log]\nfilter = \"switchboard=loud\"", "log.filter"),
+        ("[server]\nname = \"\"", "server.name"),
+        ("[journal]\nretention_days = 1e300", "journal.retention_days"),
+    ] {
+        let found = faults(toml, &[]);
+        assert!(found.len() == 1 && found[0].contains(key), "{toml}: {found:?}");
+    }
+    load("[tls]\nmode = \"off\"\nallow_plain_on_network = true\n[server]\nlisten = \"0.0.0.0:80\"", &[]).unwrap();
+    load("[http]\nallowed_origins = [\"https://[::1]:8443\", \"http://a\"]\nhosts = [\"[::1]\", \"a\"]", &[]).unwrap();
+}
+
+#[test]
+fn what_is_shown_can_be_loaded() {
+    let env = [("SWITCHBOARD__OTP__TTL_SECS".to_owned(), "2.5".to_owned())];
+    let shown = Settings::show(None, env, Overrides::default()).unwrap();
+    assert!(shown.contains("ttl_secs = 2.5 # SWITCHBOARD__OTP__TTL_SECS\n"), "{shown}");
+    let settings = load(&shown, &[]).unwrap();
+    assert_eq!(settings.otp.ttl, Duration::from_millis(2500));
+    assert_eq!(format!("{:?}", settings.server), format!("{:?}", Settings::defaults().server));
+}
+
+#[test]
+fn the_origin_is_what_people_open() {
+    let mut settings = Settings::defaults();
+    assert_eq!(settings.origin(([127, 0, 0, 1], 8080).into()), "https://localhost:8080");
+    assert_eq!(settings.origin(([10, 0, 0, 1], 443).into()), "https://10.0.0.1");
+    settings.tls.mode = TlsMode::Off;
+    assert_eq!(settings.origin("[2001:db8::1]:8080".parse().unwrap()), "http://[2001:db8::1]:8080");
+    settings.server.public_url = "https://chat.example.org".into();
+    assert_eq!(settings.origin(([127, 0, 0, 1], 1).into()), "https://chat.example.org");
+}

@@ -1,0 +1,190 @@
+//! Relations between settings, and limits that a type does not show.
+
+use super::{Fault, Settings, TlsMode};
+use axum::http::Uri;
+use std::{collections::BTreeSet, ops::RangeInclusive, time::Duration};
+use tracing_subscriber::EnvFilter;
+
+/// The least Argon2id parameters that are accepted: memory in KiB, passes, lanes (OWASP,
+/// Password Storage Cheat Sheet).
+const ARGON2_LEAST: (u32, u32, u32) = (19_456, 2, 1);
+
+/// A broken relation and the keys it ties together.
+pub(super) struct Relation {
+    keys: Vec<&'static str>,
+    message: String,
+}
+
+impl Relation {
+    pub(super) fn concerns(&self, keys: &BTreeSet<String>) -> bool {
+        self.keys.iter().any(|key| keys.contains(*key))
+    }
+
+    pub(super) fn fault<'a>(self, origin: impl Fn(&'static str) -> Option<&'a str>) -> Fault {
+        let place = |key| match origin(key) {
+            Some(origin) => format!("{key} ({origin})"),
+            None => key.to_owned(),
+        };
+        Fault { place: self.keys.into_iter().map(place).collect::<Vec<_>>().join(", "), message: self.message }
+    }
+}
+
+struct Check(Vec<Relation>);
+
+impl Check {
+    fn that<const N: usize>(&mut self, good: bool, keys: [&'static str; N], message: impl Into<String>) {
+        if !good {
+            self.0.push(Relation { keys: keys.to_vec(), message: message.into() });
+        }
+    }
+
+    fn within(&mut self, key: &'static str, value: u64, range: RangeInclusive<u64>) {
+        let (least, most) = (range.start(), range.end());
+        let message = match *most {
+            u64::MAX => format!("must be at least {least}, not {value}"),
+            most => format!("must be between {least} and {most}, not {value}"),
+        };
+        self.that(range.contains(&value), [key], message);
+    }
+
+    fn some_time(&mut self, key: &'static str, value: Duration) {
+        self.that(!value.is_zero(), [key], "must be more than zero");
+    }
+}
+
+/// Every relation that does not hold.
+pub(super) fn relations(settings: &Settings) -> Vec<Relation> {
+    let mut check = Check(Vec::new());
+    server(settings, &mut check);
+    door(settings, &mut check);
+    socket(settings, &mut check);
+    store(settings, &mut check);
+    check.0
+}
+
+fn server(Settings { server, tls, http, log, .. }: &Settings, check: &mut Check) {
+    check.that(!server.data_dir.as_os_str().is_empty(), ["server.data_dir"], "must not be empty");
+    let name = server.name.trim();
+    let good_name = !name.is_empty() && name.chars().count() <= 100 && !name.chars().any(char::is_control);
+    check.that(good_name, ["server.name"], "must have 1 to 100 characters and no control characters");
+    if !server.public_url.is_empty() {
+        let origin = origin(&server.public_url);
+        check.that(origin.is_ok(), ["server.public_url"], origin.err().unwrap_or_default());
+        let plain = server.public_url.starts_with("http:") && tls.mode == TlsMode::On;
+        check.that(!plain, ["server.public_url", "tls.mode"], "is http:// while TLS is on");
+    }
+    check.that(
+        server.drain_wait > server.restart_jitter,
+        ["server.drain_wait_secs", "server.restart_jitter_secs"],
+        "the first must exceed the second, or the server is gone before its clients are",
+    );
+    check.that(
+        tls.mode == TlsMode::On || server.listen.ip().is_loopback() || tls.allow_plain_on_network,
+        ["tls.mode", "server.listen", "tls.allow_plain_on_network"],
+        "without TLS passwords would cross the network in the clear: listen on 127.0.0.1, turn TLS on, or say \
+         allow_plain_on_network = true",
+    );
+    check.that(!tls.certificate.as_os_str().is_empty(), ["tls.certificate"], "must not be empty");
+    check.that(!tls.key.as_os_str().is_empty(), ["tls.key"], "must not be empty");
+    for text in &http.allowed_origins {
+        let origin = origin(text);
+        check.that(origin.is_ok(), ["http.allowed_origins"], origin.err().unwrap_or_default());
+    }
+    for host in &http.hosts {
+        let forbidden = |c: char| c.is_whitespace() || c.is_uppercase() || matches!(c, '/' | '@' | '*' | '?' | '#');
+        let port = host.rsplit_once(':').is_some_and(|(name, _)| !name.contains(':'));
+        let good = !host.is_empty() && !host.contains(forbidden) && !port;
+        check.that(good, ["http.hosts"], format!("`{host}` is not a lower-case host name without port"));
+    }
+    check.some_time("http.header_wait_secs", http.header_wait);
+    check.some_time("http.body_wait_secs", http.body_wait);
+    check.within("http.max_body_bytes", http.max_body_bytes as u64, 4096..=1 << 30);
+    let filter = EnvFilter::builder().parse(&log.filter);
+    check.that(filter.is_ok(), ["log.filter"], filter.err().map(|error| error.to_string()).unwrap_or_default());
+}
+
+fn door(Settings { auth, otp, .. }: &Settings, check: &mut Check) {
+    check.within("auth.password_min_chars", auth.password_min_chars as u64, 8..=256);
+    let (memory, passes, lanes) = ARGON2_LEAST;
+    check.within("auth.argon2_memory_kib", auth.argon2_memory_kib.into(), memory.into()..=4 << 20);
+    check.within("auth.argon2_passes", auth.argon2_passes.into(), passes.into()..=1000);
+    check.within("auth.argon2_lanes", auth.argon2_lanes.into(), lanes.into()..=64);
+    check.within("auth.hash_concurrency", auth.hash_concurrency as u64, 0..=1024);
+    check.within("auth.hash_queue", auth.hash_queue as u64, 1..=u64::MAX);
+    check.some_time("auth.throttle_max_secs", auth.throttle_max);
+    check.within("auth.throttle_address_per_minute", auth.throttle_address_per_minute.into(), 1..=u64::MAX);
+    check.that(
+        auth.throttle_stop_after > auth.throttle_free_attempts,
+        ["auth.throttle_stop_after", "auth.throttle_free_attempts"],
+        "the first must exceed the second",
+    );
+    check.some_time("auth.session_idle_days", auth.session_idle);
+    check.that(
+        auth.session_max >= auth.session_idle,
+        ["auth.session_max_days", "auth.session_idle_days"],
+        "the first must not be less than the second",
+    );
+    check.some_time("otp.ttl_secs", otp.ttl);
+    check.within("otp.max_per_user", otp.max_per_user as u64, 1..=u64::MAX);
+    check.that(
+        otp.max_outstanding >= otp.max_per_user,
+        ["otp.max_outstanding", "otp.max_per_user"],
+        "the first must not be less than the second",
+    );
+}
+
+fn socket(Settings { socket, .. }: &Settings, check: &mut Check) {
+    check.some_time("socket.ping_period_secs", socket.ping_period);
+    check.that(
+        socket.pong_wait > socket.ping_period,
+        ["socket.pong_wait_secs", "socket.ping_period_secs"],
+        "the first must exceed the second, or every quiet client is cut",
+    );
+    check.some_time("socket.write_wait_secs", socket.write_wait);
+    check.some_time("socket.fragment_wait_secs", socket.fragment_wait);
+    check.within("socket.max_event_bytes", socket.max_event_bytes as u64, 1024..=16 << 20);
+    check.within("socket.max_fragments", socket.max_fragments.into(), 1..=u64::MAX);
+    check.within("socket.bad_events_per_minute", socket.bad_events_per_minute.into(), 1..=u64::MAX);
+    check.within("socket.max_in_flight", socket.max_in_flight as u64, 1..=65_536);
+    check.within("socket.egress_events", socket.egress_events as u64, 16..=1 << 20);
+    check.within("socket.read_buffer_bytes", socket.read_buffer_bytes as u64, 512..=1 << 20);
+    check.that(
+        socket.egress_bytes / 2 >= socket.max_event_bytes,
+        ["socket.egress_bytes", "socket.max_event_bytes"],
+        "the first must be at least twice the second, or one event closes a client that reads well",
+    );
+}
+
+fn store(Settings { recovery, journal, storage, .. }: &Settings, check: &mut Check) {
+    check.within("recovery.max_publications", recovery.max_publications, 1..=100_000);
+    check.within("journal.queue", journal.queue as u64, 1..=1 << 20);
+    check.within("journal.max_batch", journal.max_batch as u64, 1..=65_536);
+    check.some_time("journal.retention_days", journal.retention);
+    check.that(storage.url == "sqlite", ["storage.url"], "must be \"sqlite\", the only engine there is so far");
+    check.within("storage.readers", storage.readers as u64, 1..=64);
+}
+
+/// Whether `text` is what a browser would send as `Origin`: anything else would never match one.
+fn origin(text: &str) -> Result<(), String> {
+    let bad = |why: &str| Err(format!("`{text}` is not an origin such as https://chat.example.org: {why}"));
+    let Ok(uri) = text.parse::<Uri>() else { return bad("it is no URL") };
+    let (Some(scheme), Some(authority)) = (uri.scheme_str(), uri.authority()) else {
+        return bad("it must start with https:// or http://");
+    };
+    if !matches!(scheme, "https" | "http") {
+        return bad("it must start with https:// or http://");
+    }
+    if authority.as_str().contains('@') || authority.host().is_empty() || authority.as_str().ends_with(':') {
+        return bad("it must have a host and at most a port");
+    }
+    if format!("{scheme}://{authority}") != text {
+        return bad("nothing may follow the host and port, not even a slash");
+    }
+    if text.chars().any(char::is_uppercase) {
+        return bad("it must be in lower case");
+    }
+    match (scheme, authority.port_u16()) {
+        ("https", Some(443)) | ("http", Some(80)) => bad("leave out the usual port, as browsers do"),
+        _ => Ok(()),
+    }
+}
