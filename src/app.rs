@@ -3,7 +3,8 @@
 
 use crate::{
     auth::{Door, Otps},
-    events::{Chat, Rooms},
+    cluster::LocalBus,
+    events::{self, Chat, Rooms},
     http::{self, HttpState, frontend::Frontend},
     journal::{Journal, JournalTask},
     listener::{ListenError, Listener, Serving},
@@ -11,9 +12,9 @@ use crate::{
     metrics::Metrics,
     model::SessionId,
     protocol::CloseReason,
-    settings::{Settings, TlsMode},
+    settings::Settings,
     storage::{Store, StoreError, sqlite::SqliteStore},
-    tls::{self, TlsError},
+    tls::{Tls, TlsError},
 };
 use std::{collections::HashSet, future::Future, net::SocketAddr, sync::Arc, time::Duration};
 use tokio::{task::JoinHandle, time::timeout};
@@ -74,13 +75,12 @@ pub async fn start(settings: Settings, frontend: Frontend) -> Result<Server, Sta
     let listener = Listener::bind(settings.server.listen)?;
     let address = listener.address();
     let store: Arc<dyn Store> = Arc::new(SqliteStore::open(&settings.server.data_dir, &settings.storage)?);
-    let certificate = match settings.tls.mode {
-        TlsMode::On => Some(tls::load(&settings)?),
-        TlsMode::Off => None,
-    };
-    let metrics = Arc::new(Metrics::default());
+    let certificate = Tls::prepare(&settings)?;
+    let metrics = Metrics::new();
     let (journal, journal_task) = Journal::new(&settings.journal);
-    let manager = Manager::new(registry(&store, &journal), store.clone(), settings.clone(), metrics.clone());
+    let registry = registry(&store, &journal);
+    metrics.know_types(registry.event_types().chain(events::ANNOUNCEMENTS.iter().copied()));
+    let manager = Manager::new(registry, store.clone(), Arc::new(LocalBus), settings.clone(), metrics.clone());
     let otps = Arc::new(Otps::new(&settings.otp));
     let door = Arc::new(Door::new(store.clone(), otps.clone(), journal.clone(), &settings).await?);
 
@@ -129,4 +129,117 @@ fn registry(store: &Arc<dyn Store>, journal: &Journal) -> Registry {
     Chat::new(store.clone(), journal.clone()).register(&mut registry);
     Rooms::new(store.clone(), journal.clone()).register(&mut registry);
     registry
+}
+
+fn boxed(task: impl Future<Output = ()> + Send + 'static) -> std::pin::Pin<Box<dyn Future<Output = ()> + Send>> {
+    Box::pin(task)
+}
+
+fn spawn_journal(
+    task: JournalTask,
+    store: &Arc<dyn Store>,
+    manager: &Arc<Manager>,
+    stop: &CancellationToken,
+) -> JoinHandle<()> {
+    let stop = stop.clone().cancelled_owned();
+    tokio::spawn(task.run(store.clone(), manager.clone(), stop))
+}
+
+/// Closes the sockets of sessions that ended elsewhere: on the command line, say.
+async fn watch_revocations(store: Arc<dyn Store>, manager: Arc<Manager>) {
+    let mut known = store.revocations().await.ok();
+    loop {
+        tokio::time::sleep(REVOCATION_CHECK_PERIOD).await;
+        let now = store.revocations().await.ok();
+        if now.is_none() || now == known {
+            continue;
+        }
+        let connected: HashSet<SessionId> = manager.clients().all().iter().map(|client| client.session()).collect();
+        let Ok(live) = store.live_sessions(connected.iter().copied().collect()).await else { continue };
+        let live: HashSet<_> = live.into_iter().collect();
+        for ended in connected.difference(&live) {
+            manager.close_session(*ended, CloseReason::SignedOut);
+        }
+        known = now;
+    }
+}
+
+/// Forgets publications that are older than `journal.retention_days`.
+async fn trim_log(store: Arc<dyn Store>, settings: Arc<Settings>) {
+    let retention = i64::try_from(settings.journal.retention.as_millis()).unwrap_or(i64::MAX);
+    loop {
+        loop {
+            match store.trim_log(crate::events::now().saturating_sub(retention), TRIM_BATCH).await {
+                Ok(TRIM_BATCH..) => {}
+                Ok(_) => break,
+                Err(error) => {
+                    tracing::warn!(%error, "old publications were not forgotten");
+                    break;
+                }
+            }
+        }
+        tokio::time::sleep(TRIM_PERIOD).await;
+    }
+}
+
+async fn reap_otps(otps: Arc<Otps>) {
+    loop {
+        tokio::time::sleep(REAP_PERIOD).await;
+        otps.reap(std::time::Instant::now());
+    }
+}
+
+impl Server {
+    /// Where it listens.
+    #[must_use]
+    pub fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// What people open.
+    #[must_use]
+    pub fn origin(&self) -> String {
+        self.settings.origin(self.address)
+    }
+
+    /// The link that makes the owner, while there is none.
+    #[must_use]
+    pub fn setup_link(&self) -> Option<String> {
+        self.door.setup_token().map(|token| format!("{}/#setup={token}", self.origin()))
+    }
+
+    /// Its store.
+    #[must_use]
+    pub fn store(&self) -> &Arc<dyn Store> {
+        &self.store
+    }
+
+    /// Its manager.
+    #[must_use]
+    pub fn manager(&self) -> &Arc<Manager> {
+        &self.manager
+    }
+
+    /// Refuses new sockets, tells everyone when to come back, finishes commits, closes the store.
+    pub async fn stop(self) -> Stopped {
+        let Self { settings, manager, connections, serving, journal, store, .. } = self;
+        let drain_wait = settings.server.drain_wait;
+        manager.drain();
+        serving.handle.graceful_shutdown(Some(drain_wait));
+        connections.close();
+        let sockets_ended = timeout(drain_wait, connections.wait()).await.is_ok();
+        if !sockets_ended {
+            tracing::warn!(clients = manager.clients().len(), "some sockets did not end in time");
+        }
+        // Requests that still run may hand in drafts: the journal outlives them.
+        serving.handle.shutdown();
+        let _ = serving.task.await;
+        self.stop_journal.cancel();
+        let _ = journal.await;
+        self.stop_housekeeping.cancel();
+        self.housekeeping.close();
+        self.housekeeping.wait().await;
+        store.close().await;
+        if sockets_ended { Stopped::Cleanly } else { Stopped::WithSocketsLeft }
+    }
 }

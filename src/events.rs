@@ -8,8 +8,12 @@ pub use rooms::Rooms;
 
 use std::time::{SystemTime, UNIX_EPOCH};
 
+/// What topics announce; requests are in the registry.
+pub const ANNOUNCEMENTS: &[&str] =
+    &["new_message", "room_created", "member_joined", "member_left", "room_added", "room_removed"];
+
 /// Now, as it is stored and sent.
-fn now() -> crate::model::UnixMillis {
+pub(crate) fn now() -> crate::model::UnixMillis {
     let since_1970 = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
     i64::try_from(since_1970.as_millis()).unwrap_or(i64::MAX)
 }
