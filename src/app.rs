@@ -71,6 +71,21 @@ pub struct Server {
 /// # Errors
 /// [`StartError`]; nothing runs then.
 pub async fn start(settings: Settings, frontend: Frontend) -> Result<Server, StartError> {
+    start_with(settings, frontend, |_| {}).await
+}
+
+/// As [`start`], with event families of your own beside ours.
+///
+/// # Errors
+/// [`StartError`]; nothing runs then.
+///
+/// # Panics
+/// When `register` takes an event type that has a handler already.
+pub async fn start_with(
+    settings: Settings,
+    frontend: Frontend,
+    register: impl FnOnce(&mut Registry),
+) -> Result<Server, StartError> {
     let settings = Arc::new(settings);
     let listener = Listener::bind(settings.server.listen)?;
     let address = listener.address();
@@ -78,7 +93,8 @@ pub async fn start(settings: Settings, frontend: Frontend) -> Result<Server, Sta
     let certificate = Tls::prepare(&settings)?;
     let metrics = Metrics::new();
     let (journal, journal_task) = Journal::new(&settings.journal);
-    let registry = registry(&store, &journal);
+    let mut registry = registry(&store, &journal);
+    register(&mut registry);
     metrics.know_types(registry.event_types().chain(events::ANNOUNCEMENTS.iter().copied()));
     let manager = Manager::new(registry, store.clone(), Arc::new(LocalBus), settings.clone(), metrics.clone());
     let otps = Arc::new(Otps::new(&settings.otp));

@@ -7,7 +7,7 @@ pub mod frontend;
 mod health;
 pub mod origin_guard;
 pub mod security_headers;
-mod upgrade;
+pub mod upgrade;
 mod ws;
 
 use crate::{auth::Otps, manager::Manager, metrics::Metrics, settings::Settings, storage::Store};

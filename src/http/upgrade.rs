@@ -16,7 +16,7 @@ use tokio_tungstenite::tungstenite::handshake::derive_accept_key;
 const VERSION: &str = "13";
 
 /// A request that may become a WebSocket.
-pub(super) struct Handshake {
+pub struct Handshake {
     /// Answer to `Sec-WebSocket-Key`; HTTP/2 has none.
     accept: Option<String>,
     upgrade: OnUpgrade,
@@ -28,7 +28,7 @@ impl Handshake {
     /// # Errors
     /// 426 when it does not ask for a WebSocket of our version, 405 for another method, 400 when
     /// it asks wrongly.
-    pub(super) fn check(request: &mut Request<Body>) -> Result<Self, ApiError> {
+    pub fn check(request: &mut Request<Body>) -> Result<Self, ApiError> {
         let headers = request.headers();
         let accept = if request.version() == Version::HTTP_2 {
             let protocol = request.extensions().get::<hyper::ext::Protocol>();
@@ -56,7 +56,7 @@ impl Handshake {
     }
 
     /// The answer that opens the socket, and the socket to be.
-    pub(super) fn accept(self, subprotocol: Option<&'static str>) -> (Response<Body>, OnUpgrade) {
+    pub fn accept(self, subprotocol: Option<&'static str>) -> (Response<Body>, OnUpgrade) {
         let mut response = Response::new(Body::empty());
         let headers = response.headers_mut();
         if let Some(subprotocol) = subprotocol {

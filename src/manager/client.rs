@@ -33,7 +33,9 @@ pub struct Client {
 }
 
 impl Client {
-    pub(super) fn new(id: ClientId, identity: Identity, limits: EgressLimits) -> Self {
+    /// A client whose egress is empty; live publications are held back until it has recovered.
+    #[must_use]
+    pub fn new(id: ClientId, identity: Identity, limits: EgressLimits) -> Self {
         Self {
             id,
             identity,
