@@ -1,7 +1,7 @@
 //! What the server counts, for Prometheus. One [`Metrics`] per server, no globals.
 //!
-//! Counting is an atomic addition on a handle that was looked up before: look up by label once
-//! per batch or per connection, never per delivery. Every label has a bounded set of values.
+//! Counting is a look-up by label and an atomic addition: once per event, publication or
+//! commit, never per delivery. Every label has a bounded set of values.
 
 use prometheus_client::{
     encoding::{EncodeLabelSet, text::encode},
@@ -15,16 +15,17 @@ use prometheus_client::{
 };
 use std::{
     borrow::Cow,
-    collections::BTreeSet,
-    sync::{Arc, OnceLock},
+    sync::atomic::{AtomicUsize, Ordering},
     time::Duration,
 };
 
 /// The `Content-Type` of [`Metrics::encode`].
 pub const CONTENT_TYPE: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
 
-/// What event types that nobody registered are counted as.
-const UNKNOWN: &str = "unknown";
+/// Types of events out that get a series of their own; programs that publish choose names too.
+const MAX_TYPES: usize = 100;
+/// What further types are counted as.
+const OTHER: &str = "other";
 
 macro_rules! label {
     ($(#[$doc:meta])* $name:ident { $($(#[$value_doc:meta])* $value:ident => $text:literal),+ $(,)? }) => {
@@ -88,18 +89,18 @@ struct StatusLabel {
     status: &'static str,
 }
 
-/// Everything that is counted; a clone counts into the same.
-#[derive(Debug, Clone)]
-pub struct Metrics(Arc<Inner>);
-
+/// Everything that is counted.
 #[derive(Debug)]
-struct Inner {
+pub struct Metrics {
     registry: Registry,
-    connections: Gauge,
-    opened: Counter,
+    /// Clients connected now.
+    pub connections: Gauge,
+    /// Clients that ever connected.
+    pub connections_total: Counter,
     events_in: Family<TypeLabel, Counter>,
     events_out: Family<TypeLabel, Counter>,
-    known_types: OnceLock<BTreeSet<Cow<'static, str>>>,
+    /// How many series `events_out` has; a race makes one too few.
+    out_types: AtomicUsize,
     egress_closes: Family<ReasonLabel, Counter>,
     commit_duration: Histogram,
     commit_batch: Histogram,
@@ -110,21 +111,13 @@ struct Inner {
 
 impl Default for Metrics {
     fn default() -> Self {
-        Self::new()
-    }
-}
-
-impl Metrics {
-    /// All at zero.
-    #[must_use]
-    pub fn new() -> Self {
-        let mut inner = Inner {
+        let mut metrics = Self {
             registry: Registry::with_prefix("switchboard"),
             connections: Gauge::default(),
-            opened: Counter::default(),
+            connections_total: Counter::default(),
             events_in: Family::default(),
             events_out: Family::default(),
-            known_types: OnceLock::new(),
+            out_types: AtomicUsize::new(0),
             egress_closes: Family::default(),
             // 0.25 ms, a fast disk's fsync, to 4 s
             commit_duration: Histogram::new(exponential_buckets(0.000_25, 2.0, 15)),
@@ -133,62 +126,58 @@ impl Metrics {
             otps: Family::default(),
             requests: Family::default(),
         };
-        inner.register();
+        metrics.register();
         // From the start at zero: a rate over a series that just appeared misses its first event.
-        for outcome in Login::ALL {
-            let _ = inner.logins.get_or_create(&OutcomeLabel { outcome: outcome.as_str() });
+        for outcome in Login::ALL.iter().map(|outcome| outcome.as_str()) {
+            let _ = metrics.logins.get_or_create(&OutcomeLabel { outcome });
         }
-        for outcome in Otp::ALL {
-            let _ = inner.otps.get_or_create(&OutcomeLabel { outcome: outcome.as_str() });
+        for outcome in Otp::ALL.iter().map(|outcome| outcome.as_str()) {
+            let _ = metrics.otps.get_or_create(&OutcomeLabel { outcome });
         }
-        Self(Arc::new(inner))
+        metrics
+    }
+}
+
+impl Metrics {
+    /// An event from a client: a registered type, or `unknown`.
+    pub fn event_in(&self, event_type: &'static str) {
+        self.events_in.get_or_create(&TypeLabel { r#type: Cow::Borrowed(event_type) }).inc();
     }
 
-    /// One more client; one less when the guard is dropped.
-    #[must_use]
-    pub fn connection(&self) -> ConnectionGuard {
-        self.0.connections.inc();
-        self.0.opened.inc();
-        ConnectionGuard(self.0.connections.clone())
-    }
-
-    /// Names the event types that get a label of their own; all others are `unknown`, so that
-    /// clients cannot invent series. The first call counts, the registry makes it.
-    pub fn know_types(&self, types: impl IntoIterator<Item = impl Into<Cow<'static, str>>>) {
-        let _ = self.0.known_types.set(types.into_iter().map(Into::into).collect());
-    }
-
-    /// Events of this type from clients; the handle may be kept.
-    #[must_use]
-    pub fn events_in(&self, event_type: &str) -> Counter {
-        self.0.of_type(&self.0.events_in, event_type)
-    }
-
-    /// Deliveries of events of this type to clients: add once per batch.
-    #[must_use]
-    pub fn events_out(&self, event_type: &str) -> Counter {
-        self.0.of_type(&self.0.events_out, event_type)
+    /// So many deliveries of one event: call it once per publication.
+    pub fn events_out(&self, event_type: &str, deliveries: u64) {
+        let label = TypeLabel { r#type: Cow::Owned(event_type.to_owned()) };
+        if let Some(counter) = self.events_out.get(&label) {
+            counter.inc_by(deliveries);
+            return;
+        }
+        let label = if self.out_types.fetch_add(1, Ordering::Relaxed) < MAX_TYPES {
+            label
+        } else {
+            TypeLabel { r#type: Cow::Borrowed(OTHER) }
+        };
+        self.events_out.get_or_create(&label).inc_by(deliveries);
     }
 
     /// A socket that we closed. `reason` is that of the close-code table.
-    pub fn closed(&self, reason: &'static str) {
-        self.0.egress_closes.get_or_create(&ReasonLabel { reason }).inc();
+    pub fn egress_closed(&self, reason: &'static str) {
+        self.egress_closes.get_or_create(&ReasonLabel { reason }).inc();
     }
 
     /// A commit of so many drafts that took so long.
     pub fn committed(&self, drafts: usize, took: Duration) {
-        self.0.commit_duration.observe(took.as_secs_f64());
-        self.0.commit_batch.observe(drafts as f64);
+        self.commit_duration.observe(took.as_secs_f64());
+        self.commit_batch.observe(drafts as f64);
     }
 
     /// A login that ended.
     pub fn login(&self, outcome: Login) {
-        self.0.logins.get_or_create(&OutcomeLabel { outcome: outcome.as_str() }).inc();
+        self.logins.get_or_create(&OutcomeLabel { outcome: outcome.as_str() }).inc();
     }
 
     /// A one-time password.
     pub fn otp(&self, outcome: Otp) {
-        self.0.otps.get_or_create(&OutcomeLabel { outcome: outcome.as_str() }).inc();
+        self.otps.get_or_create(&OutcomeLabel { outcome: outcome.as_str() }).inc();
     }
 
     /// An answer over HTTP, by its status; an upgrade is a 101, or a 200 over HTTP/2.
@@ -200,7 +189,7 @@ impl Metrics {
             400..500 => "4xx",
             500.. => "5xx",
         };
-        self.0.requests.get_or_create(&StatusLabel { status }).inc();
+        self.requests.get_or_create(&StatusLabel { status }).inc();
     }
 
     /// Everything as OpenMetrics text; see [`CONTENT_TYPE`].
@@ -208,17 +197,15 @@ impl Metrics {
     pub fn encode(&self) -> String {
         let mut text = String::with_capacity(8 * 1024);
         // Writing into a `String` does not fail.
-        let _ = encode(&mut text, &self.0.registry);
+        let _ = encode(&mut text, &self.registry);
         text
     }
-}
 
-impl Inner {
     fn register(&mut self) {
         let to = &mut self.registry;
         // The encoder adds `_total` to counters and the full stop to texts.
         to.register("connections", "Clients connected now", self.connections.clone());
-        to.register("connections_opened", "Clients that ever connected", self.opened.clone());
+        to.register("connections_opened", "Clients that ever connected", self.connections_total.clone());
         to.register("events_in", "Events from clients by type", self.events_in.clone());
         to.register("events_out", "Deliveries of events to clients by type", self.events_out.clone());
         to.register("egress_closes", "Sockets closed by the server by reason", self.egress_closes.clone());
@@ -229,21 +216,6 @@ impl Inner {
         to.register("otps", "One-time passwords by what became of them", self.otps.clone());
         to.register("http_requests", "Answers over HTTP by class of status", self.requests.clone());
     }
-
-    fn of_type(&self, family: &Family<TypeLabel, Counter>, event_type: &str) -> Counter {
-        let known = self.known_types.get().and_then(|types| types.get(event_type));
-        family.get_or_create_owned(&TypeLabel { r#type: known.cloned().unwrap_or(Cow::Borrowed(UNKNOWN)) })
-    }
-}
-
-/// Counts a client until it is dropped.
-#[derive(Debug)]
-pub struct ConnectionGuard(Gauge);
-
-impl Drop for ConnectionGuard {
-    fn drop(&mut self) {
-        self.0.dec();
-    }
 }
 
 #[cfg(test)]
@@ -252,15 +224,13 @@ mod tests {
 
     #[test]
     fn what_was_counted_is_in_the_text() {
-        let metrics = Metrics::new();
-        metrics.know_types(["send_message", "new_message"]);
-        let first = metrics.connection();
-        drop(metrics.clone().connection());
-        metrics.events_in("send_message").inc();
-        metrics.events_in("made_up_by_a_client").inc();
-        metrics.events_in("another").inc();
-        metrics.events_out("new_message").inc_by(1000);
-        metrics.closed("slow_consumer");
+        let metrics = Metrics::default();
+        metrics.connections.inc();
+        metrics.connections_total.inc_by(2);
+        metrics.event_in("send_message");
+        metrics.event_in("unknown");
+        metrics.events_out("new_message", 1000);
+        metrics.egress_closed("slow_consumer");
         metrics.committed(12, Duration::from_millis(3));
         metrics.login(Login::Ok);
         metrics.otp(Otp::Refused);
@@ -270,7 +240,7 @@ mod tests {
             "switchboard_connections 1",
             "switchboard_connections_opened_total 2",
             "switchboard_events_in_total{type=\"send_message\"} 1",
-            "switchboard_events_in_total{type=\"unknown\"} 2",
+            "switchboard_events_in_total{type=\"unknown\"} 1",
             "switchboard_events_out_total{type=\"new_message\"} 1000",
             "switchboard_egress_closes_total{reason=\"slow_consumer\"} 1",
             "switchboard_commit_duration_seconds_bucket{le=\"0.004\"} 1",
@@ -283,13 +253,21 @@ mod tests {
             assert!(text.lines().any(|found| found == line), "{line} is missing from:\n{text}");
         }
         assert!(text.ends_with("# EOF\n"));
-        drop(first);
-        assert!(metrics.encode().contains("switchboard_connections 0\n"));
+    }
+
+    #[test]
+    fn publishers_cannot_make_series_without_end() {
+        let metrics = Metrics::default();
+        for n in 0..1000 {
+            metrics.events_out(&format!("type_{n}"), 1);
+        }
+        let text = metrics.encode();
+        assert!(text.contains("switchboard_events_out_total{type=\"other\"} 900\n"), "{text}");
     }
 
     #[test]
     fn a_name_is_registered_once() {
-        let text = Metrics::new().encode();
+        let text = Metrics::default().encode();
         let mut names: Vec<_> = text.lines().filter(|line| line.starts_with("# TYPE")).collect();
         let all = names.len();
         names.dedup_by_key(|line| line.split(' ').nth(2));

@@ -4,7 +4,7 @@ mod generate;
 mod validity;
 mod watch;
 
-use crate::settings::{Settings, TlsMode};
+use crate::settings::Settings;
 use axum_server::tls_rustls::RustlsConfig;
 use rustls::{
     ServerConfig,
@@ -85,42 +85,39 @@ struct Files {
     key: PathBuf,
 }
 
-/// HTTPS, ready to serve.
+/// A certificate with its key, ready to serve.
 #[derive(Debug, Clone)]
-pub struct Tls {
+pub struct Certificate {
     config: RustlsConfig,
     files: Files,
     stamp: watch::Stamp,
 }
 
-impl Tls {
-    /// Reads certificate and key, and makes them when neither is there and only this machine
-    /// can connect. `None` when TLS is off.
-    ///
-    /// # Errors
-    /// [`TlsError`] says what is missing or wrong.
-    pub fn prepare(settings: &Settings) -> Result<Option<Self>, TlsError> {
-        if settings.tls.mode == TlsMode::Off {
-            return Ok(None);
+/// Reads certificate and key, and makes them when neither is there and only this machine can
+/// connect.
+///
+/// # Errors
+/// [`TlsError`] says what is missing or wrong.
+pub fn load(settings: &Settings) -> Result<Certificate, TlsError> {
+    let (certificate, key) = settings.tls_files();
+    let files = Files { certificate, key };
+    let listen = settings.server.listen;
+    if !files.certificate.exists() && !files.key.exists() {
+        if !listen.ip().is_loopback() {
+            let Files { certificate, key } = files;
+            return Err(TlsError::NoneOnNetwork { listen, certificate, key });
         }
-        let (certificate, key) = settings.tls_files();
-        let files = Files { certificate, key };
-        let listen = settings.server.listen;
-        if !files.certificate.exists() && !files.key.exists() {
-            if !listen.ip().is_loopback() {
-                let Files { certificate, key } = files;
-                return Err(TlsError::NoneOnNetwork { listen, certificate, key });
-            }
-            generate::generate(&files)?;
-            tracing::info!(tls.certificate = ?files.certificate, "made a certificate for localhost");
-        }
-        // Taken before reading: a change while reading is then seen as one.
-        let stamp = watch::Stamp::of(&files);
-        let config = RustlsConfig::from_config(files.load()?);
-        Ok(Some(Self { config, files, stamp }))
+        generate::generate(&files)?;
+        tracing::info!(tls.certificate = ?files.certificate, "made a certificate for localhost");
     }
+    // Taken before reading: a change while reading is then seen as one.
+    let stamp = watch::Stamp::of(&files);
+    let config = RustlsConfig::from_config(files.load()?);
+    Ok(Certificate { config, files, stamp })
+}
 
-    /// What the listener serves with; follows the files while [`Tls::watch`] runs.
+impl Certificate {
+    /// What the listener serves with; follows the files while [`Certificate::watch`] runs.
     #[must_use]
     pub fn config(&self) -> RustlsConfig {
         self.config.clone()
@@ -206,7 +203,7 @@ mod tests {
     }
 
     fn message(settings: &Settings) -> String {
-        Tls::prepare(settings).unwrap_err().to_string()
+        load(settings).unwrap_err().to_string()
     }
 
     #[test]
@@ -217,22 +214,20 @@ mod tests {
         settings.server.listen = "0.0.0.0:8080".parse().unwrap();
         assert!(message(&settings).contains("gencert.sh"), "{}", message(&settings));
         settings.server.listen = "[::1]:8080".parse().unwrap();
-        assert!(Tls::prepare(&settings).unwrap().is_some());
+        assert!(load(&settings).is_ok());
         let (certificate, key) = settings.tls_files();
         assert_eq!(fs::metadata(&key).unwrap().mode() & 0o777, 0o600);
         let made = fs::read(&certificate).unwrap();
-        Tls::prepare(&settings).unwrap();
+        load(&settings).unwrap();
         assert_eq!(fs::read(&certificate).unwrap(), made, "it was made again");
         assert_eq!(fs::read_dir(certificate.parent().unwrap()).unwrap().count(), 2, "something was left behind");
-        settings.tls.mode = TlsMode::Off;
-        assert!(Tls::prepare(&settings).unwrap().is_none());
     }
 
     #[test]
     fn what_is_wrong_with_the_files_is_said() {
         let directory = tempfile::tempdir().unwrap();
         let settings = settings(directory.path());
-        Tls::prepare(&settings).unwrap();
+        load(&settings).unwrap();
         let (certificate, key) = settings.tls_files();
         let (good_certificate, good_key) = (fs::read(&certificate).unwrap(), fs::read(&key).unwrap());
 
@@ -246,6 +241,6 @@ mod tests {
         fs::write(&certificate, b"garbage").unwrap();
         assert!(message(&settings).contains("there is no certificate in"), "{}", message(&settings));
         fs::write(&certificate, &good_certificate).unwrap();
-        Tls::prepare(&settings).unwrap();
+        load(&settings).unwrap();
     }
 }

@@ -1,7 +1,7 @@
 //! `gencert.sh` as an operator uses it.
 
 use std::{fs, os::unix::fs::MetadataExt as _, path::Path, process::Command};
-use switchboard::{settings::Settings, tls::Tls};
+use switchboard::{settings::Settings, tls};
 
 struct Run {
     code: i32,
@@ -43,7 +43,7 @@ fn the_server_takes_what_it_makes() {
     let mut settings = Settings::defaults();
     settings.server.data_dir = out;
     settings.server.listen = "0.0.0.0:8080".parse().unwrap();
-    Tls::prepare(&settings).unwrap();
+    tls::load(&settings).unwrap();
 }
 
 #[test]

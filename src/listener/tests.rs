@@ -3,7 +3,7 @@
 use super::*;
 use crate::{
     settings::{Settings, TlsMode},
-    tls::Tls,
+    tls::{self, Certificate},
 };
 use axum::{
     Router,
@@ -56,7 +56,7 @@ async fn echo(mut request: Request) -> Response {
 struct Server {
     serving: Serving,
     address: SocketAddr,
-    tls: Option<Tls>,
+    tls: Option<Certificate>,
     roots: RootCertStore,
     settings: Settings,
     _directory: tempfile::TempDir,
@@ -70,7 +70,7 @@ impl Server {
         settings.tls.mode = mode;
         settings.http.header_wait = Duration::from_millis(300);
         change(&mut settings.http);
-        let tls = Tls::prepare(&settings).unwrap();
+        let tls = (mode == TlsMode::On).then(|| tls::load(&settings).unwrap());
         let mut roots = RootCertStore::empty();
         if tls.is_some() {
             let pem = std::fs::read(settings.tls_files().0).unwrap();
@@ -81,7 +81,7 @@ impl Server {
             .route("/ws", any(echo));
         let listener = Listener::bind("127.0.0.1:0".parse().unwrap()).unwrap();
         let address = listener.address();
-        let serving = listener.serve(router, tls.as_ref().map(Tls::config), &settings.http);
+        let serving = listener.serve(router, tls.as_ref().map(Certificate::config), &settings.http);
         Self { serving, address, tls, roots, settings, _directory: directory }
     }
 
@@ -209,7 +209,7 @@ async fn a_websocket_outlives_the_deadline_and_a_new_certificate() {
     let (certificate, key) = server.settings.tls_files();
     std::fs::remove_file(&certificate).unwrap();
     std::fs::remove_file(&key).unwrap();
-    let new = Tls::prepare(&server.settings).unwrap().unwrap().config().get_inner();
+    let new = tls::load(&server.settings).unwrap().config().get_inner();
     server.tls.as_ref().unwrap().config().reload_from_config(new);
     assert!(server.tls(&["http/1.1"], BOTH).await.is_err(), "the old certificate is still served");
     tokio::time::sleep(Duration::from_millis(700)).await; // over twice the deadline

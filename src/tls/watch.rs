@@ -1,9 +1,8 @@
 //! Follows the certificate files. Polling, because it sees every way in which files are
 //! replaced (renames, symbolic links, mounts) and costs two `stat` calls a second.
 
-use super::{Files, Tls};
+use super::{Certificate, Files};
 use std::{os::unix::fs::MetadataExt as _, path::Path, time::Duration};
-use tokio_util::sync::CancellationToken;
 
 const PERIOD: Duration = Duration::from_secs(1);
 
@@ -26,18 +25,19 @@ impl Stamp {
     }
 }
 
-impl Tls {
+impl Certificate {
     /// Serves new connections with the files' new content soon after they change; open ones go
     /// on undisturbed. Files that cannot be used change nothing and are logged once, until they
-    /// change again. Ends when `closing` is cancelled.
-    pub async fn watch(self, closing: CancellationToken) {
-        self.watch_every(PERIOD, closing).await;
+    /// change again. Never ends; stopping it anywhere loses nothing.
+    pub async fn watch(self) {
+        self.watch_every(PERIOD).await;
     }
 
-    pub(super) async fn watch_every(self, period: Duration, closing: CancellationToken) {
+    async fn watch_every(self, period: Duration) {
         let mut tried = self.stamp;
         let mut last = self.stamp;
-        while closing.run_until_cancelled(tokio::time::sleep(period)).await.is_some() {
+        loop {
+            tokio::time::sleep(period).await;
             let files = self.files.clone();
             let Ok(now) = tokio::task::spawn_blocking(move || Stamp::of(&files)).await else { continue };
             // Two files are never replaced at one moment: wait until both have been still for a period.
@@ -67,13 +67,13 @@ impl Tls {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::settings::Settings;
+    use crate::{settings::Settings, tls::load};
     use std::{fs, sync::Arc};
 
     const TICK: Duration = Duration::from_millis(10);
 
     /// Waits until the served configuration is another one than `old`.
-    async fn changes(tls: &Tls, old: &Arc<rustls::ServerConfig>) -> bool {
+    async fn changes(tls: &Certificate, old: &Arc<rustls::ServerConfig>) -> bool {
         for _ in 0..300 {
             if !Arc::ptr_eq(&tls.config.get_inner(), old) {
                 return true;
@@ -88,14 +88,13 @@ mod tests {
         let (directory, other) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
         let mut settings = Settings::defaults();
         settings.server.data_dir = other.path().to_owned();
-        Tls::prepare(&settings).unwrap();
+        load(&settings).unwrap();
         let (new_certificate, new_key) = settings.tls_files();
         settings.server.data_dir = directory.path().to_owned();
-        let tls = Tls::prepare(&settings).unwrap().unwrap();
+        let tls = load(&settings).unwrap();
         let (certificate, key) = settings.tls_files();
 
-        let closing = CancellationToken::new();
-        let watcher = tokio::spawn(tls.clone().watch_every(TICK, closing.clone()));
+        let watcher = tokio::spawn(tls.clone().watch_every(TICK));
         let old = tls.config.get_inner();
         fs::write(&certificate, "garbage").unwrap();
         tokio::time::sleep(TICK * 10).await;
@@ -106,7 +105,6 @@ mod tests {
         assert!(Arc::ptr_eq(&tls.config.get_inner(), &old));
         fs::rename(&new_key, &key).unwrap();
         assert!(changes(&tls, &old).await, "the new pair was not taken");
-        closing.cancel();
-        watcher.await.unwrap();
+        watcher.abort();
     }
 }
