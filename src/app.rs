@@ -4,7 +4,7 @@
 use crate::{
     auth::{Door, Otps},
     cluster::LocalBus,
-    events::{self, Chat, Rooms},
+    events::{Chat, Rooms},
     http::{self, HttpState, frontend::Frontend},
     journal::{Journal, JournalTask},
     listener::{ListenError, Listener, Serving},
@@ -12,9 +12,9 @@ use crate::{
     metrics::Metrics,
     model::SessionId,
     protocol::CloseReason,
-    settings::Settings,
+    settings::{Settings, TlsMode},
     storage::{Store, StoreError, sqlite::SqliteStore},
-    tls::{Tls, TlsError},
+    tls::{self, TlsError},
 };
 use std::{collections::HashSet, future::Future, net::SocketAddr, sync::Arc, time::Duration};
 use tokio::{task::JoinHandle, time::timeout};
@@ -90,12 +90,14 @@ pub async fn start_with(
     let listener = Listener::bind(settings.server.listen)?;
     let address = listener.address();
     let store: Arc<dyn Store> = Arc::new(SqliteStore::open(&settings.server.data_dir, &settings.storage)?);
-    let certificate = Tls::prepare(&settings)?;
-    let metrics = Metrics::new();
+    let certificate = match settings.tls.mode {
+        TlsMode::On => Some(tls::load(&settings)?),
+        TlsMode::Off => None,
+    };
+    let metrics = Arc::new(Metrics::default());
     let (journal, journal_task) = Journal::new(&settings.journal);
     let mut registry = registry(&store, &journal);
     register(&mut registry);
-    metrics.know_types(registry.event_types().chain(events::ANNOUNCEMENTS.iter().copied()));
     let manager = Manager::new(registry, store.clone(), Arc::new(LocalBus), settings.clone(), metrics.clone());
     let otps = Arc::new(Otps::new(&settings.otp));
     let door = Arc::new(Door::new(store.clone(), otps.clone(), journal.clone(), &settings).await?);

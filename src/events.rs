@@ -8,10 +8,6 @@ pub use rooms::Rooms;
 
 use std::time::{SystemTime, UNIX_EPOCH};
 
-/// What topics announce; requests are in the registry.
-pub const ANNOUNCEMENTS: &[&str] =
-    &["new_message", "room_created", "member_joined", "member_left", "room_added", "room_removed"];
-
 /// Now, as it is stored and sent.
 pub(crate) fn now() -> crate::model::UnixMillis {
     let since_1970 = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();

@@ -35,7 +35,7 @@ pub struct HttpState {
     /// All settings.
     pub settings: Arc<Settings>,
     /// What is counted.
-    pub metrics: Metrics,
+    pub metrics: Arc<Metrics>,
     /// The page.
     pub frontend: Frontend,
     /// Upgraded sockets, which HTTP's own graceful stop forgets.

@@ -41,7 +41,7 @@ pub struct Manager {
     store: Arc<dyn Store>,
     bus: Arc<dyn Bus>,
     settings: Arc<Settings>,
-    metrics: Metrics,
+    metrics: Arc<Metrics>,
     next_client: AtomicU64,
     draining: AtomicBool,
 }
@@ -65,7 +65,7 @@ impl Manager {
         store: Arc<dyn Store>,
         bus: Arc<dyn Bus>,
         settings: Arc<Settings>,
-        metrics: Metrics,
+        metrics: Arc<Metrics>,
     ) -> Arc<Self> {
         Arc::new(Self {
             clients: ClientList::new(&settings.socket),
@@ -94,7 +94,7 @@ impl Manager {
 
     /// What it counts in.
     #[must_use]
-    pub fn metrics(&self) -> &Metrics {
+    pub fn metrics(&self) -> &Arc<Metrics> {
         &self.metrics
     }
 
@@ -111,6 +111,8 @@ impl Manager {
         } else if self.is_draining() {
             client.close(self.restart());
         }
+        self.metrics.connections.inc();
+        self.metrics.connections_total.inc();
         client
     }
 
@@ -120,6 +122,7 @@ impl Manager {
         for topic in client.take_topics() {
             self.subscriptions.remove(&topic, client.id());
         }
+        self.metrics.connections.dec();
     }
 
     /// Subscribes one client; `false` when it heard the topic already or is gone.
@@ -155,10 +158,10 @@ impl Manager {
     /// What the client is told.
     pub async fn route_event(self: &Arc<Self>, client: &Arc<Client>, event: Event) -> Result<Reply, HandlerError> {
         let Some(handler) = self.registry.find(&event.event_type) else {
-            self.metrics.events_in(&event.event_type).inc();
+            self.metrics.event_in("unknown");
             return Err(HandlerError::UnknownEvent(event.event_type));
         };
-        self.metrics.events_in(handler.event_type()).inc();
+        self.metrics.event_in(handler.event_type());
         handler.call(Context::new(self.clone(), client.clone()), event.payload).await
     }
 
@@ -183,8 +186,8 @@ impl Manager {
         for client in subscribers.values() {
             client.enqueue_live(topic, last, &frame);
         }
-        for publication in publications {
-            self.metrics.events_out(&publication.event_type).inc_by(subscribers.len() as u64);
+        for same_type in publications.chunk_by(|one, next| one.event_type == next.event_type) {
+            self.metrics.events_out(&same_type[0].event_type, (same_type.len() * subscribers.len()) as u64);
         }
     }
 

@@ -64,7 +64,6 @@ async fn serve(state: HttpState, upgrade: OnUpgrade, admission: Admission, addre
     let Ok(upgraded) = upgrade.await else { return };
     let Admission { user, session, resume, .. } = admission;
     let client = state.manager.connect(Identity { user, session, address });
-    let counted = state.metrics.connection();
     let connected_at = Instant::now();
     tracing::info!(client.id = %client.id(), user.name = %client.user().name, %address, "connected");
     let settings = state.settings.clone();
@@ -74,9 +73,8 @@ async fn serve(state: HttpState, upgrade: OnUpgrade, admission: Admission, addre
     let arrive = manager.recover(&client, resume);
     connection::run(TokioIo::new(upgraded), client.clone(), &settings.socket, arrive, receiver).await;
     manager.disconnect(&client);
-    drop(counted);
     if let Some(reason) = client.close_reason() {
-        manager.metrics().closed(reason.name());
+        manager.metrics().egress_closed(reason.name());
     }
     let reason = client.close_reason().map_or("left", |reason| reason.name());
     tracing::info!(
