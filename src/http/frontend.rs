@@ -16,9 +16,6 @@ use std::{
 
 #[derive(RustEmbed)]
 #[folder = "frontend/"]
-#[exclude = "*.d.ts"]
-#[exclude = "*.mjs"]
-#[exclude = "*.map"]
 struct Embedded;
 
 /// Where the page comes from.

@@ -9,6 +9,7 @@ use std::{
 
 pub struct ServerProcess {
     child: Child,
+    setup_token: Option<String>,
     pub http: Http,
 }
 
@@ -24,15 +25,20 @@ impl ServerProcess {
             .spawn()
             .expect("the binary starts");
         let mut lines = BufReader::new(child.stdout.take().expect("piped")).lines();
+        // The setup link, when there is one, stands before the address.
+        let mut setup_token = None;
         let address = loop {
             let line = lines.next().expect("it says where it listens").expect("UTF-8");
+            if let Some((_, token)) = line.split_once("#setup=") {
+                setup_token = Some(token.trim().to_owned());
+            }
             if let Some(address) = line.strip_prefix("listening on http://") {
                 break address.trim_end_matches('/').parse().expect("an address");
             }
         };
         // Whatever else it prints must not block it.
         std::thread::spawn(move || lines.for_each(drop));
-        Self { child, http: Http { address, tls: false } }
+        Self { child, setup_token, http: Http { address, tls: false } }
     }
 
     /// SIGKILL: nothing is flushed, nothing is said.
@@ -46,5 +52,27 @@ impl ServerProcess {
         let id = self.child.id().to_string();
         assert!(Command::new("kill").args(["-TERM", &id]).status().expect("kill runs").success());
         self.child.wait().expect("it ends")
+    }
+}
+
+impl ServerProcess {
+    /// Makes the owner through the setup link; the session's cookie value.
+    pub async fn owner(&self) -> String {
+        let token = self.setup_token.as_ref().expect("a new server prints its setup link");
+        let body = serde_json::json!({"token": token, "username": "owner", "password": super::PASSWORD});
+        let response = self.http.post("/setup", &body).await;
+        assert_eq!(response.status, 200, "{:?}", response.body);
+        response.cookie("__Host-session").expect("a session cookie")
+    }
+
+    /// Connects with a session, as far as `caught_up`.
+    pub async fn client(&self, name: &str, session: &str) -> super::TestClient {
+        let response = self.http.post_as(session, "/otp", &serde_json::json!({})).await;
+        assert_eq!(response.status, 200, "{:?}", response.body);
+        let otp = response.json()["otp"].as_str().unwrap().to_owned();
+        let socket = super::TestClient::open(self.http, &otp).await.expect("the OTP is good");
+        let mut client = super::TestClient::arrive(name, session, socket).await;
+        client.hears("caught_up").await;
+        client
     }
 }
