@@ -1,5 +1,7 @@
 //! Switchboard: an authenticated event-routing chat server with OTP login.
 
+pub mod app;
+pub mod cli;
 pub mod listener;
 pub mod metrics;
 pub mod model;
