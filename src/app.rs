@@ -70,8 +70,8 @@ pub struct Server {
 ///
 /// # Errors
 /// [`StartError`]; nothing runs then.
-pub async fn start(settings: Settings, frontend: Frontend) -> Result<Server, StartError> {
-    start_with(settings, frontend, |_| {}).await
+pub async fn start(settings: Settings) -> Result<Server, StartError> {
+    start_with(settings, |_| {}).await
 }
 
 /// As [`start`], with event families of your own beside ours.
@@ -81,15 +81,11 @@ pub async fn start(settings: Settings, frontend: Frontend) -> Result<Server, Sta
 ///
 /// # Panics
 /// When `register` takes an event type that has a handler already.
-pub async fn start_with(
-    settings: Settings,
-    frontend: Frontend,
-    register: impl FnOnce(&mut Registry),
-) -> Result<Server, StartError> {
+pub async fn start_with(settings: Settings, register: impl FnOnce(&mut Registry)) -> Result<Server, StartError> {
     let settings = Arc::new(settings);
     let listener = Listener::bind(settings.server.listen)?;
     let address = listener.address();
-    let store: Arc<dyn Store> = Arc::new(SqliteStore::open(&settings.server.data_dir, &settings.storage)?);
+    let store = open_store(&settings)?;
     let certificate = match settings.tls.mode {
         TlsMode::On => Some(tls::load(&settings)?),
         TlsMode::Off => None,
@@ -121,7 +117,7 @@ pub async fn start_with(
         store: store.clone(),
         settings: settings.clone(),
         metrics: metrics.clone(),
-        frontend,
+        frontend: Frontend::new(settings.http.frontend_dir.clone()),
         connections: connections.clone(),
     };
     let router = http::router(state, door.clone());
@@ -139,6 +135,14 @@ pub async fn start_with(
         housekeeping,
         stop_housekeeping,
     })
+}
+
+/// Opens the store that the settings name; commands of the operator's use it too.
+///
+/// # Errors
+/// [`StoreError`]
+pub fn open_store(settings: &Settings) -> Result<Arc<dyn Store>, StoreError> {
+    Ok(Arc::new(SqliteStore::open(&settings.server.data_dir, &settings.storage)?))
 }
 
 /// Every family registers its event types here; nothing else changes for a new one.
@@ -212,6 +216,13 @@ impl Server {
     #[must_use]
     pub fn address(&self) -> SocketAddr {
         self.address
+    }
+
+    /// Address and port it listens on, as a URL: what scripts read.
+    #[must_use]
+    pub fn url(&self) -> String {
+        let scheme = if self.settings.tls.mode == TlsMode::On { "https" } else { "http" };
+        format!("{scheme}://{}", self.address)
     }
 
     /// What people open.

@@ -1,1 +1,107 @@
-fn main() {}
+//! Flags, settings, log, signals, exit code.
+
+use anyhow::Context as _;
+use clap::Parser as _;
+use std::{
+    io::{self, Write as _},
+    process::ExitCode,
+};
+use switchboard::{
+    app::{self, StartError, Stopped},
+    cli::{self, Cli, CliError, Command, account, invite},
+    settings::{Settings, SettingsError},
+    telemetry,
+    tls::TlsError,
+};
+use tokio::signal::unix::{Signal, SignalKind, signal};
+
+fn main() -> ExitCode {
+    run(Cli::parse()).unwrap_or_else(|error| {
+        eprintln!("switchboard: {error:#}");
+        exit_code(&error).into()
+    })
+}
+
+fn run(cli: Cli) -> anyhow::Result<ExitCode> {
+    if let Some(Command::Config(command)) = cli.command {
+        // Not `print!`, which panics when whoever reads has read enough.
+        io::stdout().write_all(cli.config(command)?.as_bytes())?;
+        return Ok(ExitCode::SUCCESS);
+    }
+    let settings = cli.settings()?;
+    match cli.command {
+        None | Some(Command::Serve(_)) => {
+            telemetry::init(&settings.log)?;
+            let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build();
+            runtime.context("the runtime could not start")?.block_on(serve(settings))
+        }
+        Some(command) => {
+            let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+            runtime.context("the runtime could not start")?.block_on(operate(command, &settings))?;
+            Ok(ExitCode::SUCCESS)
+        }
+    }
+}
+
+/// Commands on the store, which may be open in a running server too.
+async fn operate(command: Command, settings: &Settings) -> anyhow::Result<()> {
+    let store = app::open_store(settings)?;
+    let hash = |name: &_, password: &str| app::hash_password(settings, name, password);
+    let out = &mut io::stdout();
+    match command {
+        Command::Account(command) => account::run(command, &*store, &hash, out).await?,
+        Command::Invite(command) => invite::run(command, &*store, settings, out).await?,
+        Command::Serve(_) | Command::Config(_) => unreachable!("handled in run"),
+    }
+    store.close().await;
+    Ok(())
+}
+
+async fn serve(settings: Settings) -> anyhow::Result<ExitCode> {
+    // Before anything else: a signal while starting must not kill half-way.
+    let mut signals = (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);
+    let server = app::start(settings).await?;
+    if let Some(link) = server.setup_link() {
+        writeln!(io::stdout(), "make the owner account: {link}")?;
+    }
+    writeln!(io::stdout(), "listening on {}", server.url())?;
+    told_to_stop(&mut signals).await;
+    tracing::info!("stopping; a second signal stops at once");
+    tokio::select! {
+        stopped = server.stop() => Ok(match stopped {
+            Stopped::Cleanly => ExitCode::SUCCESS,
+            Stopped::WithSocketsLeft => {
+                tracing::warn!("some sockets did not end in time");
+                ExitCode::SUCCESS
+            }
+        }),
+        () = told_to_stop(&mut signals) => {
+            tracing::warn!("stopped at once");
+            Ok(ExitCode::FAILURE)
+        }
+    }
+}
+
+async fn told_to_stop((terminate, interrupt): &mut (Signal, Signal)) {
+    tokio::select! {
+        _ = terminate.recv() => {}
+        _ = interrupt.recv() => {}
+    }
+}
+
+fn exit_code(error: &anyhow::Error) -> u8 {
+    if error.is::<SettingsError>() {
+        return cli::EXIT_SETTINGS;
+    }
+    match error.downcast_ref::<StartError>() {
+        Some(StartError::Store(error)) => return cli::store_exit_code(error),
+        // A missing file may be there next time, but only if somebody puts it there.
+        Some(StartError::Tls(TlsError::Generate { .. })) => return cli::EXIT_UNAVAILABLE,
+        Some(StartError::Tls(_)) => return cli::EXIT_SETTINGS,
+        Some(StartError::Listen(_)) | None => {}
+    }
+    match (error.downcast_ref(), error.downcast_ref::<CliError>()) {
+        (Some(error), _) | (_, Some(CliError::Store(error))) => cli::store_exit_code(error),
+        _ => cli::EXIT_FAILURE,
+    }
+}

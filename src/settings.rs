@@ -268,12 +268,15 @@ impl Settings {
         Self::load(None, [], Overrides::default()).expect("config/default.toml is tested")
     }
 
-    /// The origin people open: `server.public_url`, or one made from the address it listens on.
+    /// The origin people open: `server.public_url`, or [`Settings::local_url`].
     #[must_use]
     pub fn origin(&self, listen: SocketAddr) -> String {
-        if !self.server.public_url.is_empty() {
-            return self.server.public_url.clone();
-        }
+        if self.server.public_url.is_empty() { self.local_url(listen) } else { self.server.public_url.clone() }
+    }
+
+    /// The origin under which this machine reaches a server that listens there.
+    #[must_use]
+    pub fn local_url(&self, listen: SocketAddr) -> String {
         let (scheme, usual) = match self.tls.mode {
             TlsMode::On => ("https", 443),
             TlsMode::Off => ("http", 80),

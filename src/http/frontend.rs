@@ -33,6 +33,12 @@ struct Asset {
 }
 
 impl Frontend {
+    /// The page from `directory`, or the one inside the program.
+    #[must_use]
+    pub fn new(directory: Option<PathBuf>) -> Self {
+        directory.map_or(Self::Embedded, Self::Directory)
+    }
+
     /// Answers a request that no API path took.
     ///
     /// # Errors

@@ -132,10 +132,15 @@ impl Layers {
         }
     }
 
-    /// The known key that was probably meant: the same name elsewhere, or one within two slips.
+    /// The known key that was probably meant: the same name elsewhere, one that goes on, or one
+    /// within two slips.
     fn closest(&self, key: &str) -> Option<&str> {
         let name = |key: &str| key.rsplit('.').next().unwrap_or_default().to_owned();
-        let score = |known: &String| if name(known) == name(key) { 1 } else { slips(known, key) };
+        let score = |known: &String| match slips(known, key) {
+            slips if slips <= 2 => slips,
+            _ if name(known) == name(key) || known.starts_with(&format!("{key}_")) => 2,
+            slips => slips,
+        };
         let best = self.defaults.keys().min_by_key(|known| score(known))?;
         (score(best) <= 2).then_some(best)
     }

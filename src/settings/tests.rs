@@ -72,7 +72,7 @@ fn every_fault_is_in_one_message() {
         "`ten` is no address or network",
         "nowhere.a (",
         "otp.ttl_secs (SWITCHBOARD__OTP__TTL_SECS): must be a number, not \"soon\"",
-        "otp.ttl (SWITCHBOARD__OTP__TTL): no such setting",
+        "otp.ttl (SWITCHBOARD__OTP__TTL): no such setting; did you mean otp.ttl_secs?",
         "storage.url (",
     ] {
         assert!(error.contains(expected), "{expected:?} is missing from:\n{error}");

@@ -5,7 +5,6 @@ use serde_json::{Value, json};
 use std::sync::OnceLock;
 use switchboard::{
     app::{self, Server, Stopped},
-    http::frontend::Frontend,
     model::{Role, UserName},
     settings::{Settings, TlsMode},
     storage::NewAccount,
@@ -35,7 +34,7 @@ impl TestServer {
         settings.socket.connections_per_user = 0;
         settings.socket.connections_per_address = 0;
         change(&mut settings);
-        let server = app::start(settings.clone(), Frontend::Embedded).await.expect("the server starts");
+        let server = app::start(settings.clone()).await.expect("the server starts");
         Self { server, settings, data }
     }
 
@@ -43,7 +42,7 @@ impl TestServer {
     pub async fn restart(self) -> Self {
         let Self { server, settings, data } = self;
         stop(server).await;
-        let server = app::start(settings.clone(), Frontend::Embedded).await.expect("the server starts again");
+        let server = app::start(settings.clone()).await.expect("the server starts again");
         Self { server, settings, data }
     }
 

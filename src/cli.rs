@@ -1,0 +1,179 @@
+//! The command line: what people type, and what it answers.
+//!
+//! Commands that touch accounts open the store themselves, so they work while the server runs
+//! and while it does not. They are handed the store and the way to hash, and know no engine.
+
+pub mod account;
+pub mod invite;
+mod password;
+
+use crate::{
+    settings::{Overrides, Settings, SettingsError, TlsMode, environment},
+    storage::StoreError,
+};
+use clap::{Args, Parser, Subcommand, ValueEnum};
+use std::{io, net::SocketAddr, path::PathBuf};
+
+/// Settings that cannot be used, or a store that is damaged or newer than the program
+/// (`EX_CONFIG`): starting again does not help.
+pub const EXIT_SETTINGS: u8 = 78;
+/// The store cannot be opened or written (`EX_UNAVAILABLE`): starting again may help.
+pub const EXIT_UNAVAILABLE: u8 = 69;
+/// Anything else that failed. (clap answers wrong usage with 2.)
+pub const EXIT_FAILURE: u8 = 1;
+
+/// A chat server: one program, one directory, one port.
+#[derive(Debug, Parser)]
+#[command(version, about, after_help = AFTER_HELP, max_term_width = 100)]
+pub struct Cli {
+    /// Read settings from this TOML file; `switchboard config show` prints all there are
+    #[arg(long, global = true, display_order = 100, value_name = "FILE")]
+    pub config: Option<PathBuf>,
+    /// Keep everything below this directory [default: data]
+    #[arg(long, global = true, display_order = 100, value_name = "DIR")]
+    pub data_dir: Option<PathBuf>,
+    /// What to do; `serve` when left out
+    #[command(subcommand)]
+    pub command: Option<Command>,
+}
+
+const AFTER_HELP: &str = "\
+Every setting can also be given as a variable, e.g. SWITCHBOARD__SERVER__NAME=\"Our chat\".
+
+Examples:
+  switchboard                            serve on https://localhost:8080; the first start prints a setup link
+  switchboard serve --listen 0.0.0.0:443 --config /etc/switchboard.toml
+  switchboard invite                     print a link with which one person makes an account
+  switchboard account add alice          make an account; the password is asked for
+  switchboard config check --config new.toml";
+
+/// What to do.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Run the server (the default)
+    Serve(Serve),
+    /// Check or print the settings
+    #[command(subcommand)]
+    Config(ConfigCommand),
+    /// Make and manage accounts; works while the server runs
+    #[command(subcommand)]
+    Account(account::AccountCommand),
+    /// Print a link with which people make their own account; works while the server runs
+    Invite(invite::Invite),
+}
+
+/// Flags of `serve`; each overrides its setting.
+#[derive(Debug, Default, Args)]
+#[command(after_help = "\
+The line `listening on https://…` on standard output says when and where it serves; the log goes to standard error.
+SIGTERM or SIGINT stops it: clients are told to come back, what is under way is finished. A second one stops it at once.
+
+Examples:
+  switchboard serve --listen 127.0.0.1:0 --data-dir /tmp/try     a free port, and nothing of yours touched
+  switchboard serve --tls off                                    behind a proxy on this machine that does TLS
+  switchboard serve --frontend frontend                          while working on the page")]
+pub struct Serve {
+    /// Listen on this address and port; port 0 picks a free one [default: 127.0.0.1:8080]
+    #[arg(long, value_name = "ADDR:PORT")]
+    pub listen: Option<SocketAddr>,
+    /// Serve HTTPS, or plain HTTP on a loopback address [default: on]
+    #[arg(long, value_name = "on|off", hide_possible_values = true)]
+    pub tls: Option<Switch>,
+    /// Serve the page from this directory instead of the copy inside the program
+    #[arg(long, value_name = "DIR")]
+    pub frontend: Option<PathBuf>,
+}
+
+/// On or off.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Switch {
+    /// On.
+    On,
+    /// Off.
+    Off,
+}
+
+/// What to do with the settings.
+#[derive(Debug, Clone, Copy, Subcommand)]
+pub enum ConfigCommand {
+    /// Say whether the server would start with these settings; if not, everything that is wrong
+    Check,
+    /// Print the settings in force as TOML, those that are not defaults with where they come from
+    Show,
+}
+
+impl Cli {
+    /// The settings that the command is to use.
+    ///
+    /// # Errors
+    /// [`SettingsError`], with every fault.
+    pub fn settings(&self) -> Result<Settings, SettingsError> {
+        Settings::load(self.config.as_deref(), environment(), self.overrides())
+    }
+
+    /// `config check` and `config show`: what to print.
+    ///
+    /// # Errors
+    /// [`SettingsError`], with every fault.
+    pub fn config(&self, command: ConfigCommand) -> Result<String, SettingsError> {
+        match command {
+            ConfigCommand::Check => self.settings().map(|_| "the settings are good\n".to_owned()),
+            ConfigCommand::Show => Settings::show(self.config.as_deref(), environment(), self.overrides()),
+        }
+    }
+
+    fn overrides(&self) -> Overrides {
+        let mut overrides = Overrides { data_dir: self.data_dir.clone(), ..Overrides::default() };
+        if let Some(Command::Serve(serve)) = &self.command {
+            overrides.listen = serve.listen;
+            overrides.frontend_dir.clone_from(&serve.frontend);
+            overrides.tls = serve.tls.map(|switch| match switch {
+                Switch::On => TlsMode::On,
+                Switch::Off => TlsMode::Off,
+            });
+        }
+        overrides
+    }
+}
+
+/// Why a command failed. The texts are for the person who typed it.
+#[derive(Debug, thiserror::Error)]
+pub enum CliError {
+    /// No account has this name.
+    #[error("there is no account `{0}`; `switchboard account list` shows all")]
+    NoSuchAccount(String),
+    /// The password is refused; the text says why.
+    #[error("{0}")]
+    WeakPassword(String),
+    /// Typed differently the second time.
+    #[error("the two passwords differ; nothing was changed")]
+    PasswordsDiffer,
+    /// There is nobody to ask.
+    #[error("there is no terminal to ask for a password; use --password-stdin")]
+    NoTerminal(#[source] io::Error),
+    /// `--password-stdin` without a password.
+    #[error("there is no password on standard input: {0}")]
+    NoPassword(&'static str),
+    /// A link needs to know where it leads.
+    #[error("the link would not say where the server is: it listens on port 0. Set server.public_url")]
+    NoOrigin,
+    /// The store refused or failed.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// The answer could not be written, or the password not read.
+    #[error(transparent)]
+    Io(#[from] io::Error),
+}
+
+/// The exit code for a store that failed.
+#[must_use]
+pub fn store_exit_code(error: &StoreError) -> u8 {
+    match error {
+        StoreError::Unavailable(_) | StoreError::Closed => EXIT_UNAVAILABLE,
+        StoreError::Corrupt(_) | StoreError::NewerSchema { .. } => EXIT_SETTINGS,
+        StoreError::NameTaken | StoreError::AlreadySetUp | StoreError::InvitationSpent => EXIT_FAILURE,
+    }
+}
+
+#[cfg(test)]
+mod tests;

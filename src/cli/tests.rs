@@ -1,0 +1,194 @@
+//! The command line as it is typed, against a store that only knows accounts.
+
+use super::*;
+use crate::{
+    model::{
+        Account, Epoch, InvitationId, Publication, Role, Room, RoomName, SessionId, UnixMillis, User, UserId, UserName,
+    },
+    storage::*,
+};
+use async_trait::async_trait;
+use clap::CommandFactory as _;
+use std::sync::Mutex;
+
+/// Accounts and invitations in memory; everything else is closed.
+#[derive(Default)]
+struct Accounts {
+    accounts: Mutex<Vec<Account>>,
+    invitations: Mutex<Vec<NewInvitation>>,
+}
+
+type Answer<T> = Result<T, StoreError>;
+
+#[async_trait]
+#[rustfmt::skip]
+impl Store for Accounts {
+    async fn create_account(&self, new: NewAccount) -> Answer<User> {
+        if self.account(&new.name).await?.is_some() {
+            return Err(StoreError::NameTaken);
+        }
+        let mut accounts = self.accounts.lock().unwrap();
+        let user = User { id: UserId(accounts.len() as i64 + 1), name: new.name, role: new.role };
+        let password_hash = new.password_hash;
+        accounts.push(Account { user: user.clone(), password_hash, disabled: false, created_at: new.at });
+        Ok(user)
+    }
+    async fn create_first_account(&self, new: NewAccount) -> Answer<User> {
+        if !self.accounts.lock().unwrap().is_empty() {
+            return Err(StoreError::AlreadySetUp);
+        }
+        self.create_account(new).await
+    }
+    async fn account(&self, name: &UserName) -> Answer<Option<Account>> {
+        Ok(self.accounts.lock().unwrap().iter().find(|account| account.user.name.key() == name.key()).cloned())
+    }
+    async fn accounts(&self) -> Answer<Vec<Account>> {
+        Ok(self.accounts.lock().unwrap().clone())
+    }
+    async fn disable_account(&self, name: &UserName) -> Answer<bool> {
+        let mut accounts = self.accounts.lock().unwrap();
+        let found = accounts.iter_mut().find(|account| account.user.name.key() == name.key());
+        Ok(found.map(|account| account.disabled = true).is_some())
+    }
+    async fn reset_password(&self, name: &UserName, hash: &str) -> Answer<bool> {
+        let mut accounts = self.accounts.lock().unwrap();
+        let found = accounts.iter_mut().find(|account| account.user.name.key() == name.key());
+        Ok(found.map(|account| account.password_hash = hash.to_owned()).is_some())
+    }
+    async fn create_invitation(&self, new: NewInvitation) -> Answer<InvitationId> {
+        self.invitations.lock().unwrap().push(new);
+        Ok(InvitationId(1))
+    }
+    fn epoch(&self) -> &Epoch { panic!("not asked for") }
+    async fn commit(&self, _: Vec<Draft>) -> Answer<Vec<Result<Committed, Refusal>>> { Err(StoreError::Closed) }
+    async fn topics_of(&self, _: UserId) -> Answer<Vec<TopicState>> { Err(StoreError::Closed) }
+    async fn read_log(&self, _: LogRange, _: u32) -> Answer<Vec<Publication>> { Err(StoreError::Closed) }
+    async fn trim_log(&self, _: UnixMillis, _: u32) -> Answer<u32> { Err(StoreError::Closed) }
+    async fn rooms_for(&self, _: UserId) -> Answer<Vec<Room>> { Err(StoreError::Closed) }
+    async fn history(&self, _: UserId, _: &RoomName, _: HistoryPage) -> Answer<Option<History>> { Err(StoreError::Closed) }
+    async fn rehash_password(&self, _: UserId, _: &str) -> Answer<()> { Err(StoreError::Closed) }
+    async fn create_session(&self, _: NewSession) -> Answer<SessionId> { Err(StoreError::Closed) }
+    async fn use_session(&self, _: TokenHash, _: UnixMillis, _: SessionLimits) -> Answer<Option<Session>> { Err(StoreError::Closed) }
+    async fn end_session(&self, _: SessionId) -> Answer<()> { Err(StoreError::Closed) }
+    async fn live_sessions(&self, _: Vec<SessionId>) -> Answer<Vec<SessionId>> { Err(StoreError::Closed) }
+    async fn revocations(&self) -> Answer<i64> { Err(StoreError::Closed) }
+    async fn remember_device(&self, _: UserId, _: TokenHash, _: UnixMillis) -> Answer<()> { Err(StoreError::Closed) }
+    async fn knows_device(&self, _: UserId, _: TokenHash) -> Answer<bool> { Err(StoreError::Closed) }
+    async fn invitations(&self, _: UnixMillis) -> Answer<Vec<Invitation>> { Err(StoreError::Closed) }
+    async fn invitation(&self, _: TokenHash, _: UnixMillis) -> Answer<Option<Invitation>> { Err(StoreError::Closed) }
+    async fn revoke_invitation(&self, _: InvitationId) -> Answer<bool> { Err(StoreError::Closed) }
+    async fn accept_invitation(&self, _: TokenHash, _: NewAccount) -> Answer<User> { Err(StoreError::Closed) }
+    async fn probe(&self) -> Answer<()> { Err(StoreError::Closed) }
+    async fn close(&self) {}
+}
+
+fn parse(line: &str) -> Cli {
+    Cli::try_parse_from(line.split_whitespace()).unwrap()
+}
+
+fn refused(line: &str) -> String {
+    Cli::try_parse_from(line.split_whitespace()).unwrap_err().to_string()
+}
+
+fn hash(_: &UserName, password: &str) -> Result<String, String> {
+    Ok(format!("hashed {password}"))
+}
+
+async fn make(store: &Accounts, name: &str, role: Option<Role>) -> Result<String, CliError> {
+    let mut out = Vec::new();
+    account::make(store, UserName::parse(name).unwrap(), role, "hash".into(), &mut out).await?;
+    Ok(String::from_utf8(out).unwrap())
+}
+
+async fn run(store: &Accounts, line: &str) -> Result<String, CliError> {
+    let mut out = Vec::new();
+    match parse(line).command {
+        Some(Command::Account(command)) => account::run(command, store, &hash, &mut out).await?,
+        Some(Command::Invite(command)) => invite::run(command, store, &Settings::defaults(), &mut out).await?,
+        _ => panic!("not such a command"),
+    }
+    Ok(String::from_utf8(out).unwrap())
+}
+
+#[test]
+fn the_definition_is_sound_and_every_command_has_help() {
+    fn all(command: &clap::Command) {
+        assert!(command.get_about().is_some(), "{} says nothing", command.get_name());
+        command.get_subcommands().for_each(all);
+    }
+    Cli::command().debug_assert();
+    all(&Cli::command());
+}
+
+#[test]
+fn flags_override_settings() {
+    let cli = parse("switchboard serve --listen [::1]:0 --tls off --frontend page --data-dir /tmp/x");
+    let overrides = cli.overrides();
+    assert_eq!(overrides.listen, Some("[::1]:0".parse().unwrap()));
+    assert_eq!(overrides.tls, Some(TlsMode::Off));
+    assert_eq!(overrides.frontend_dir, Some("page".into()));
+    assert_eq!(overrides.data_dir, Some("/tmp/x".into()));
+    assert!(parse("switchboard").command.is_none());
+    assert_eq!(parse("switchboard account list --config a.toml").config, Some("a.toml".into()));
+}
+
+#[test]
+fn wrong_usage_says_what_is_right() {
+    assert!(refused("switchboard serve --listen 8080").contains("--listen <ADDR:PORT>"));
+    assert!(refused("switchboard serve --tls maybe").contains("maybe"));
+    assert!(refused("switchboard account add a/b").contains("letters, digits"));
+    assert!(refused("switchboard account add a --role king").contains("owner, admin or member"));
+    assert!(refused("switchboard account add a --password secret").contains("--password-stdin"));
+    assert!(refused("switchboard invite --role owner").contains("account add NAME --role owner"));
+    assert!(refused("switchboard invite --uses 0").contains("1..=10000"));
+    assert!(refused("switchboard invite --expires 7x").contains("try 24h or 7d"));
+    assert!(refused("switchboard invite --expires 2y").contains("365d"));
+}
+
+#[tokio::test]
+async fn the_first_account_is_the_owner_and_later_ones_are_members() {
+    let store = Accounts::default();
+    assert_eq!(make(&store, "alice", None).await.unwrap(), "account alice is there, role owner\n");
+    assert_eq!(make(&store, "bob", None).await.unwrap(), "account bob is there, role member\n");
+    assert_eq!(make(&store, "carol", Some(Role::Admin)).await.unwrap(), "account carol is there, role admin\n");
+    assert!(matches!(make(&store, "ALICE", None).await, Err(CliError::Store(StoreError::NameTaken))));
+}
+
+#[tokio::test]
+async fn accounts_are_listed_and_disabled() {
+    let store = Accounts::default();
+    assert_eq!(run(&store, "switchboard account list").await.unwrap(), "");
+    make(&store, "alice", None).await.unwrap();
+    make(&store, "björn.with-a-long-name", None).await.unwrap();
+    run(&store, "switchboard account disable Björn.with-a-long-name").await.unwrap();
+    let listed = run(&store, "switchboard account list").await.unwrap();
+    let lines: Vec<_> = listed.lines().collect();
+    assert!(lines[0].starts_with("NAME                    ROLE    STATE     MADE"), "{listed}");
+    assert!(lines[1].starts_with("alice                   owner   active    20"), "{listed}");
+    assert!(lines[2].starts_with("björn.with-a-long-name  member  disabled  20"), "{listed}");
+    let missing = run(&store, "switchboard account disable nobody").await.unwrap_err();
+    assert!(missing.to_string().contains("no account `nobody`"));
+    let missing = run(&store, "switchboard account reset-password nobody").await;
+    assert!(matches!(missing, Err(CliError::NoSuchAccount(_))));
+}
+
+#[tokio::test]
+async fn an_invitation_is_a_link_alone_on_its_line() {
+    let store = Accounts::default();
+    let link = run(&store, "switchboard invite --uses 3 --expires 1h --role admin").await.unwrap();
+    let token = link.strip_prefix("https://localhost:8080/#invite=").unwrap().strip_suffix('\n').unwrap();
+    assert_eq!(token.len(), 43);
+    let invitation = store.invitations.lock().unwrap()[0].clone();
+    assert_eq!(invitation.expires_at - invitation.at, 3_600_000);
+    assert_eq!((invitation.role, invitation.uses), (Role::Admin, 3));
+    use sha2::Digest as _;
+    assert_eq!(invitation.token_hash.as_slice(), sha2::Sha256::digest(token).as_slice());
+    assert_ne!(run(&store, "switchboard invite").await.unwrap(), link);
+}
+
+#[test]
+fn exit_codes_tell_what_helps() {
+    assert_eq!(store_exit_code(&StoreError::Unavailable("disk full".into())), 69);
+    assert_eq!(store_exit_code(&StoreError::NewerSchema { found: 2, known: 1 }), 78);
+    assert_eq!(store_exit_code(&StoreError::NameTaken), 1);
+}
