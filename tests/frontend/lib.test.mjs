@@ -137,7 +137,7 @@ describe("Drafts", () => {
 describe("linkOf", () => {
   it("reads setup and invitation links only", () => {
     assert.deepEqual(linkOf("#setup=abc_-1"), { kind: "setup", token: "abc_-1" });
-    assert.deepEqual(linkOf("#invite=a%2Fb"), { kind: "invite", token: "a/b" });
-    for (const hash of ["", "#", "#setup=", "#other=1", "#invite=%"]) assert.equal(linkOf(hash), null, hash);
+    assert.deepEqual(linkOf("#invite=x"), { kind: "invite", token: "x" });
+    for (const hash of ["", "#", "#setup=", "#other=1", "#invite=%", "#invite=a/b", `#invite=${"x".repeat(600)}`]) assert.equal(linkOf(hash), null, hash);
   });
 });

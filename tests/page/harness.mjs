@@ -1,0 +1,233 @@
+/** The real server, and people with real browsers in front of it. */
+import assert from "node:assert/strict";
+import { spawn } from "node:child_process";
+import { once } from "node:events";
+import { mkdtemp, readFile, rm } from "node:fs/promises";
+import { createRequire } from "node:module";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { createInterface } from "node:readline";
+import { fileURLToPath } from "node:url";
+import { chromium } from "playwright-core";
+
+const BINARY = process.env.SWITCHBOARD_BIN ?? fileURLToPath(new URL("../../target/debug/switchboard", import.meta.url));
+const CHROMIUM = process.env.CHROMIUM_BIN ?? "/usr/bin/chromium";
+const CHROMIUM_FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking", "--disable-component-update", "--disable-sync"];
+const START_MS = 30_000;
+export const PASSWORD = "correct horse battery staple";
+
+/** @typedef {import("playwright-core").Page} Page */
+/** @typedef {import("playwright-core").Browser} Browser */
+/** @typedef {{ page: Page, context: import("playwright-core").BrowserContext, problems: string[] }} Person */
+
+export class Server {
+  origin = "";
+  setupLink = "";
+  log = "";
+  /** @type {import("node:child_process").ChildProcess | null} */
+  #process = null;
+
+  /** @param {string} dataDir */
+  constructor(dataDir) {
+    this.dataDir = dataDir;
+  }
+
+  static async start() {
+    const server = new Server(await mkdtemp(join(tmpdir(), "switchboard-page-")));
+    await server.run();
+    return server;
+  }
+
+  /** Starts on the port it had before, or on any. */
+  async run() {
+    const port = this.origin === "" ? "0" : new URL(this.origin).port;
+    const child = spawn(BINARY, ["serve", "--listen", `127.0.0.1:${port}`, "--data-dir", this.dataDir], { stdio: ["ignore", "pipe", "pipe"] });
+    this.#process = child;
+    const keep = (/** @type {string | Buffer} */ text) => (this.log += text);
+    child.stderr.on("data", keep);
+    const lines = createInterface({ input: child.stdout });
+    await new Promise((resolve, reject) => {
+      const late = setTimeout(() => reject(new Error(`the server did not start:\n${this.log}`)), START_MS);
+      child.once("error", reject);
+      child.once("exit", (code) => reject(new Error(`the server ended with ${code}:\n${this.log}`)));
+      lines.on("line", (line) => {
+        keep(`${line}\n`);
+        this.setupLink = /https?:\/\/\S+\/#setup=\S+/.exec(line)?.[0] ?? this.setupLink;
+        this.origin = /listening on (https?:\/\/[^\s/]+)/.exec(line)?.[1] ?? this.origin;
+        if (this.origin !== "" && (port !== "0" || this.setupLink !== "") && /listening on|#setup=/.test(line)) {
+          clearTimeout(late);
+          resolve(undefined);
+        }
+      });
+    });
+    // The link names the host people type; the tests stay on the address they listen on.
+    if (this.setupLink) this.setupLink = this.origin + new URL(this.setupLink).pathname + new URL(this.setupLink).hash;
+  }
+
+  /** @param {NodeJS.Signals} signal */
+  async stop(signal = "SIGTERM") {
+    const child = this.#process;
+    this.#process = null;
+    if (!child || child.exitCode !== null) return;
+    child.removeAllListeners("exit");
+    child.kill(signal);
+    await once(child, "exit");
+  }
+
+  async remove() {
+    await this.stop("SIGKILL");
+    await rm(this.dataDir, { recursive: true, force: true });
+  }
+}
+
+export function launch() {
+  return chromium.launch({ executablePath: CHROMIUM, args: CHROMIUM_FLAGS });
+}
+
+/**
+ * A browser of its own: nobody else's cookies, and an eye on everything a page must not do.
+ * @param {Browser} browser
+ * @param {Server} server
+ * @param {import("playwright-core").BrowserContextOptions} [options]
+ * @returns {Promise<Person>}
+ */
+export async function newPerson(browser, server, options = {}) {
+  const context = await browser.newContext({ ignoreHTTPSErrors: true, viewport: { width: 1280, height: 800 }, locale: "en-GB", baseURL: server.origin, ...options });
+  context.setDefaultTimeout(20_000);
+  /** @type {string[]} */
+  const problems = [];
+  await context.addInitScript(() => {
+    addEventListener("securitypolicyviolation", (event) => console.error(`CSP: ${event.violatedDirective} ${event.blockedURI} ${event.sample}`));
+  });
+  const page = await context.newPage();
+  page.on("pageerror", (error) => problems.push(`error: ${error.stack}`));
+  page.on("console", (message) => {
+    // What the browser itself says about a server that is down, or about a 401, is not the page's doing.
+    const network = /^(Failed to load resource|WebSocket connection to)/.test(message.text());
+    if (["error", "warning"].includes(message.type()) && !network) problems.push(`console: ${message.text()}`);
+  });
+  const host = new URL(server.origin).host;
+  const foreign = (/** @type {string} */ url) => url.startsWith("http") || url.startsWith("ws") ? new URL(url).host !== host : false;
+  page.on("request", (request) => foreign(request.url()) && problems.push(`request: ${request.url()}`));
+  page.on("websocket", (socket) => foreign(socket.url()) && problems.push(`socket: ${socket.url()}`));
+  return { page, context, problems };
+}
+
+/** @param {Page} page @param {string} name @param {string} [password] */
+export async function fillAccount(page, name, password = PASSWORD) {
+  await page.getByLabel("User name").fill(name);
+  await page.getByLabel("Password", { exact: true }).fill(password);
+}
+
+/** @param {Person} person @param {Server} server */
+export async function setUpOwner({ page }, server, name = "alice") {
+  await page.goto(server.setupLink);
+  await fillAccount(page, name);
+  await page.getByRole("button", { name: "Create owner account" }).click();
+  await inRoom(page, "General");
+}
+
+/** Makes an invitation link on the page. @param {Page} page @param {{ uses?: string }} [terms] */
+export async function invitationLink(page, { uses = "1 person" } = {}) {
+  await page.getByRole("button", { name: /^Signed in as/ }).click();
+  await page.getByRole("button", { name: "Invite people" }).last().click();
+  const dialog = page.getByRole("dialog", { name: "Invite people" });
+  await dialog.getByLabel("Works for").selectOption(uses);
+  await dialog.getByRole("button", { name: "Create link" }).click();
+  const link = await dialog.getByLabel("Invitation link").inputValue();
+  await page.keyboard.press("Escape");
+  await dialog.waitFor({ state: "detached" });
+  return link;
+}
+
+/** @param {Person} person @param {string} link @param {string} name */
+export async function acceptInvitation({ page }, link, name) {
+  await page.goto(link);
+  await fillAccount(page, name);
+  await page.getByRole("button", { name: "Create account and join" }).click();
+  await inRoom(page, "General");
+}
+
+/** Signed in, in that room, with its history there. @param {Page} page @param {string} title */
+export async function inRoom(page, title) {
+  await page.getByRole("heading", { level: 1, name: title }).waitFor();
+  await page.locator(".timeline-scroller[aria-busy=false]").waitFor();
+  await page.locator(".beginning, .message").first().waitFor();
+}
+
+/** @param {Page} page */
+export const composer = (page) => page.getByRole("textbox", { name: /^Message / });
+
+/** @param {Page} page @param {string} text */
+export async function say(page, text) {
+  await composer(page).fill(text);
+  await composer(page).press("Enter");
+}
+
+/** @param {Page} page @param {string} text */
+export const message = (page, text) => page.locator(".message").filter({ has: page.getByText(text, { exact: true }) });
+
+/** The message is there, once, and the server has it. @param {Page} page @param {string} text */
+export async function hears(page, text) {
+  await page.locator(".message.sent").filter({ has: page.getByText(text, { exact: true }) }).first().waitFor();
+  assert.equal(await message(page, text).count(), 1, `“${text}” is there more than once`);
+}
+
+/** @param {Page} page @param {string} title @param {{ isPublic?: boolean }} [options] */
+export async function createRoom(page, title, { isPublic = true } = {}) {
+  await page.getByRole("button", { name: "Create a room" }).click();
+  const dialog = page.getByRole("dialog", { name: "Create a room" });
+  await dialog.getByLabel("Name").fill(title);
+  if (!isPublic) await dialog.getByRole("radio", { name: /^Private/ }).check();
+  await dialog.getByRole("button", { name: "Create room" }).click();
+  await inRoom(page, title);
+}
+
+/** @param {Page} page @param {string} title */
+export const roomItem = (page, title) => page.getByRole("navigation").getByRole("button", { name: new RegExp(`^${title}`) });
+
+/**
+ * Says many things quickly, through the page's own socket module: several connections, since each has a rate limit.
+ * @param {Page} page
+ * @param {string} room
+ * @param {string[]} texts
+ */
+export async function pour(page, room, texts) {
+  await page.evaluate(
+    async ({ name, messages }) => {
+      const path = "/transport/event_socket.js"; // a variable, so that nobody resolves it here
+      const { EventSocket } = await import(path);
+      const admission = async () => (await fetch("/otp", { method: "POST", headers: { "Content-Type": "application/json" }, body: "{}" })).json();
+      const url = (/** @type {string} */ otp) => `${location.origin.replace("http", "ws")}/ws?otp=${otp}`;
+      for (let start = 0; start < messages.length; start += 80) {
+        const socket = new EventSocket({ url, admission });
+        const greeted = new Promise((resolve) => socket.addEventListener("hello", resolve));
+        socket.start();
+        await greeted;
+        await Promise.all(messages.slice(start, start + 80).map((text) => socket.request("send_message", { room: name, message: text })));
+        socket.stop();
+      }
+    },
+    { name: room, messages: texts },
+  );
+}
+
+/** Polls until the condition holds. @param {() => boolean | Promise<boolean>} condition @param {string} what */
+export async function until(condition, what, timeoutMs = 20_000) {
+  const deadline = Date.now() + timeoutMs;
+  while (!(await condition())) {
+    if (Date.now() > deadline) assert.fail(`waited in vain until ${what}`);
+    await new Promise((resolve) => setTimeout(resolve, 20));
+  }
+}
+
+const AXE = await readFile(createRequire(import.meta.url).resolve("axe-core/axe.min.js"), "utf8");
+
+/** No serious or critical accessibility violation. @param {Page} page @param {string} what */
+export async function accessible(page, what) {
+  await page.evaluate(AXE);
+  const { violations } = await page.evaluate(() => /** @type {any} */ (globalThis).axe.run(document, { resultTypes: ["violations"] }));
+  const grave = violations.filter((/** @type {any} */ { impact }) => impact === "serious" || impact === "critical");
+  const told = grave.map((/** @type {any} */ { id, nodes }) => `${id}: ${nodes.map((/** @type {any} */ node) => `${node.target} ${node.failureSummary}`).join("\n  ")}`);
+  assert.deepEqual(told, [], what);
+}
