@@ -1,5 +1,6 @@
 //! Switchboard: an authenticated event-routing chat server with OTP login.
 
+pub mod auth;
 pub mod model;
 pub mod protocol;
 pub mod settings;
