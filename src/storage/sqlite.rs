@@ -1,1 +1,200 @@
-//! SQLite, embedded.
+//! SQLite, embedded: one thread writes, a few connections read beside it.
+//!
+//! Several processes may have the same store open; SQLite's locks keep their writes apart.
+
+mod accounts;
+mod commit;
+mod invitations;
+mod log;
+mod messages;
+mod open;
+mod readers;
+mod rooms;
+mod sessions;
+mod sql;
+#[cfg(test)]
+pub(super) mod tests;
+mod writer;
+
+use super::{
+    Committed, Draft, History, HistoryPage, Invitation, LogRange, NewAccount, NewInvitation, NewSession, Refusal,
+    Session, SessionLimits, Store, StoreError, TokenHash, TopicState, migrations,
+};
+use crate::{
+    model::{Account, Epoch, InvitationId, Publication, Room, RoomName, SessionId, UnixMillis, User, UserId, UserName},
+    settings,
+};
+use async_trait::async_trait;
+use readers::Readers;
+use rusqlite::Connection;
+use sql::{Failure, Sql, corrupt};
+use std::path::Path;
+use writer::Writer;
+
+/// The embedded store.
+pub struct SqliteStore {
+    epoch: Epoch,
+    writer: Writer,
+    readers: Readers,
+}
+
+impl SqliteStore {
+    /// Opens `switchboard.db` in the data directory `dir`, making what is missing. It reads
+    /// the whole file once to check it, so call it off the async threads.
+    ///
+    /// # Errors
+    /// [`StoreError::Corrupt`] when the file is damaged or no store of ours,
+    /// [`StoreError::NewerSchema`], [`StoreError::Unavailable`] when it cannot be opened.
+    pub fn open(dir: &Path, settings: &settings::Storage) -> Result<Self, StoreError> {
+        let path = open::prepare_file(dir)?;
+        let mut db = open::connect_writer(&path, settings)?;
+        open::migrate(&mut db, migrations::SQLITE)?;
+        let epoch = open::first_start(&mut db)?;
+        let readers = (0..settings.readers.max(1)).map(|_| open::connect_reader(&path)).collect::<Result<_, _>>()?;
+        Ok(Self { epoch, writer: Writer::start(db)?, readers: Readers::new(readers) })
+    }
+}
+
+#[async_trait]
+impl Store for SqliteStore {
+    fn epoch(&self) -> &Epoch {
+        &self.epoch
+    }
+
+    async fn commit(&self, drafts: Vec<Draft>) -> Result<Vec<Result<Committed, Refusal>>, StoreError> {
+        self.writer.run(move |db| commit::commit(db, &drafts)).await
+    }
+
+    async fn topics_of(&self, user: UserId) -> Result<Vec<TopicState>, StoreError> {
+        self.readers.run(move |db| log::topics_of(db, user)).await
+    }
+
+    async fn read_log(&self, range: LogRange, limit: u32) -> Result<Vec<Publication>, StoreError> {
+        self.readers.run(move |db| log::read(db, &range, limit)).await
+    }
+
+    async fn trim_log(&self, before: UnixMillis, limit: u32) -> Result<u32, StoreError> {
+        self.writer.run(move |db| log::trim(db, before, limit)).await
+    }
+
+    async fn rooms_for(&self, user: UserId) -> Result<Vec<Room>, StoreError> {
+        self.readers.run(move |db| rooms::visible_to(db, user)).await
+    }
+
+    async fn history(&self, user: UserId, room: &RoomName, page: HistoryPage) -> Result<Option<History>, StoreError> {
+        let room = room.clone();
+        self.readers.run(move |db| messages::history(db, user, &room, page)).await
+    }
+
+    async fn create_account(&self, account: NewAccount) -> Result<User, StoreError> {
+        self.writer.run(move |db| accounts::create(db, &account, account.role)).await
+    }
+
+    async fn create_first_account(&self, account: NewAccount) -> Result<User, StoreError> {
+        self.writer.run(move |db| accounts::create_first(db, &account)).await
+    }
+
+    async fn account(&self, name: &UserName) -> Result<Option<Account>, StoreError> {
+        let name = name.clone();
+        self.readers.run(move |db| accounts::find(db, &name)).await
+    }
+
+    async fn accounts(&self) -> Result<Vec<Account>, StoreError> {
+        self.readers.run(accounts::list).await
+    }
+
+    async fn disable_account(&self, name: &UserName) -> Result<bool, StoreError> {
+        let name = name.clone();
+        self.writer.run(move |db| accounts::disable(db, &name)).await
+    }
+
+    async fn reset_password(&self, name: &UserName, password_hash: &str) -> Result<bool, StoreError> {
+        let (name, password_hash) = (name.clone(), password_hash.to_owned());
+        self.writer.run(move |db| accounts::reset_password(db, &name, &password_hash)).await
+    }
+
+    async fn rehash_password(&self, user: UserId, password_hash: &str) -> Result<(), StoreError> {
+        let password_hash = password_hash.to_owned();
+        self.writer.run(move |db| accounts::rehash_password(db, user, &password_hash)).await
+    }
+
+    async fn create_session(&self, session: NewSession) -> Result<SessionId, StoreError> {
+        self.writer.run(move |db| sessions::create(db, &session)).await
+    }
+
+    async fn use_session(
+        &self,
+        token_hash: TokenHash,
+        now: UnixMillis,
+        limits: SessionLimits,
+    ) -> Result<Option<Session>, StoreError> {
+        let found = self.readers.run(move |db| sessions::find(db, token_hash, now, limits)).await?;
+        let Some((session, is_stale)) = found else { return Ok(None) };
+        if is_stale {
+            let id = session.id;
+            // A full disk must not sign people out: the session is good, its idle time only counts from earlier.
+            let _ = self.writer.run(move |db| sessions::mark_seen(db, id, now)).await;
+        }
+        Ok(Some(session))
+    }
+
+    async fn end_session(&self, session: SessionId) -> Result<(), StoreError> {
+        self.writer.run(move |db| sessions::end(db, session)).await
+    }
+
+    async fn live_sessions(&self, sessions: Vec<SessionId>) -> Result<Vec<SessionId>, StoreError> {
+        self.readers.run(move |db| sessions::live(db, sessions)).await
+    }
+
+    async fn revocations(&self) -> Result<i64, StoreError> {
+        self.readers.run(sessions::revocations).await
+    }
+
+    async fn remember_device(&self, user: UserId, token_hash: TokenHash, now: UnixMillis) -> Result<(), StoreError> {
+        self.writer.run(move |db| sessions::remember_device(db, user, token_hash, now)).await
+    }
+
+    async fn knows_device(&self, user: UserId, token_hash: TokenHash) -> Result<bool, StoreError> {
+        self.readers.run(move |db| sessions::knows_device(db, user, token_hash)).await
+    }
+
+    async fn create_invitation(&self, invitation: NewInvitation) -> Result<InvitationId, StoreError> {
+        self.writer.run(move |db| invitations::create(db, &invitation)).await
+    }
+
+    async fn invitations(&self, now: UnixMillis) -> Result<Vec<Invitation>, StoreError> {
+        self.readers.run(move |db| invitations::usable(db, now)).await
+    }
+
+    async fn invitation(&self, token_hash: TokenHash, now: UnixMillis) -> Result<Option<Invitation>, StoreError> {
+        self.readers.run(move |db| invitations::find(db, token_hash, now)).await
+    }
+
+    async fn revoke_invitation(&self, id: InvitationId) -> Result<bool, StoreError> {
+        self.writer.run(move |db| invitations::revoke(db, id)).await
+    }
+
+    async fn accept_invitation(&self, token_hash: TokenHash, account: NewAccount) -> Result<User, StoreError> {
+        self.writer.run(move |db| invitations::accept(db, token_hash, &account)).await
+    }
+
+    async fn probe(&self) -> Result<(), StoreError> {
+        let mark = format!("{:016x}", rand::random::<u64>());
+        self.writer.run(move |db| probe(db, &mark)).await
+    }
+
+    async fn close(&self) {
+        self.readers.close().await; // first: the last connection to go can then tidy up the WAL
+        self.writer.close().await;
+    }
+}
+
+/// Writes `mark` and reads it back, in one transaction because another process may probe too.
+fn probe(db: &Connection, mark: &str) -> Result<(), Failure> {
+    db.run(
+        "INSERT INTO meta (name, value) VALUES ('probe', $1) ON CONFLICT (name) DO UPDATE SET value = excluded.value",
+        [mark],
+    )?;
+    let found = db.one("SELECT value FROM meta WHERE name = 'probe'", [], |row| Ok(row.get::<_, String>(0)?))?;
+    if found.as_deref() == Some(mark) { Ok(()) } else { Err(corrupt("what was written cannot be read")) }
+}

@@ -1,0 +1,82 @@
+//! Accounts.
+
+use super::{
+    rooms, sessions,
+    sql::{Failure, Sql, corrupt},
+};
+use crate::{
+    model::{Account, Role, User, UserId, UserName},
+    storage::{NewAccount, StoreError, role_from_text},
+};
+use rusqlite::{Connection, Row};
+
+/// Makes an account with `role`, whatever the new account asks for, and puts it into `general`.
+pub(super) fn create(db: &Connection, account: &NewAccount, role: Role) -> Result<User, Failure> {
+    if db.any("SELECT 1 FROM account WHERE name_key = $1", [account.name.key()])? {
+        return Err(StoreError::NameTaken.into());
+    }
+    let id = UserId(db.insert(
+        "INSERT INTO account (name, name_key, role, password_hash, created_at) VALUES ($1, $2, $3, $4, $5)",
+        (account.name.as_str(), account.name.key(), role.as_str(), &account.password_hash, account.at),
+    )?);
+    rooms::join_general(db, id, account.at)?;
+    Ok(User { id, name: account.name.clone(), role })
+}
+
+/// Makes the first account; two who try at once take turns, so one of them finds it made.
+pub(super) fn create_first(db: &Connection, account: &NewAccount) -> Result<User, Failure> {
+    if db.any("SELECT 1 FROM account", [])? {
+        return Err(StoreError::AlreadySetUp.into());
+    }
+    create(db, account, account.role)
+}
+
+pub(super) fn find(db: &Connection, name: &UserName) -> Result<Option<Account>, Failure> {
+    db.one(
+        "SELECT id, name, role, password_hash, disabled, created_at FROM account WHERE name_key = $1",
+        [name.key()],
+        read,
+    )
+}
+
+/// All accounts, by name.
+pub(super) fn list(db: &Connection) -> Result<Vec<Account>, Failure> {
+    db.all("SELECT id, name, role, password_hash, disabled, created_at FROM account ORDER BY name_key", [], read)
+}
+
+/// Disables an account and ends its sessions.
+pub(super) fn disable(db: &Connection, name: &UserName) -> Result<bool, Failure> {
+    let Some(id) = id(db, name)? else { return Ok(false) };
+    db.run("UPDATE account SET disabled = 1 WHERE id = $1", [id.0])?;
+    sessions::end_all(db, id)?;
+    Ok(true)
+}
+
+/// Sets another password hash and ends the account's sessions.
+pub(super) fn reset_password(db: &Connection, name: &UserName, password_hash: &str) -> Result<bool, Failure> {
+    let Some(id) = id(db, name)? else { return Ok(false) };
+    rehash_password(db, id, password_hash)?;
+    sessions::end_all(db, id)?;
+    Ok(true)
+}
+
+pub(super) fn rehash_password(db: &Connection, user: UserId, password_hash: &str) -> Result<(), Failure> {
+    db.run("UPDATE account SET password_hash = $1 WHERE id = $2", (password_hash, user.0)).map(drop)
+}
+
+fn id(db: &Connection, name: &UserName) -> Result<Option<UserId>, Failure> {
+    db.one("SELECT id FROM account WHERE name_key = $1", [name.key()], |row| Ok(UserId(row.get(0)?)))
+}
+
+/// Reads `id, name, role` as the columns from `first` on.
+pub(super) fn user(row: &Row<'_>, first: usize) -> Result<User, Failure> {
+    Ok(User {
+        id: UserId(row.get(first)?),
+        name: UserName::parse(row.get_ref(first + 1)?.as_str().map_err(corrupt)?).map_err(corrupt)?,
+        role: role_from_text(row.get_ref(first + 2)?.as_str().map_err(corrupt)?)?,
+    })
+}
+
+fn read(row: &Row<'_>) -> Result<Account, Failure> {
+    Ok(Account { user: user(row, 0)?, password_hash: row.get(3)?, disabled: row.get(4)?, created_at: row.get(5)? })
+}

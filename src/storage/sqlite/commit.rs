@@ -1,0 +1,90 @@
+//! A batch of drafts, decided and written one after the other inside one transaction.
+//!
+//! Every draft is decided completely before it writes its first row. So a refused draft has
+//! written nothing, and a savepoint around each, which would cost more than the draft, is
+//! not needed. What fails while writing is the disk's doing and fails the whole batch.
+
+use super::{
+    log::Topic,
+    rooms::RoomRow,
+    sql::{Failure, Sql, corrupt},
+};
+use crate::{
+    model::{Publication, RoomName, TopicName, UnixMillis, UserId},
+    storage::{Change, Committed, Draft, Outcome, Refusal},
+};
+use rusqlite::Connection;
+use serde::Serialize;
+use serde_json::value::{RawValue, to_raw_value};
+use std::{collections::HashMap, sync::Arc};
+
+/// A draft's fate; the outer error is the whole batch's.
+pub(super) type Decision = Result<Result<Committed, Refusal>, Failure>;
+
+/// Commits `drafts`; see [`crate::storage::Store::commit`].
+pub(super) fn commit(db: &Connection, drafts: &[Draft]) -> Result<Vec<Result<Committed, Refusal>>, Failure> {
+    let mut batch = Batch { db, topics: HashMap::new(), rooms: HashMap::new(), members: HashMap::new() };
+    let decisions = drafts.iter().map(|draft| batch.apply(draft)).collect::<Result<_, _>>()?;
+    batch.write_heads()?;
+    Ok(decisions)
+}
+
+/// What the batch has read and changed so far. It lives no longer than the transaction:
+/// between two of them another process may write.
+pub(super) struct Batch<'t> {
+    pub(super) db: &'t Connection,
+    pub(super) topics: HashMap<TopicName, Topic>,
+    pub(super) rooms: HashMap<RoomName, Option<RoomRow>>,
+    pub(super) members: HashMap<(i64, UserId), bool>,
+}
+
+impl Batch<'_> {
+    fn apply(&mut self, draft: &Draft) -> Decision {
+        match &draft.change {
+            Change::Publish { topic, event_type, payload } => {
+                let publication = self.append(topic, event_type.clone(), payload.clone(), draft.at)?;
+                let outcome = Outcome::Published(publication.offset);
+                Ok(Ok(Committed { publications: vec![publication], outcome }))
+            }
+            Change::SendMessage { room, text, client_id } => {
+                self.send_message(&draft.author, draft.at, room, text, client_id.as_ref())
+            }
+            Change::CreateRoom { room, title, public } => {
+                self.create_room(&draft.author, draft.at, room, title, *public)
+            }
+            Change::JoinRoom { room } => self.join_room(&draft.author, draft.at, room),
+            Change::LeaveRoom { room } => self.leave_room(&draft.author, draft.at, room),
+        }
+    }
+
+    /// Appends one of our own events.
+    pub(super) fn announce(
+        &mut self,
+        topic: &TopicName,
+        event_type: &'static str,
+        payload: &impl Serialize,
+        at: UnixMillis,
+    ) -> Result<Publication, Failure> {
+        let payload: Arc<RawValue> = to_raw_value(payload).map_err(corrupt)?.into();
+        self.append(topic, event_type.into(), payload, at)
+    }
+
+    /// The room of this name, read once per batch.
+    pub(super) fn room(&mut self, name: &RoomName) -> Result<Option<&mut RoomRow>, Failure> {
+        if !self.rooms.contains_key(name) {
+            let row = RoomRow::find(self.db, name)?;
+            self.rooms.insert(name.clone(), row);
+        }
+        Ok(self.rooms.get_mut(name).and_then(Option::as_mut))
+    }
+
+    /// Whether `user` is in the room, read once per batch.
+    pub(super) fn is_member(&mut self, room: i64, user: UserId) -> Result<bool, Failure> {
+        if let Some(known) = self.members.get(&(room, user)) {
+            return Ok(*known);
+        }
+        let found = self.db.any("SELECT 1 FROM member WHERE account_id = $1 AND room_id = $2", (user.0, room))?;
+        self.members.insert((room, user), found);
+        Ok(found)
+    }
+}

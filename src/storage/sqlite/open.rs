@@ -1,0 +1,151 @@
+//! The database file: making, connecting, migrating, and what a first start puts into it.
+
+use super::sql::{Failure, Sql, corrupt};
+use crate::{
+    model::{Epoch, GENERAL},
+    settings::{self, Synchronous},
+    storage::StoreError,
+};
+use rusqlite::{Connection, OpenFlags, TransactionBehavior};
+use std::{
+    fs, io,
+    path::{Path, PathBuf},
+    thread,
+    time::{Duration, Instant, SystemTime, UNIX_EPOCH},
+};
+
+/// How long a statement waits for another process that writes.
+const BUSY_WAIT: Duration = Duration::from_secs(5);
+/// Marks the file as ours, in SQLite's header: "SWBD".
+const APPLICATION_ID: u32 = 0x5357_4244;
+
+/// Makes the data directory and the file, readable by nobody else, unless they are there.
+pub(super) fn prepare_file(dir: &Path) -> Result<PathBuf, StoreError> {
+    let path = dir.join("switchboard.db");
+    let prepare = || -> io::Result<()> {
+        let (mut folder, mut file) = (fs::DirBuilder::new(), fs::OpenOptions::new());
+        #[cfg(unix)]
+        {
+            use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
+            folder.mode(0o700);
+            file.mode(0o600); // SQLite gives its -wal and -shm files the same mode
+        }
+        folder.recursive(true).create(dir)?;
+        file.create(true).append(true).open(&path).map(drop)
+    };
+    prepare().map_err(|error| StoreError::Unavailable(format!("{}: {error}", path.display())))?;
+    Ok(path)
+}
+
+/// The connection that writes.
+pub(super) fn connect_writer(path: &Path, settings: &settings::Storage) -> Result<Connection, Failure> {
+    let db = connect(path)?;
+    use_wal(&db)?;
+    let synchronous = match settings.synchronous {
+        Synchronous::Full => "FULL",
+        Synchronous::Normal => "NORMAL",
+    };
+    db.pragma_update(None, "synchronous", synchronous)?;
+    db.pragma_update(None, "cache_size", -16_000)?; // KiB
+    db.pragma_update(None, "wal_autocheckpoint", 4_000)?; // pages: a checkpoint costs two fsyncs, so not too often
+    db.pragma_update(None, "journal_size_limit", 64 * 1024 * 1024)?; // a burst's WAL shrinks again
+    Ok(db)
+}
+
+/// One that reads.
+pub(super) fn connect_reader(path: &Path) -> Result<Connection, Failure> {
+    let db = connect(path)?;
+    db.pragma_update(None, "cache_size", -8_000)?;
+    db.pragma_update(None, "query_only", true)?;
+    Ok(db)
+}
+
+fn connect(path: &Path) -> Result<Connection, Failure> {
+    // A connection is used by one thread at a time, so it needs no lock of its own.
+    let db = Connection::open_with_flags(path, OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX)?;
+    db.busy_timeout(BUSY_WAIT)?;
+    db.pragma_update(None, "foreign_keys", true)?;
+    db.set_prepared_statement_cache_capacity(64);
+    Ok(db)
+}
+
+/// The change to WAL takes a lock that the busy timeout does not wait for.
+fn use_wal(db: &Connection) -> Result<(), Failure> {
+    let deadline = Instant::now() + BUSY_WAIT;
+    loop {
+        let mode = db.pragma_update_and_check(None, "journal_mode", "WAL", |row| row.get::<_, String>(0));
+        match mode.map_err(Failure::from) {
+            Ok(mode) if mode == "wal" => return Ok(()),
+            Ok(mode) => {
+                return Err(StoreError::Unavailable(format!("journal mode {mode}: this disk has no WAL")).into());
+            }
+            Err(failure) if failure.is_busy() && Instant::now() < deadline => {
+                thread::sleep(Duration::from_millis(5));
+            }
+            Err(failure) => return Err(failure),
+        }
+    }
+}
+
+/// Refuses a damaged file, somebody else's, and one that a newer program wrote; brings ours
+/// up to date. Several processes may do so at once.
+pub(super) fn migrate(db: &mut Connection, migrations: &[&str]) -> Result<(), Failure> {
+    let verdict: String = db.query_row("PRAGMA quick_check(1)", [], |row| row.get(0))?;
+    if verdict != "ok" {
+        return Err(corrupt(verdict));
+    }
+    // Asked inside a transaction: another process may migrate between two statements.
+    while pending(&*db.transaction()?, migrations)?.is_some() {
+        let tx = db.transaction_with_behavior(TransactionBehavior::Immediate)?;
+        // Asked again under the lock: the other process may have been faster.
+        let Some((version, text)) = pending(&tx, migrations)? else { continue };
+        tx.execute_batch(text)?;
+        tx.pragma_update(None, "application_id", APPLICATION_ID)?;
+        tx.pragma_update(None, "user_version", version)?;
+        tx.commit()?;
+    }
+    Ok(())
+}
+
+/// The next schema's number and text.
+fn pending<'m>(db: &Connection, migrations: &[&'m str]) -> Result<Option<(u32, &'m str)>, Failure> {
+    let (found, owner): (u32, u32) = db.query_row(
+        "SELECT user_version, application_id FROM pragma_user_version, pragma_application_id",
+        [],
+        |row| Ok((row.get(0)?, row.get(1)?)),
+    )?;
+    let ours = match found {
+        0 => !db.any("SELECT 1 FROM sqlite_schema", [])?,
+        _ => owner == APPLICATION_ID,
+    };
+    if !ours {
+        return Err(corrupt("it is another program's database"));
+    }
+    let known = u32::try_from(migrations.len()).unwrap_or(u32::MAX);
+    if found > known {
+        return Err(StoreError::NewerSchema { found, known }.into());
+    }
+    Ok(migrations.get(found as usize).map(|text| (found + 1, *text)))
+}
+
+/// The store's identity; a store without one gets it, and the room everyone is in.
+pub(super) fn first_start(db: &mut Connection) -> Result<Epoch, Failure> {
+    let tx = db.transaction_with_behavior(TransactionBehavior::Immediate)?;
+    let known = tx.one("SELECT value FROM meta WHERE name = 'epoch'", [], |row| Ok(row.get::<_, String>(0)?))?;
+    let epoch = match known {
+        Some(epoch) => epoch,
+        None => {
+            let epoch = format!("{:016x}", rand::random::<u64>());
+            let now = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_millis() as i64);
+            tx.run("INSERT INTO meta (name, value) VALUES ('epoch', $1), ('revocations', '0')", [&epoch])?;
+            let topic = tx.insert("INSERT INTO topic (name) VALUES ($1)", [format!("room.{GENERAL}")])?;
+            tx.run(
+                "INSERT INTO room (name, title, public, topic_id, created_at) VALUES ($1, 'General', 1, $2, $3)",
+                (GENERAL, topic, now),
+            )?;
+            epoch
+        }
+    };
+    tx.commit()?;
+    Ok(Epoch::new(&epoch))
+}

@@ -1,0 +1,184 @@
+//! Rooms and who is in them.
+
+use super::{
+    commit::{Batch, Decision},
+    sql::{Failure, Sql, corrupt},
+};
+use crate::{
+    model::{GENERAL, Offset, Publication, Room, RoomName, RoomTitle, TopicName, UnixMillis, User, UserId, UserName},
+    storage::{Committed, Outcome, Refusal},
+};
+use rusqlite::{Connection, Row};
+use serde::Serialize;
+
+/// A room as a batch knows it.
+#[derive(Debug, Clone)]
+pub(super) struct RoomRow {
+    pub(super) id: i64,
+    pub(super) topic: TopicName,
+    title: RoomTitle,
+    public: bool,
+    members: u32,
+}
+
+impl RoomRow {
+    pub(super) fn find(db: &Connection, name: &RoomName) -> Result<Option<Self>, Failure> {
+        db.one("SELECT id, title, public, members FROM room WHERE name = $1", [name.as_str()], |row| {
+            let topic = TopicName::room(name);
+            Ok(Self { id: row.get(0)?, topic, title: title(row, 1)?, public: row.get(2)?, members: row.get(3)? })
+        })
+    }
+
+    fn seen_by_member(&self, name: &RoomName) -> Room {
+        let (title, public, members) = (self.title.clone(), self.public, self.members);
+        Room { name: name.clone(), title, public, joined: true, members }
+    }
+}
+
+/// `room_created`
+#[derive(Serialize)]
+struct RoomCreated<'a> {
+    room: &'a RoomName,
+    title: &'a RoomTitle,
+    public: bool,
+    by: &'a UserName,
+}
+
+/// `member_joined`, `member_left`
+#[derive(Serialize)]
+struct MemberChanged<'a> {
+    room: &'a RoomName,
+    user: &'a UserName,
+}
+
+/// `room_added`
+#[derive(Serialize)]
+struct RoomAdded<'a> {
+    room: &'a Room,
+    offset: Offset,
+}
+
+/// `room_removed`
+#[derive(Serialize)]
+struct RoomRemoved<'a> {
+    room: &'a RoomName,
+}
+
+impl Batch<'_> {
+    pub(super) fn create_room(
+        &mut self,
+        author: &User,
+        at: UnixMillis,
+        name: &RoomName,
+        title: &RoomTitle,
+        public: bool,
+    ) -> Decision {
+        if self.room(name)?.is_some() {
+            return Ok(Err(Refusal::RoomExists));
+        }
+        let topic = TopicName::room(name);
+        let topic_id = self.topic(&topic)?.id;
+        let id = self.db.insert(
+            "INSERT INTO room (name, title, public, topic_id, created_by, created_at) VALUES ($1, $2, $3, $4, $5, $6)",
+            (name.as_str(), title.as_str(), i64::from(public), topic_id, author.id.0, at),
+        )?;
+        let row = RoomRow { id, topic: topic.clone(), title: title.clone(), public, members: 0 };
+        self.rooms.insert(name.clone(), Some(row.clone()));
+        let created = RoomCreated { room: name, title, public, by: &author.name };
+        let created = self.announce(&topic, "room_created", &created, at)?;
+        self.add_member(author, at, name, row, created)
+    }
+
+    pub(super) fn join_room(&mut self, author: &User, at: UnixMillis, name: &RoomName) -> Decision {
+        let Some(row) = self.room(name)?.cloned() else { return Ok(Err(Refusal::NoSuchRoom)) };
+        if self.is_member(row.id, author.id)? {
+            let offset = self.topic(&row.topic)?.head;
+            let outcome = Outcome::Joined { room: row.seen_by_member(name), offset };
+            return Ok(Ok(Committed { publications: Vec::new(), outcome }));
+        }
+        if !row.public {
+            return Ok(Err(Refusal::NoSuchRoom));
+        }
+        let joined = MemberChanged { room: name, user: &author.name };
+        let joined = self.announce(&row.topic, "member_joined", &joined, at)?;
+        self.add_member(author, at, name, row, joined)
+    }
+
+    pub(super) fn leave_room(&mut self, author: &User, at: UnixMillis, name: &RoomName) -> Decision {
+        let left = |publications| Ok(Ok(Committed { publications, outcome: Outcome::Left }));
+        let Some(row) = self.room(name)?.cloned() else { return Ok(Err(Refusal::NoSuchRoom)) };
+        if !self.is_member(row.id, author.id)? {
+            // A private room must look like one that is not there.
+            return if row.public { left(Vec::new()) } else { Ok(Err(Refusal::NoSuchRoom)) };
+        }
+        if name.as_str() == GENERAL {
+            return Ok(Err(Refusal::NoSuchRoom));
+        }
+        self.db.run("DELETE FROM member WHERE account_id = $1 AND room_id = $2", (author.id.0, row.id))?;
+        self.members.insert((row.id, author.id), false);
+        self.write_count(name, row.id, row.members.saturating_sub(1))?;
+        let member_left = MemberChanged { room: name, user: &author.name };
+        let member_left = self.announce(&row.topic, "member_left", &member_left, at)?;
+        let inbox = TopicName::user(author.id);
+        let removed = self.announce(&inbox, "room_removed", &RoomRemoved { room: name }, at)?;
+        left(vec![member_left, removed])
+    }
+
+    /// The second half of creating and joining, after the room heard of it.
+    fn add_member(
+        &mut self,
+        author: &User,
+        at: UnixMillis,
+        name: &RoomName,
+        mut row: RoomRow,
+        heard: Publication,
+    ) -> Decision {
+        insert_member(self.db, author.id, row.id, at)?;
+        self.members.insert((row.id, author.id), true);
+        row.members += 1;
+        self.write_count(name, row.id, row.members)?;
+        let (room, offset) = (row.seen_by_member(name), heard.offset);
+        let inbox = TopicName::user(author.id);
+        let added = self.announce(&inbox, "room_added", &RoomAdded { room: &room, offset }, at)?;
+        Ok(Ok(Committed { publications: vec![heard, added], outcome: Outcome::Joined { room, offset } }))
+    }
+
+    fn write_count(&mut self, name: &RoomName, id: i64, members: u32) -> Result<(), Failure> {
+        if let Some(row) = self.room(name)? {
+            row.members = members;
+        }
+        self.db.run("UPDATE room SET members = $1 WHERE id = $2", (members, id)).map(drop)
+    }
+}
+
+/// Puts a new account into the room everyone is in; nobody is told.
+pub(super) fn join_general(db: &Connection, user: UserId, at: UnixMillis) -> Result<(), Failure> {
+    let general = db.one("SELECT id FROM room WHERE name = $1", [GENERAL], |row| Ok(row.get::<_, i64>(0)?))?;
+    let general = general.ok_or_else(|| corrupt("there is no room `general`"))?;
+    insert_member(db, user, general, at)?;
+    db.run("UPDATE room SET members = members + 1 WHERE id = $1", [general]).map(drop)
+}
+
+fn insert_member(db: &Connection, user: UserId, room: i64, at: UnixMillis) -> Result<(), Failure> {
+    let sql = "INSERT INTO member (account_id, room_id, joined_at) VALUES ($1, $2, $3)";
+    db.run(sql, (user.0, room, at)).map(drop)
+}
+
+/// The rooms `user` is in and the public ones, by name.
+pub(super) fn visible_to(db: &Connection, user: UserId) -> Result<Vec<Room>, Failure> {
+    db.all(
+        "SELECT room.name, room.title, room.public, member.account_id IS NOT NULL, room.members FROM room \
+         LEFT JOIN member ON member.account_id = $1 AND member.room_id = room.id \
+         WHERE room.public = 1 OR member.account_id IS NOT NULL ORDER BY room.name",
+        [user.0],
+        |row| {
+            let name = RoomName::parse(row.get_ref(0)?.as_str().map_err(corrupt)?).map_err(corrupt)?;
+            let (public, joined, members) = (row.get(2)?, row.get(3)?, row.get(4)?);
+            Ok(Room { name, title: title(row, 1)?, public, joined, members })
+        },
+    )
+}
+
+fn title(row: &Row<'_>, column: usize) -> Result<RoomTitle, Failure> {
+    RoomTitle::parse(row.get_ref(column)?.as_str().map_err(corrupt)?).map_err(corrupt)
+}

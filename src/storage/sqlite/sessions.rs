@@ -1,0 +1,102 @@
+//! Sessions and the devices that signed in before.
+
+use super::{
+    accounts,
+    sql::{Failure, Sql, corrupt},
+};
+use crate::{
+    model::{SessionId, UnixMillis, UserId},
+    storage::{NewSession, Session, SessionLimits, TokenHash},
+};
+use rusqlite::Connection;
+
+/// How stale `last_seen` may become, in milliseconds: a write per request would cost an fsync each.
+const SEEN_EVERY_MS: i64 = 60_000;
+
+pub(super) fn create(db: &Connection, session: &NewSession) -> Result<SessionId, Failure> {
+    let id = db.insert(
+        "INSERT INTO session (account_id, token_hash, created_at, last_seen) VALUES ($1, $2, $3, $3)",
+        (session.user.0, session.token_hash, session.at),
+    )?;
+    Ok(SessionId(id))
+}
+
+/// A good session, and whether it is time to [`mark_seen`].
+pub(super) fn find(
+    db: &Connection,
+    token_hash: TokenHash,
+    now: UnixMillis,
+    limits: SessionLimits,
+) -> Result<Option<(Session, bool)>, Failure> {
+    let found = db.one(
+        "SELECT session.id, session.created_at, session.last_seen, account.id, account.name, account.role \
+         FROM session JOIN account ON account.id = session.account_id \
+         WHERE session.token_hash = $1 AND account.disabled = 0",
+        [token_hash],
+        |row| {
+            let session = Session { id: SessionId(row.get(0)?), user: accounts::user(row, 3)? };
+            Ok((session, row.get::<_, i64>(1)?, row.get::<_, i64>(2)?))
+        },
+    )?;
+    Ok(found.and_then(|(session, created_at, last_seen)| {
+        let (age, idle) = (now.saturating_sub(created_at), now.saturating_sub(last_seen));
+        let good = age < limits.absolute_ms && idle < limits.idle_ms;
+        good.then_some((session, idle >= SEEN_EVERY_MS))
+    }))
+}
+
+pub(super) fn mark_seen(db: &Connection, session: SessionId, now: UnixMillis) -> Result<(), Failure> {
+    let sql = "UPDATE session SET last_seen = $1 WHERE id = $2 AND last_seen < $1";
+    db.run(sql, (now, session.0)).map(drop)
+}
+
+pub(super) fn end(db: &Connection, session: SessionId) -> Result<(), Failure> {
+    match db.run("DELETE FROM session WHERE id = $1", [session.0])? {
+        0 => Ok(()),
+        _ => count_revocation(db),
+    }
+}
+
+/// Ends every session of an account.
+pub(super) fn end_all(db: &Connection, user: UserId) -> Result<(), Failure> {
+    db.run("DELETE FROM session WHERE account_id = $1", [user.0])?;
+    count_revocation(db)
+}
+
+fn count_revocation(db: &Connection) -> Result<(), Failure> {
+    db.run("UPDATE meta SET value = CAST(CAST(value AS BIGINT) + 1 AS TEXT) WHERE name = 'revocations'", [])?;
+    Ok(())
+}
+
+pub(super) fn revocations(db: &Connection) -> Result<i64, Failure> {
+    let sql = "SELECT CAST(value AS BIGINT) FROM meta WHERE name = 'revocations'";
+    db.one(sql, [], |row| Ok(row.get(0)?))?.ok_or_else(|| corrupt("there is no count of revocations"))
+}
+
+/// Which of `sessions` are still good.
+pub(super) fn live(db: &Connection, mut sessions: Vec<SessionId>) -> Result<Vec<SessionId>, Failure> {
+    let sql = "SELECT 1 FROM session JOIN account ON account.id = session.account_id \
+               WHERE session.id = $1 AND account.disabled = 0";
+    let good = sessions.iter().map(|session| db.any(sql, [session.0])).collect::<Result<Vec<_>, _>>()?;
+    let mut good = good.into_iter();
+    sessions.retain(|_| good.next() == Some(true));
+    Ok(sessions)
+}
+
+pub(super) fn remember_device(
+    db: &Connection,
+    user: UserId,
+    token_hash: TokenHash,
+    now: UnixMillis,
+) -> Result<(), Failure> {
+    db.run(
+        "INSERT INTO device (account_id, token_hash, last_seen) VALUES ($1, $2, $3) \
+         ON CONFLICT (account_id, token_hash) DO UPDATE SET last_seen = excluded.last_seen",
+        (user.0, token_hash, now),
+    )
+    .map(drop)
+}
+
+pub(super) fn knows_device(db: &Connection, user: UserId, token_hash: TokenHash) -> Result<bool, Failure> {
+    db.any("SELECT 1 FROM device WHERE account_id = $1 AND token_hash = $2", (user.0, token_hash))
+}
