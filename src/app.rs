@@ -2,7 +2,7 @@
 //! long-lived tasks and the order of a stop. The only file that names concrete types.
 
 use crate::{
-    auth::{Door, Otps},
+    auth::{self, AuthError, Door, Hasher, Otps, Policy, Secret},
     cluster::LocalBus,
     events::{Chat, Rooms},
     http::{self, HttpState, frontend::Frontend},
@@ -10,7 +10,7 @@ use crate::{
     listener::{ListenError, Listener, Serving},
     manager::{Manager, Registry},
     metrics::Metrics,
-    model::SessionId,
+    model::{SessionId, UserName},
     protocol::CloseReason,
     settings::{Settings, TlsMode},
     storage::{Store, StoreError, sqlite::SqliteStore},
@@ -22,8 +22,7 @@ use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 /// How soon a session that another process ended loses its sockets.
 const REVOCATION_CHECK_PERIOD: Duration = Duration::from_millis(500);
-/// How often expired things are thrown away; nothing depends on it but memory and disk.
-const REAP_PERIOD: Duration = Duration::from_secs(1);
+/// How often the log is trimmed; nothing depends on it but disk.
 const TRIM_PERIOD: Duration = Duration::from_secs(600);
 /// Publications forgotten per transaction, so that no commit waits long behind it.
 const TRIM_BATCH: u32 = 1_000;
@@ -34,6 +33,9 @@ pub enum StartError {
     /// No usable store.
     #[error(transparent)]
     Store(#[from] StoreError),
+    /// No randomness, or password settings that the hash refuses.
+    #[error(transparent)]
+    Auth(#[from] AuthError),
     /// No usable certificate.
     #[error(transparent)]
     Tls(#[from] TlsError),
@@ -96,7 +98,7 @@ pub async fn start_with(settings: Settings, register: impl FnOnce(&mut Registry)
     register(&mut registry);
     let manager = Manager::new(registry, store.clone(), Arc::new(LocalBus), settings.clone(), metrics.clone());
     let otps = Arc::new(Otps::new(&settings.otp));
-    let door = Arc::new(Door::new(store.clone(), otps.clone(), journal.clone(), &settings).await?);
+    let door = Arc::new(Door::new(store.clone(), otps.clone(), &settings).await?);
 
     let stop_journal = CancellationToken::new();
     let journal = spawn_journal(journal_task, &store, &manager, &stop_journal);
@@ -105,7 +107,7 @@ pub async fn start_with(settings: Settings, register: impl FnOnce(&mut Registry)
     let keep = |task| housekeeping.spawn(stop_housekeeping.clone().run_until_cancelled_owned(task));
     keep(boxed(watch_revocations(store.clone(), manager.clone())));
     keep(boxed(trim_log(store.clone(), settings.clone())));
-    keep(boxed(reap_otps(otps.clone())));
+    housekeeping.spawn(auth::reap(otps.clone(), stop_housekeeping.clone()));
     if let Some(certificate) = &certificate {
         keep(boxed(certificate.clone().watch()));
     }
@@ -143,6 +145,16 @@ pub async fn start_with(settings: Settings, register: impl FnOnce(&mut Registry)
 /// [`StoreError`]
 pub fn open_store(settings: &Settings) -> Result<Arc<dyn Store>, StoreError> {
     Ok(Arc::new(SqliteStore::open(&settings.server.data_dir, &settings.storage)?))
+}
+
+/// Judges a password by the policy and hashes it, for a command of the operator's.
+///
+/// # Errors
+/// What is wrong with it, for people.
+pub fn hash_password(settings: &Settings, name: &UserName, password: &str) -> Result<String, String> {
+    Policy::new(settings).check(password, name).map_err(|error| error.to_string())?;
+    let hasher = Hasher::new(&settings.auth).map_err(|error| error.to_string())?;
+    hasher.hash_here(&Secret::new(password)).map_err(|error| error.to_string())
 }
 
 /// Every family registers its event types here; nothing else changes for a new one.
@@ -201,13 +213,6 @@ async fn trim_log(store: Arc<dyn Store>, settings: Arc<Settings>) {
             }
         }
         tokio::time::sleep(TRIM_PERIOD).await;
-    }
-}
-
-async fn reap_otps(otps: Arc<Otps>) {
-    loop {
-        tokio::time::sleep(REAP_PERIOD).await;
-        otps.reap(std::time::Instant::now());
     }
 }
 

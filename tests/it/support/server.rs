@@ -66,9 +66,9 @@ impl TestServer {
     /// Makes an account, unless it is there, without the cost of a password hash each.
     pub async fn account(&self, name: &str, role: Role) {
         static HASH: OnceLock<String> = OnceLock::new();
-        let settings = &self.settings.auth;
-        let password_hash = HASH.get_or_init(|| switchboard::auth::password::hash_now(PASSWORD, settings)).clone();
         let name = UserName::parse(name).unwrap();
+        let hash = || app::hash_password(&self.settings, &name, PASSWORD).expect("a good password");
+        let password_hash = HASH.get_or_init(hash).clone();
         let store = self.server.store();
         if store.account(&name).await.unwrap().is_none() {
             store.create_account(NewAccount { name, role, password_hash, at: 0 }).await.unwrap();

@@ -1,0 +1,28 @@
+//! Who may come in: passwords, sessions, one-time passwords, links, and how often one may try.
+//!
+//! Knows the store and the model, nothing of HTTP. [`Door`] decides; the rest are its parts. Those that depend on
+//! time take `now` as an argument.
+
+mod common_words;
+mod door;
+mod error;
+mod hasher;
+pub mod origin;
+mod otp;
+mod password;
+mod retention_map;
+#[cfg(test)]
+mod testing;
+mod throttle;
+mod token;
+
+pub use door::{
+    Door, Invited, IssuedOtp, LoginOutcome, LoginRequest, MadeInvitation, NewLink, NewPerson, SignedIn, Visitor, invite,
+};
+pub use error::AuthError;
+pub use hasher::Hasher;
+pub use otp::{Admission, MAX_RESUME_TOPICS, Otps, reap};
+pub use password::{Policy, WeakPassword};
+pub use retention_map::{Retention, RetentionMap};
+pub use throttle::{Subject, Throttle, Verdict};
+pub use token::Secret;
