@@ -162,6 +162,7 @@ async fn commit(store: &dyn Store, manager: &Manager, entries: impl Iterator<Ite
     for (answer, outcome) in answers.into_iter().zip(outcomes) {
         let _ = answer.send(outcome);
     }
+    manager.keep_pace().await;
 }
 
 /// A change of who hears a room.

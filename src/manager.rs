@@ -3,6 +3,7 @@
 mod client;
 mod client_list;
 mod context;
+mod crowd;
 mod egress;
 mod handler_error;
 mod recovery;
@@ -12,6 +13,7 @@ mod subscriptions;
 pub use client::{Client, Liveness};
 pub use client_list::{Arrival, ClientList};
 pub use context::Context;
+pub use crowd::Crowd;
 pub use egress::{Egress, EgressLimits, Outgoing};
 pub use handler_error::HandlerError;
 pub use registry::{Pending, Registry, Reply};
@@ -37,6 +39,7 @@ use std::{
 pub struct Manager {
     clients: ClientList,
     subscriptions: Subscriptions,
+    crowd: Arc<Crowd>,
     registry: Registry,
     store: Arc<dyn Store>,
     bus: Arc<dyn Bus>,
@@ -70,6 +73,7 @@ impl Manager {
         Arc::new(Self {
             clients: ClientList::new(&settings.socket),
             subscriptions: Subscriptions::default(),
+            crowd: Arc::default(),
             registry,
             store,
             bus,
@@ -105,7 +109,7 @@ impl Manager {
         let id = ClientId(self.next_client.fetch_add(1, Ordering::Relaxed));
         let limits =
             EgressLimits { events: self.settings.socket.egress_events, bytes: self.settings.socket.egress_bytes };
-        let client = Arc::new(Client::new(id, identity, limits));
+        let client = Arc::new(Client::new(id, identity, limits, self.crowd.clone()));
         if self.clients.insert(&client) == Arrival::OneTooMany {
             client.close(CloseReason::TooManyConnections);
         } else if self.is_draining() {
@@ -177,6 +181,11 @@ impl Manager {
         for (group, (topic, last)) in groups.iter().zip(&reached) {
             self.deliver(topic, *last, group);
         }
+    }
+
+    /// Waits, not for ever, until most clients have taken what was published for them.
+    pub async fn keep_pace(&self) {
+        self.crowd.thins_out(|| self.clients.len()).await;
     }
 
     /// Hands what one topic published to this node's subscribers.

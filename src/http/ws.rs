@@ -51,9 +51,7 @@ pub(super) async fn open(
 async fn redeem(state: &HttpState, otp: Option<&PresentedOtp>, origin: Option<&str>) -> Result<Admission, ApiError> {
     let refused = || ApiError::new(ErrorCode::BadOtp, "the one-time password is missing, wrong, used or expired");
     let admission = otp.and_then(|otp| state.otps.redeem(&otp.value, Instant::now())).ok_or_else(refused)?;
-    if let (Some(now), Some(then)) = (origin, &admission.origin)
-        && now != then
-    {
+    if !admission.is_for_origin(origin) {
         return Err(refused());
     }
     let live = state.store.live_sessions(vec![admission.session]).await?;
@@ -70,7 +68,8 @@ async fn serve(state: HttpState, upgrade: OnUpgrade, admission: Admission, addre
     let receiver = EventReceiver::new(state.manager.clone(), client.clone());
     let manager = state.manager.clone();
     drop(state);
-    let arrive = manager.recover(&client, resume);
+    // Boxed: it is over soon, and its memory should be too.
+    let arrive = Box::pin(manager.recover(&client, resume));
     connection::run(TokioIo::new(upgraded), client.clone(), &settings.socket, arrive, receiver).await;
     manager.disconnect(&client);
     if let Some(reason) = client.close_reason() {

@@ -2,6 +2,7 @@
 
 use super::{
     Identity,
+    crowd::Crowd,
     egress::{Egress, EgressLimits, Enqueued},
 };
 use crate::{
@@ -12,7 +13,7 @@ use std::{
     collections::HashSet,
     net::IpAddr,
     sync::{
-        Mutex, OnceLock, PoisonError,
+        Arc, Mutex, OnceLock, PoisonError,
         atomic::{AtomicU64, Ordering},
     },
     time::{Duration, Instant},
@@ -35,11 +36,11 @@ pub struct Client {
 impl Client {
     /// A client whose egress is empty; live publications are held back until it has recovered.
     #[must_use]
-    pub fn new(id: ClientId, identity: Identity, limits: EgressLimits) -> Self {
+    pub fn new(id: ClientId, identity: Identity, limits: EgressLimits, crowd: Arc<Crowd>) -> Self {
         Self {
             id,
             identity,
-            egress: Egress::new(limits),
+            egress: Egress::new(limits, crowd),
             closing: CancellationToken::new(),
             close_reason: OnceLock::new(),
             liveness: Liveness::new(),

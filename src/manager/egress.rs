@@ -1,6 +1,7 @@
 //! What waits for one client's socket: bounded in events and in bytes, and never waited for by
 //! whoever puts something in.
 
+use super::crowd::Crowd;
 use crate::{
     model::{Offset, TopicName},
     protocol::{CloseReason, Frame},
@@ -8,7 +9,7 @@ use crate::{
 use std::{
     collections::{HashMap, VecDeque},
     future::poll_fn,
-    sync::{Mutex, MutexGuard, PoisonError},
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
     task::{Poll, Waker},
 };
 
@@ -47,6 +48,7 @@ pub(super) enum Enqueued {
 #[derive(Debug)]
 pub struct Egress {
     limits: EgressLimits,
+    crowd: Arc<Crowd>,
     state: Mutex<State>,
 }
 
@@ -57,6 +59,8 @@ struct State {
     held: Option<Vec<Held>>,
     events: usize,
     bytes: usize,
+    /// Whether it counts in the crowd.
+    behind: bool,
     closing: Closing,
     /// The write pump, when it waits for frames.
     pump: Option<Waker>,
@@ -82,17 +86,18 @@ enum Closing {
 
 impl Egress {
     /// A queue that holds live publications back until [`Egress::go_live`].
-    pub(super) fn new(limits: EgressLimits) -> Self {
+    pub(super) fn new(limits: EgressLimits, crowd: Arc<Crowd>) -> Self {
         let state = State {
             queue: VecDeque::new(),
             held: Some(Vec::new()),
             events: 0,
             bytes: 0,
+            behind: false,
             closing: Closing::Open,
             pump: None,
             room: None,
         };
-        Self { limits, state: Mutex::new(state) }
+        Self { limits, crowd, state: Mutex::new(state) }
     }
 
     /// Queues a frame, or says that there is no room.
@@ -117,6 +122,10 @@ impl Egress {
         }
         if !state.take_room(frame, self.limits) {
             return Enqueued::Overflow;
+        }
+        if !state.behind && (state.events > self.limits.events / 4 || state.bytes > self.limits.bytes / 4) {
+            state.behind = true;
+            self.crowd.one_more();
         }
         if let Some(held) = &mut state.held {
             held.push(Held { topic: topic.clone(), last, frame: frame.clone() });
@@ -189,6 +198,7 @@ impl Egress {
         }
         state.closing = Closing::CloseQueued;
         state.held = None;
+        self.leave_crowd(&mut state);
         if drop_queued {
             state.queue = VecDeque::new();
         }
@@ -221,10 +231,17 @@ impl Egress {
             let still_held = state.held.iter().flatten().map(|held| (held.frame.events(), held.frame.bytes().len()));
             let (events, bytes) = still_held.fold((0, 0), |sum, one| (sum.0 + one.0, sum.1 + one.1));
             (state.events, state.bytes) = (events, bytes);
+            self.leave_crowd(&mut state);
             wake(state, |state| &mut state.room);
             Poll::Ready(Outgoing::Frames(frames))
         })
         .await
+    }
+
+    fn leave_crowd(&self, state: &mut State) {
+        if std::mem::take(&mut state.behind) {
+            self.crowd.one_less();
+        }
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {
@@ -269,7 +286,7 @@ mod tests {
     }
 
     fn egress(events: usize, bytes: usize) -> Egress {
-        let egress = Egress::new(EgressLimits { events, bytes });
+        let egress = Egress::new(EgressLimits { events, bytes }, Arc::default());
         egress.go_live(frame("caught_up"), &HashMap::new());
         egress
     }
@@ -301,7 +318,7 @@ mod tests {
 
     #[tokio::test]
     async fn held_back_events_that_were_replayed_are_dropped() {
-        let egress = Egress::new(EgressLimits { events: 10, bytes: 1000 });
+        let egress = Egress::new(EgressLimits { events: 10, bytes: 1000 }, Arc::default());
         let topic = TopicName::parse("room.a").unwrap();
         egress.enqueue_live(&topic, Offset(4), &frame("four"));
         egress.enqueue_live(&topic, Offset(5), &frame("five"));
