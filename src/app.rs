@@ -5,7 +5,7 @@ use crate::{
     auth::{self, AuthError, Door, Hasher, Otps, Policy, Secret},
     cluster::LocalBus,
     events::{Chat, Rooms},
-    http::{self, HttpState, frontend::Frontend},
+    http::{self, DoorState, HttpState, frontend::Frontend},
     journal::{Journal, JournalTask},
     listener::{ListenError, Listener, Serving},
     manager::{Manager, Registry},
@@ -93,8 +93,8 @@ pub async fn start_with(settings: Settings, register: impl FnOnce(&mut Registry)
         TlsMode::Off => None,
     };
     let metrics = Arc::new(Metrics::default());
-    let (journal, journal_task) = Journal::new(&settings.journal);
-    let mut registry = registry(&store, &journal);
+    let (journal_handle, journal_task) = Journal::new(&settings.journal);
+    let mut registry = registry(&store, &journal_handle);
     register(&mut registry);
     let manager = Manager::new(registry, store.clone(), Arc::new(LocalBus), settings.clone(), metrics.clone());
     let otps = Arc::new(Otps::new(&settings.otp));
@@ -122,7 +122,7 @@ pub async fn start_with(settings: Settings, register: impl FnOnce(&mut Registry)
         frontend: Frontend::new(settings.http.frontend_dir.clone()),
         connections: connections.clone(),
     };
-    let router = http::router(state, door.clone());
+    let router = http::router(state, door_state(&door, &settings, &manager, &metrics));
     let serving = listener.serve(router, certificate.map(|certificate| certificate.config()), &settings.http);
     Ok(Server {
         address,
@@ -155,6 +155,22 @@ pub fn hash_password(settings: &Settings, name: &UserName, password: &str) -> Re
     Policy::new(settings).check(password, name).map_err(|error| error.to_string())?;
     let hasher = Hasher::new(&settings.auth).map_err(|error| error.to_string())?;
     hasher.hash_here(&Secret::new(password)).map_err(|error| error.to_string())
+}
+
+/// What happens elsewhere when somebody signs in or out.
+fn door_state(
+    door: &Arc<Door>,
+    settings: &Arc<Settings>,
+    manager: &Arc<Manager>,
+    metrics: &Arc<Metrics>,
+) -> DoorState {
+    let (manager, metrics) = (manager.clone(), metrics.clone());
+    DoorState {
+        door: door.clone(),
+        settings: settings.clone(),
+        on_session_end: Arc::new(move |session| manager.close_session(session, CloseReason::SignedOut)),
+        on_login: Arc::new(move |outcome| metrics.login(counted(outcome))),
+    }
 }
 
 /// Every family registers its event types here; nothing else changes for a new one.

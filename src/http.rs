@@ -5,23 +5,37 @@ pub mod door;
 pub mod error;
 pub mod frontend;
 mod health;
+pub mod host;
+mod invitations;
+pub mod json_body;
 pub mod origin_guard;
 pub mod security_headers;
+pub mod session_cookie;
+mod setup;
 pub mod upgrade;
 mod ws;
 
-use crate::{auth::Otps, manager::Manager, metrics::Metrics, settings::Settings, storage::Store};
+pub use door::DoorState;
+pub use error::ApiError;
+
+use crate::{
+    auth::Otps,
+    manager::Manager,
+    metrics::Metrics,
+    settings::{Settings, TlsMode},
+    storage::Store,
+};
 use axum::{
     Router,
-    body::Body,
-    extract::State,
-    http::{Request, Response},
+    extract::{Request, State},
+    middleware::{self, Next},
+    response::{IntoResponse, Response},
     routing::{any, get},
 };
-use error::ApiError;
 use frontend::Frontend;
-use std::sync::Arc;
+use std::{any::Any, sync::Arc};
 use tokio_util::task::TaskTracker;
+use tower_http::catch_panic::CatchPanicLayer;
 
 /// What the handlers of this layer share.
 #[derive(Clone)]
@@ -43,19 +57,38 @@ pub struct HttpState {
 }
 
 /// Every path of the server.
-pub fn router(state: HttpState, door: door::DoorState) -> Router {
+pub fn router(state: HttpState, door: DoorState) -> Router {
     let settings = state.settings.clone();
-    let routes = Router::new()
+    let metrics = state.metrics.clone();
+    let tls = settings.tls.mode;
+    Router::new()
         .route("/ws", any(ws::open))
         .route("/health/live", get(health::live))
         .route("/health/ready", get(health::ready))
         .route("/metrics", get(health::metrics))
+        .method_not_allowed_fallback(error::method_not_allowed)
         .fallback(page)
         .with_state(state)
-        .merge(door::routes(door));
-    security_headers::wrap(routes, settings)
+        .merge(door::routes(door))
+        .layer(middleware::from_fn_with_state(settings.clone(), host::guard))
+        .layer(middleware::from_fn_with_state(settings, security_headers::add))
+        .layer(CatchPanicLayer::custom(move |panic| panicked(panic, tls)))
+        .layer(middleware::from_fn_with_state(metrics, count))
 }
 
-async fn page(State(state): State<HttpState>, request: Request<Body>) -> Result<Response<Body>, ApiError> {
+async fn page(State(state): State<HttpState>, request: Request) -> Result<Response, ApiError> {
     state.frontend.serve(request.method(), request.uri(), request.headers()).await
+}
+
+/// A handler's panic costs its own request.
+fn panicked(_: Box<dyn Any + Send>, tls: TlsMode) -> Response {
+    let mut response = ApiError::internal(&"a handler panicked").into_response();
+    security_headers::apply(response.headers_mut(), tls);
+    response
+}
+
+async fn count(State(metrics): State<Arc<Metrics>>, request: Request, next: Next) -> Response {
+    let response = next.run(request).await;
+    metrics.request(response.status().as_u16());
+    response
 }

@@ -51,7 +51,7 @@ impl Frontend {
         let Some(content_type) = content_type(path) else { return Err(not_found()) };
         let asset = self.read(path).await.ok_or_else(not_found)?;
         if method != Method::GET && method != Method::HEAD {
-            return Err(ApiError::method_not_allowed("GET, HEAD"));
+            return Err(ApiError::new(ErrorCode::MethodNotAllowed, "the page is only read").allow("GET, HEAD"));
         }
         let etag = format!("\"{}\"", URL_SAFE_NO_PAD.encode(&asset.hash[..16]));
         let known = headers.get_all(header::IF_NONE_MATCH).into_iter().filter_map(|value| value.to_str().ok());

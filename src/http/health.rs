@@ -1,10 +1,10 @@
 //! For whoever watches the server: is it alive, can it do its work, what does it count.
 
-use super::{HttpState, client_address::ClientAddress, error::ApiError};
+use super::{HttpState, client_address::client_address, error::ApiError};
 use crate::{metrics::CONTENT_TYPE, protocol::ErrorCode, settings::MetricsAccess};
 use axum::{
     Json,
-    extract::State,
+    extract::{Request, State},
     http::{HeaderValue, header},
     response::{IntoResponse, Response},
 };
@@ -33,8 +33,9 @@ pub(super) async fn ready(State(state): State<HttpState>) -> Result<Json<Value>,
 /// 403 for who may not read it.
 pub(super) async fn metrics(
     State(state): State<HttpState>,
-    ClientAddress(address): ClientAddress,
+    request: Request,
 ) -> Result<Response, ApiError> {
+    let address = client_address(request.extensions(), request.headers(), &state.settings)?;
     if state.settings.http.metrics == MetricsAccess::Loopback && !address.is_loopback() {
         return Err(ApiError::new(ErrorCode::Forbidden, "metrics are for this machine; see `http.metrics`"));
     }

@@ -38,7 +38,7 @@ impl Handshake {
             None
         } else {
             if request.method() != Method::GET {
-                return Err(ApiError::method_not_allowed("GET"));
+                return Err(ApiError::new(ErrorCode::MethodNotAllowed, "a WebSocket is opened with GET").allow("GET"));
             }
             if !lists(headers, header::CONNECTION, "upgrade") || !lists(headers, header::UPGRADE, "websocket") {
                 return Err(not_a_websocket());
@@ -74,8 +74,6 @@ impl Handshake {
 
 fn not_a_websocket() -> ApiError {
     ApiError::new(ErrorCode::UpgradeRequired, "this address speaks WebSocket, version 13")
-        .with_header(header::UPGRADE, HeaderValue::from_static("websocket"))
-        .with_header(header::SEC_WEBSOCKET_VERSION, HeaderValue::from_static(VERSION))
 }
 
 /// Whether a comma-separated header lists `token`, without regard to case.

@@ -1,6 +1,6 @@
 //! `GET /ws`: the OTP is spent before the upgrade, so whoever has none never opens a socket.
 
-use super::{HttpState, client_address::ClientAddress, error::ApiError, origin_guard, upgrade::Handshake};
+use super::{HttpState, client_address::client_address, error::ApiError, host, origin_guard, upgrade::Handshake};
 use crate::{
     auth::Admission,
     connection::{self, EventReceiver},
@@ -14,7 +14,10 @@ use axum::{
 };
 use hyper::upgrade::OnUpgrade;
 use hyper_util::rt::TokioIo;
-use std::{net::IpAddr, time::Instant};
+use std::{
+    net::IpAddr,
+    time::{Duration, Instant},
+};
 use tokio_util::task::task_tracker::TaskTrackerToken;
 
 /// The subprotocol of this wire.
@@ -29,17 +32,18 @@ const OTP_PREFIX: &str = "otp.";
 /// 503 while stopping, 426/405/400 for a bad handshake, 403 for a foreign page, 401 for a bad OTP.
 pub(super) async fn open(
     State(state): State<HttpState>,
-    ClientAddress(address): ClientAddress,
     mut request: Request<Body>,
 ) -> Result<Response<Body>, ApiError> {
     if state.manager.is_draining() {
-        return Err(ApiError::new(ErrorCode::Unavailable, "the server is about to stop").retry_after_secs(1));
+        return Err(ApiError::new(ErrorCode::Unavailable, "the server is about to stop").retry_after(Duration::from_secs(1)));
     }
     // Taken before the answer: a graceful stop waits for upgraded sockets only by this.
     let running = state.connections.token();
     let handshake = Handshake::check(&mut request)?;
-    let origin = origin_guard::check_origin(&request, &state.settings)?;
-    let otp = presented_otp(request.uri().query(), request.headers());
+    let headers = request.headers();
+    let address = client_address(request.extensions(), headers, &state.settings)?;
+    let origin = origin_guard::check_origin(headers, host::authority(request.uri(), headers), &state.settings)?;
+    let otp = presented_otp(request.uri().query(), headers);
     let admission = redeem(&state, otp.as_ref(), origin.as_deref()).await?;
     let subprotocol = otp.is_some_and(|otp| otp.by_subprotocol).then_some(SUBPROTOCOL);
     let (response, upgrade) = handshake.accept(subprotocol);
