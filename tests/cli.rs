@@ -4,7 +4,7 @@
 
 use rustix::process::{Pid, Signal, kill_process};
 use std::{
-    io::{BufRead as _, BufReader},
+    io::{BufRead as _, BufReader, Write as _},
     net::TcpListener,
     path::Path,
     process::{Child, Command, Output, Stdio},
@@ -89,4 +89,47 @@ fn it_says_where_it_listens_and_stops_when_told() {
         assert_eq!(child.wait().unwrap().code(), Some(0), "{arguments:?}");
     }
     assert!(directory.path().join("server.key").exists());
+}
+
+/// Runs a command with a password on standard input.
+fn with_password(arguments: &[&str], data_dir: &Path, password: &str) -> (i32, String, String) {
+    let mut command = switchboard(arguments, data_dir);
+    let pipes = command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    let mut child = pipes.spawn().unwrap();
+    // The command may end without reading.
+    let _ = child.stdin.take().unwrap().write_all(password.as_bytes());
+    ended(child.wait_with_output().unwrap())
+}
+
+#[test]
+fn accounts_and_invitations_are_made_on_the_command_line() {
+    let directory = tempfile::tempdir().unwrap();
+    let data = directory.path();
+    let command = |arguments: &[&str]| ended(switchboard(arguments, data).output().unwrap());
+    let add = |name: &str, password: &str| with_password(&["account", "add", name, "--password-stdin"], data, password);
+
+    assert_eq!(command(&["account", "list"]).1, "");
+    let weak = add("alice", "short\n");
+    assert_eq!((weak.0, weak.1.as_str()), (1, ""), "{}", weak.2);
+    assert_eq!(add("alice", "a long enough pass phrase\n").1, "account alice is there, role owner\n");
+    assert_eq!(add("bob", "another long pass phrase\n").1, "account bob is there, role member\n");
+    let taken = add("ALICE", "yet another pass phrase\n");
+    assert!(taken.0 == 1 && taken.2.contains("taken"), "{}", taken.2);
+    assert_eq!(command(&["account", "disable", "bob"]).0, 0);
+    assert_eq!(command(&["account", "disable", "nobody"]).0, 1);
+    let reset =
+        with_password(&["account", "reset-password", "alice", "--password-stdin"], data, "a new pass phrase!\n");
+    assert_eq!(reset.0, 0, "{}", reset.2);
+    let listed = command(&["account", "list"]).1;
+    let rows: Vec<Vec<_>> = listed.lines().map(|line| line.split_whitespace().take(3).collect()).collect();
+    assert_eq!(rows, [["NAME", "ROLE", "STATE"], ["alice", "owner", "active"], ["bob", "member", "disabled"]]);
+    let (code, link, note) = command(&["invite", "--uses", "2"]);
+    assert_eq!(code, 0, "{note}");
+    assert!(link.starts_with("https://localhost:8080/#invite=") && link.lines().count() == 1, "{link}");
+}
+
+#[test]
+fn a_store_that_cannot_be_opened_ends_with_69() {
+    let (code, _, stderr) = ended(switchboard(&["account", "list"], Path::new("/dev/null/data")).output().unwrap());
+    assert_eq!((code, stderr.lines().count()), (69, 1), "{stderr}");
 }
