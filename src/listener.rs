@@ -1,8 +1,8 @@
 //! From the port to the router: TCP, TLS and HTTP/1.1 or HTTP/2 on one port.
 //!
-//! A connection passes [`accept::Door`] (cap, deadline for the first bytes, TLS handshake) and
+//! A connection passes `accept::Door` (cap, deadline for the first bytes, TLS handshake) and
 //! is then hyper's, whose own limits are set here. Everything that stays with an idle
-//! connection is in [`socket::Socket`], and kept small.
+//! connection is in `socket::Socket`, and kept small.
 
 mod accept;
 mod descriptors;

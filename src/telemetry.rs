@@ -1,7 +1,7 @@
 //! The log: one line per event on standard error, whatever the input.
 //!
 //! Standard output is left to what scripts read: the `listening on …` line and the setup link.
-//! Text that comes from outside is logged with `?`, which escapes it; [`OneLine`] is the net
+//! Text that comes from outside is logged with `?`, which escapes it; `OneLine` is the net
 //! below for text that was not.
 
 use crate::settings::{Log, LogFormat};

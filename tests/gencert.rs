@@ -1,5 +1,7 @@
 //! `gencert.sh` as an operator uses it.
 
+#![allow(clippy::unwrap_used)] // helpers of tests
+
 use std::{fs, os::unix::fs::MetadataExt as _, path::Path, process::Command};
 use switchboard::{settings::Settings, tls};
 

