@@ -2,7 +2,7 @@
 //! long-lived tasks and the order of a stop. The only file that names concrete types.
 
 use crate::{
-    auth::{self, AuthError, Door, Hasher, Otps, Policy, Secret},
+    auth::{self, AuthError, Door, Hasher, LoginOutcome, Otps, Policy, Secret},
     cluster::LocalBus,
     events::{Chat, Rooms},
     http::{self, DoorState, HttpState, frontend::Frontend},
@@ -93,6 +93,7 @@ pub async fn start_with(settings: Settings, register: impl FnOnce(&mut Registry)
         TlsMode::Off => None,
     };
     let metrics = Arc::new(Metrics::default());
+    metrics.expect_logins(LoginOutcome::ALL.map(LoginOutcome::as_str));
     let (journal_handle, journal_task) = Journal::new(&settings.journal);
     let mut registry = registry(&store, &journal_handle);
     register(&mut registry);
@@ -158,18 +159,13 @@ pub fn hash_password(settings: &Settings, name: &UserName, password: &str) -> Re
 }
 
 /// What happens elsewhere when somebody signs in or out.
-fn door_state(
-    door: &Arc<Door>,
-    settings: &Arc<Settings>,
-    manager: &Arc<Manager>,
-    metrics: &Arc<Metrics>,
-) -> DoorState {
+fn door_state(door: &Arc<Door>, settings: &Arc<Settings>, manager: &Arc<Manager>, metrics: &Arc<Metrics>) -> DoorState {
     let (manager, metrics) = (manager.clone(), metrics.clone());
     DoorState {
         door: door.clone(),
         settings: settings.clone(),
         on_session_end: Arc::new(move |session| manager.close_session(session, CloseReason::SignedOut)),
-        on_login: Arc::new(move |outcome| metrics.login(counted(outcome))),
+        on_login: Arc::new(move |outcome| metrics.login(outcome.as_str())),
     }
 }
 

@@ -98,7 +98,7 @@ fn exit_code(error: &anyhow::Error) -> u8 {
         // A missing file may be there next time, but only if somebody puts it there.
         Some(StartError::Tls(TlsError::Generate { .. })) => return cli::EXIT_UNAVAILABLE,
         Some(StartError::Tls(_)) => return cli::EXIT_SETTINGS,
-        Some(StartError::Listen(_)) | None => {}
+        Some(StartError::Listen(_) | StartError::Auth(_)) | None => {}
     }
     match (error.downcast_ref(), error.downcast_ref::<CliError>()) {
         (Some(error), _) | (_, Some(CliError::Store(error))) => cli::store_exit_code(error),

@@ -43,7 +43,12 @@ impl Frontend {
     ///
     /// # Errors
     /// 404 for what is not there, 405 for another method than GET and HEAD.
-    pub(super) async fn serve(&self, method: &Method, uri: &Uri, headers: &HeaderMap) -> Result<Response<Body>, ApiError> {
+    pub(super) async fn serve(
+        &self,
+        method: &Method,
+        uri: &Uri,
+        headers: &HeaderMap,
+    ) -> Result<Response<Body>, ApiError> {
         let path = match uri.path().trim_start_matches('/') {
             "" => "index.html",
             path => path,
@@ -55,7 +60,8 @@ impl Frontend {
         }
         let etag = format!("\"{}\"", URL_SAFE_NO_PAD.encode(&asset.hash[..16]));
         let known = headers.get_all(header::IF_NONE_MATCH).into_iter().filter_map(|value| value.to_str().ok());
-        let unchanged = known.flat_map(|value| value.split(',')).any(|value| value.trim().trim_start_matches("W/") == etag);
+        let unchanged =
+            known.flat_map(|value| value.split(',')).any(|value| value.trim().trim_start_matches("W/") == etag);
         let mut response = Response::new(Body::empty());
         if unchanged {
             *response.status_mut() = StatusCode::NOT_MODIFIED;

@@ -31,10 +31,7 @@ pub(super) async fn ready(State(state): State<HttpState>) -> Result<Json<Value>,
 ///
 /// # Errors
 /// 403 for who may not read it.
-pub(super) async fn metrics(
-    State(state): State<HttpState>,
-    request: Request,
-) -> Result<Response, ApiError> {
+pub(super) async fn metrics(State(state): State<HttpState>, request: Request) -> Result<Response, ApiError> {
     let address = client_address(request.extensions(), request.headers(), &state.settings)?;
     if state.settings.http.metrics == MetricsAccess::Loopback && !address.is_loopback() {
         return Err(ApiError::new(ErrorCode::Forbidden, "metrics are for this machine; see `http.metrics`"));

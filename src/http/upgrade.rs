@@ -46,7 +46,8 @@ impl Handshake {
             let key = headers.get(header::SEC_WEBSOCKET_KEY).map(HeaderValue::as_bytes);
             // Sixteen bytes in base64 (RFC 6455 section 4.1).
             let key = key.filter(|key| key.len() == 24 && key.ends_with(b"=="));
-            let key = key.ok_or_else(|| ApiError::new(ErrorCode::BadPayload, "`Sec-WebSocket-Key` is missing or malformed"))?;
+            let key =
+                key.ok_or_else(|| ApiError::new(ErrorCode::BadPayload, "`Sec-WebSocket-Key` is missing or malformed"))?;
             Some(derive_accept_key(key))
         };
         if !lists(headers, header::SEC_WEBSOCKET_VERSION, VERSION) {

@@ -35,7 +35,9 @@ pub(super) async fn open(
     mut request: Request<Body>,
 ) -> Result<Response<Body>, ApiError> {
     if state.manager.is_draining() {
-        return Err(ApiError::new(ErrorCode::Unavailable, "the server is about to stop").retry_after(Duration::from_secs(1)));
+        return Err(
+            ApiError::new(ErrorCode::Unavailable, "the server is about to stop").retry_after(Duration::from_secs(1))
+        );
     }
     // Taken before the answer: a graceful stop waits for upgraded sockets only by this.
     let running = state.connections.token();

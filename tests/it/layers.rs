@@ -11,10 +11,7 @@ const LAYERS: &[(&str, &[&str])] = &[
     ("cli", &["app", "auth", "http", "storage", "model"]),
     (
         "app",
-        &[
-            "http", "events", "journal", "manager", "auth", "cluster", "storage", "protocol", "model", "listener",
-            "tls",
-        ],
+        &["http", "events", "journal", "manager", "auth", "cluster", "storage", "protocol", "model", "listener", "tls"],
     ),
     ("http", &["connection", "manager", "auth", "storage", "protocol", "model"]),
     ("events", &["journal", "manager", "storage", "protocol", "model"]),

@@ -67,6 +67,13 @@ impl TestClient {
         client
     }
 
+    /// The topics that `hello`, still to be heard, promises to replay.
+    pub fn recovered_topics(&self) -> Vec<String> {
+        let hello = self.waiting.iter().find(|event| event["type"] == "hello").expect("hello is there");
+        let topics = hello["payload"]["topics"].as_object().unwrap().iter();
+        topics.filter(|(_, state)| state["recovered"] == true).map(|(topic, _)| topic.clone()).collect()
+    }
+
     /// `{"epoch", "positions"}` as a returning client sends it.
     pub fn resume(&self) -> Value {
         json!({"epoch": self.epoch, "positions": self.positions})
