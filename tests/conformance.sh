@@ -14,4 +14,12 @@ echo_pid=$!
 until [ -s "$work/address" ]; do kill -0 "$echo_pid"; done
 "$kosoku" -m fuzzingclient -x '12.*' -x '13.*' -o "$work/report" "$(cat "$work/address")/echo" >"$work/output" 2>&1 ||
   { tail -n 40 "$work/output"; exit 1; }
-tail -n 5 "$work/output"
+python3 - "$work/report/index.json" <<'PYTHON'
+import collections, json, sys
+[cases] = json.load(open(sys.argv[1])).values()
+verdicts = collections.Counter((case["behavior"], case["behaviorClose"]) for case in cases.values())
+bad = {name: case for name, case in cases.items()
+       if case["behavior"] == "FAILED" or case["behaviorClose"] not in ("OK", "INFORMATIONAL")}
+print(f"{len(cases)} cases: {len(bad)} failures or unclean closes, {dict(verdicts)}")
+sys.exit(bool(bad) or len(cases) < 300)
+PYTHON

@@ -42,7 +42,6 @@ describe("two people", () => {
     await hears(bob.page, "Hello Bob");
     await say(bob.page, "Hello Alice");
     await hears(alice.page, "Hello Alice");
-    await alice.page.getByText("bob joined the room").waitFor();
   });
 
   it("see at once what they write, without the row being drawn anew", async () => {
@@ -91,6 +90,7 @@ describe("two people", () => {
     await bob.page.getByRole("button", { name: "Join <b>Plans</b> & more" }).click();
     await inRoom(bob.page, "<b>Plans</b> & more");
     await hears(bob.page, "first in here");
+    await alice.page.getByText("bob joined the room").waitFor();
     await say(bob.page, "second in here");
     await hears(alice.page, "second in here");
     await bob.page.getByRole("button", { name: "Leave <b>Plans</b> & more" }).click();
@@ -137,7 +137,7 @@ describe("two people", () => {
     await composer(alice.page).fill("x".repeat(7_990));
     await alice.page.getByText("10 characters left").waitFor();
     await composer(alice.page).fill("x".repeat(8_001));
-    await alice.page.getByText("1 characters too long").or(alice.page.getByText("1 character too long")).waitFor();
+    await alice.page.getByText("1 character too long").waitFor();
     await composer(alice.page).press("Enter");
     assert.equal((await composer(alice.page).inputValue()).length, 8_001);
     await composer(alice.page).fill("");

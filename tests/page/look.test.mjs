@@ -1,0 +1,170 @@
+import assert from "node:assert/strict";
+import { after, before, describe, it } from "node:test";
+import { PASSWORD, Server, acceptInvitation, accessible, composer, createRoom, fillAccount, hears, inRoom, invitationLink, launch, message, newPerson, roomItem, say, setUpOwner, until } from "./harness.mjs";
+
+const PHONE = { viewport: { width: 390, height: 844 }, isMobile: true, hasTouch: true };
+
+describe("the page", () => {
+  /** @type {Server} */ let server;
+  /** @type {import("playwright-core").Browser} */ let browser;
+  /** @type {import("./harness.mjs").Person} */ let alice;
+  /** @type {import("./harness.mjs").Person} */ let bob;
+
+  before(async () => {
+    [server, browser] = await Promise.all([Server.start(), launch()]);
+    [alice, bob] = [await newPerson(browser, server), await newPerson(browser, server, PHONE)];
+  });
+  after(async () => {
+    await browser?.close();
+    await server?.remove();
+  });
+
+  /** @param {import("./harness.mjs").Page} page @param {string} what */
+  async function accessibleInBoth(page, what) {
+    for (const colorScheme of /** @type {const} */ (["light", "dark"])) {
+      await page.emulateMedia({ colorScheme });
+      await accessible(page, `${what}, ${colorScheme}`);
+    }
+  }
+
+  it("is accessible at the door", async () => {
+    await alice.page.goto("/");
+    await alice.page.getByRole("heading", { name: "Almost there" }).waitFor();
+    await accessibleInBoth(alice.page, "before setup");
+    await alice.page.goto(server.setupLink);
+    await fillAccount(alice.page, "alice", "short");
+    await alice.page.getByRole("button", { name: "Create owner account" }).click();
+    await alice.page.getByRole("alert").waitFor();
+    await accessibleInBoth(alice.page, "setup");
+    await setUpOwner(alice, server);
+    const link = await invitationLink(alice.page);
+    await bob.page.goto(link);
+    await bob.page.getByRole("heading", { name: "You’re invited" }).waitFor();
+    await accessibleInBoth(bob.page, "invitation");
+    await acceptInvitation(bob, link, "bob");
+    const visitor = await newPerson(browser, server);
+    await visitor.page.goto(link);
+    await visitor.page.getByRole("button", { name: "Sign in instead" }).waitFor();
+    await accessibleInBoth(visitor.page, "used invitation");
+    await visitor.page.getByRole("button", { name: "Sign in instead" }).click();
+    await visitor.page.getByRole("heading", { name: "Sign in" }).waitFor();
+    await accessibleInBoth(visitor.page, "login");
+    assert.deepEqual(visitor.problems, []);
+    await visitor.context.close();
+  });
+
+  it("is accessible in a conversation", async () => {
+    await createRoom(alice.page, "Plans");
+    await createRoom(alice.page, "Secret", { isPublic: false });
+    await roomItem(alice.page, "General").click();
+    await inRoom(alice.page, "General");
+    await say(alice.page, "a link: https://example.org");
+    await say(alice.page, "and more");
+    await hears(alice.page, "and more");
+    await accessibleInBoth(alice.page, "chat");
+    await alice.page.getByRole("button", { name: /^Signed in as/ }).click();
+    await alice.page.getByRole("button", { name: "Sign out" }).waitFor();
+    await accessibleInBoth(alice.page, "menu");
+    await alice.page.keyboard.press("Escape");
+  });
+
+  it("is accessible in its dialogs", async () => {
+    await alice.page.getByRole("button", { name: "Create a room" }).click();
+    await accessibleInBoth(alice.page, "create a room");
+    await alice.page.getByRole("button", { name: "Create room" }).click();
+    await alice.page.getByRole("alert").getByText("needs a name").waitFor();
+    await accessibleInBoth(alice.page, "create a room, refused");
+    await alice.page.keyboard.press("Escape");
+    await alice.page.getByRole("dialog").waitFor({ state: "detached" });
+    assert.equal(await alice.page.evaluate(() => document.activeElement?.getAttribute("aria-label")), "Create a room");
+    await alice.page.locator(".room-header").getByRole("button", { name: "Invite" }).click();
+    await alice.page.getByRole("button", { name: "Create link" }).click();
+    await alice.page.getByLabel("Invitation link").waitFor();
+    await alice.page.getByRole("button", { name: /^Revoke/ }).waitFor();
+    await accessibleInBoth(alice.page, "invite");
+    await alice.page.keyboard.press("Escape");
+    await roomItem(alice.page, "Plans").click();
+    await alice.page.getByRole("button", { name: "Leave Plans" }).click();
+    await accessibleInBoth(alice.page, "leave");
+    await alice.page.getByRole("button", { name: "Stay" }).click();
+  });
+
+  it("is accessible in trouble", async () => {
+    const page = await alice.context.newPage();
+    let blocked = false;
+    await page.routeWebSocket(/\/ws/, (socket) => {
+      if (blocked) return void socket.close({ code: 1011 });
+      const upstream = socket.connectToServer();
+      socket.onMessage((text) => {
+        const { type, id } = JSON.parse(String(text));
+        if (type !== "send_message") return upstream.send(text);
+        socket.send(JSON.stringify({ type: "error", id, payload: { code: "storage_unavailable", message: "no" } }));
+        blocked = true;
+        void socket.close({ code: 1011 });
+      });
+    });
+    await page.goto("/");
+    await inRoom(page, "Plans");
+    await say(page, "will not go");
+    await message(page, "will not go").getByRole("button", { name: "Retry" }).waitFor();
+    await page.locator(".banner.shown").waitFor();
+    await accessibleInBoth(page, "failed message and lost connection");
+    await message(page, "will not go").getByRole("button", { name: "Delete" }).click();
+    await page.close();
+  });
+
+  it("fits a phone: two screens, nothing beside the edge", async () => {
+    const { page } = bob;
+    const overflows = () => page.evaluate(() => document.documentElement.scrollWidth > innerWidth || document.body.scrollHeight > innerHeight + 1);
+    await say(page, `a-very-long-word-${"x".repeat(300)}`);
+    await hears(page, `a-very-long-word-${"x".repeat(300)}`);
+    assert.equal(await overflows(), false);
+    assert.equal(await page.getByRole("navigation").isVisible(), false);
+    await page.getByRole("button", { name: "All rooms" }).click();
+    assert.equal(await page.getByRole("navigation").isVisible(), true);
+    assert.equal(await composer(page).isVisible(), false);
+    assert.equal(await overflows(), false);
+    await accessibleInBoth(page, "room list on a phone");
+    await page.getByRole("button", { name: "Join Plans" }).click();
+    await inRoom(page, "Plans");
+    assert.equal(await page.getByRole("navigation").isVisible(), false);
+    const targets = await page.locator(".room-header button:visible, .composer button").evaluateAll((all) => all.map((button) => button.getBoundingClientRect()).map(({ width, height }) => Math.min(width, height)));
+    assert.ok(targets.every((size) => size >= 36), `too small for a finger: ${targets}`);
+    await accessibleInBoth(page, "room on a phone");
+  });
+
+  it("is dark where people like it dark", async () => {
+    const background = () => alice.page.evaluate(() => getComputedStyle(document.body).backgroundColor);
+    await alice.page.emulateMedia({ colorScheme: "light" });
+    assert.equal(await background(), "rgb(255, 255, 255)");
+    await alice.page.emulateMedia({ colorScheme: "dark" });
+    await until(async () => /^rgb\((\d|[1-3]\d), /.test(await background()), "the page is dark");
+  });
+
+  it("shows a password when asked, and names its fields for password managers", async () => {
+    const visitor = await newPerson(browser, server);
+    await visitor.page.goto("/");
+    const password = visitor.page.getByLabel("Password", { exact: true });
+    await password.fill(PASSWORD);
+    assert.deepEqual(await password.evaluate((input) => [input.getAttribute("type"), input.getAttribute("autocomplete")]), ["password", "current-password"]);
+    await visitor.page.getByRole("button", { name: "Show password" }).click();
+    assert.equal(await password.getAttribute("type"), "text");
+    assert.equal(await visitor.page.getByLabel("User name").getAttribute("autocomplete"), "username");
+    await visitor.context.close();
+  });
+
+  it("counts down when somebody tried too often", async () => {
+    const visitor = await newPerson(browser, server);
+    await visitor.page.goto("/");
+    await visitor.page.route("**/login", (route) => route.fulfill({ status: 429, headers: { "Retry-After": "30" }, json: { error: { code: "too_many_attempts", message: "wait" } } }));
+    await fillAccount(visitor.page, "alice", PASSWORD);
+    await visitor.page.getByRole("button", { name: "Sign in" }).click();
+    await visitor.page.getByText(/Try again in (30|29) s/).waitFor();
+    await visitor.page.getByText("Try again in 28 s").waitFor();
+    await visitor.context.close();
+  });
+
+  it("never did what it must not", () => {
+    assert.deepEqual([...alice.problems, ...bob.problems], []);
+  });
+});
