@@ -1,0 +1,158 @@
+//! What a failed request is answered: `{"error": {"code", "message"}}`, the same codes as on the socket.
+
+use crate::{
+    auth::AuthError,
+    protocol::{DecodeError, ErrorCode},
+    storage::StoreError,
+};
+use axum::{
+    Json,
+    http::{HeaderValue, StatusCode, header},
+    response::{IntoResponse, Response},
+};
+use std::{borrow::Cow, time::Duration};
+
+/// What those are told to wait who came while the store could not be written.
+const STORE_RETRY_AFTER: Duration = Duration::from_secs(2);
+
+/// A refusal or failure as the client sees it. Causes of ours were logged when it was made and are not in it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ApiError {
+    code: ErrorCode,
+    message: Cow<'static, str>,
+    retry_after: Option<Duration>,
+    allow: Option<&'static str>,
+}
+
+impl ApiError {
+    /// An error of this code; `message` is for people.
+    pub fn new(code: ErrorCode, message: impl Into<Cow<'static, str>>) -> Self {
+        Self { code, message: message.into(), retry_after: None, allow: None }
+    }
+
+    /// Names the wait until another try makes sense; sent in whole seconds, at least one.
+    #[must_use]
+    pub fn retry_after(self, wait: Duration) -> Self {
+        Self { retry_after: Some(wait), ..self }
+    }
+
+    /// Names the methods that would do, e.g. `"GET, HEAD"`.
+    #[must_use]
+    pub fn allow(self, methods: &'static str) -> Self {
+        Self { allow: Some(methods), ..self }
+    }
+
+    /// A failure of ours: `cause` goes to the log, here and nowhere else, and the client learns nothing of it.
+    pub fn internal(cause: &dyn std::fmt::Display) -> Self {
+        tracing::error!(error = %cause, "a request failed");
+        Self::new(ErrorCode::Internal, "the server failed; its log has the cause")
+    }
+
+    /// What the client may branch on.
+    #[must_use]
+    pub fn code(&self) -> ErrorCode {
+        self.code
+    }
+}
+
+/// The fallback for paths of the API that are not there.
+pub async fn not_found() -> ApiError {
+    ApiError::new(ErrorCode::NotFound, "there is nothing at this path")
+}
+
+/// The fallback for methods that a path does not take; axum adds `Allow`.
+pub async fn method_not_allowed() -> ApiError {
+    ApiError::new(ErrorCode::MethodNotAllowed, "this path takes other methods: see `Allow`")
+}
+
+impl IntoResponse for ApiError {
+    fn into_response(self) -> Response {
+        let status = StatusCode::from_u16(self.code.http_status()).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+        let body = serde_json::json!({"error": {"code": self.code, "message": self.message}});
+        let mut response = (status, Json(body)).into_response();
+        let headers = response.headers_mut();
+        headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+        if let Some(wait) = self.retry_after {
+            // Rounded up: whoever comes back then is not refused again.
+            let secs = wait.as_secs() + u64::from(wait.subsec_nanos() > 0);
+            headers.insert(header::RETRY_AFTER, secs.max(1).into());
+        }
+        if let Some(allow) = self.allow {
+            headers.insert(header::ALLOW, HeaderValue::from_static(allow));
+        }
+        response
+    }
+}
+
+impl From<AuthError> for ApiError {
+    fn from(error: AuthError) -> Self {
+        let text = error.to_string();
+        match error {
+            AuthError::BadCredentials => Self::new(ErrorCode::BadCredentials, text),
+            AuthError::TooManyAttempts { retry_after } => {
+                Self::new(ErrorCode::TooManyAttempts, text).retry_after(retry_after)
+            }
+            AuthError::Busy { retry_after } => Self::new(ErrorCode::Unavailable, text).retry_after(retry_after),
+            AuthError::Unauthorized => Self::new(ErrorCode::Unauthorized, text),
+            AuthError::Forbidden => Self::new(ErrorCode::Forbidden, text),
+            AuthError::BadToken => Self::new(ErrorCode::BadToken, text),
+            AuthError::BadName(_) => Self::new(ErrorCode::BadName, text),
+            AuthError::NameTaken => Self::new(ErrorCode::NameTaken, text),
+            AuthError::WeakPassword(_) => Self::new(ErrorCode::WeakPassword, text),
+            AuthError::BadField { .. } => Self::new(ErrorCode::BadPayload, text),
+            AuthError::NoSuchInvitation => Self::new(ErrorCode::NotFound, text),
+            AuthError::NoEntropy(_) | AuthError::Hash(_) => Self::internal(&text),
+            AuthError::Store(error) => error.into(),
+        }
+    }
+}
+
+impl From<StoreError> for ApiError {
+    fn from(error: StoreError) -> Self {
+        match error {
+            StoreError::Unavailable(_) => {
+                tracing::error!(%error, "a request failed");
+                let message = "nothing was stored; try again";
+                Self::new(ErrorCode::StorageUnavailable, message).retry_after(STORE_RETRY_AFTER)
+            }
+            StoreError::Closed => {
+                Self::new(ErrorCode::Unavailable, "the server is about to stop").retry_after(STORE_RETRY_AFTER)
+            }
+            StoreError::NameTaken => Self::new(ErrorCode::NameTaken, error.to_string()),
+            StoreError::AlreadySetUp | StoreError::InvitationSpent => Self::new(ErrorCode::BadToken, error.to_string()),
+            StoreError::Corrupt(_) | StoreError::NewerSchema { .. } => Self::internal(&error),
+        }
+    }
+}
+
+impl From<DecodeError> for ApiError {
+    fn from(error: DecodeError) -> Self {
+        Self::new(error.code(), error.to_string())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_wait_is_rounded_up_to_seconds() {
+        let header = |wait| {
+            let error = ApiError::new(ErrorCode::Unavailable, "busy").retry_after(wait);
+            error.into_response().headers()[header::RETRY_AFTER].to_str().unwrap().to_owned()
+        };
+        assert_eq!(header(Duration::ZERO), "1");
+        assert_eq!(header(Duration::from_millis(1_001)), "2");
+        assert_eq!(header(Duration::from_secs(900)), "900");
+    }
+
+    #[test]
+    fn causes_stay_inside() {
+        let error = ApiError::from(AuthError::Store(StoreError::Corrupt("page 7 of /var/lib".to_owned())));
+        assert_eq!(error.code(), ErrorCode::Internal);
+        assert!(!error.message.contains("page 7"));
+        let error = ApiError::from(StoreError::Unavailable("disk full on /var".to_owned()));
+        assert_eq!(error.code(), ErrorCode::StorageUnavailable);
+        assert!(!error.message.contains("/var"));
+    }
+}

@@ -1,0 +1,96 @@
+//! Headers of every answer, errors and upgrades included.
+
+use crate::settings::{Settings, TlsMode};
+use axum::{
+    extract::{Request, State},
+    http::{HeaderMap, HeaderName, HeaderValue, header},
+    middleware::Next,
+    response::Response,
+};
+use std::sync::Arc;
+
+/// For what a browser runs or shows: the page, its modules and pictures.
+pub const PAGE_CSP: &str = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data: blob:; \
+    font-src 'self'; connect-src 'self'; manifest-src 'self'; worker-src 'self'; base-uri 'none'; form-action 'none'; \
+    frame-ancestors 'none'; object-src 'none'; require-trusted-types-for 'script'";
+
+/// For everything else: nothing in it may do anything.
+pub const API_CSP: &str = "default-src 'none'; frame-ancestors 'none'";
+
+const FIXED: [(HeaderName, &str); 5] = [
+    (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
+    (header::REFERRER_POLICY, "no-referrer"),
+    (HeaderName::from_static("cross-origin-opener-policy"), "same-origin"),
+    (HeaderName::from_static("cross-origin-resource-policy"), "same-origin"),
+    (
+        HeaderName::from_static("permissions-policy"),
+        "accelerometer=(), camera=(), display-capture=(), geolocation=(), gyroscope=(), magnetometer=(), microphone=(), \
+         midi=(), payment=(), usb=()",
+    ),
+];
+
+/// Middleware, to be the outermost but for what catches panics: also add it to the answer of that one with [`apply`].
+pub async fn add(State(settings): State<Arc<Settings>>, request: Request, next: Next) -> Response {
+    let mut response = next.run(request).await;
+    apply(response.headers_mut(), settings.tls.mode);
+    response
+}
+
+/// Adds the headers to an answer. A `Content-Security-Policy` that is there already stays.
+pub fn apply(headers: &mut HeaderMap, tls: TlsMode) {
+    if !headers.contains_key(header::CONTENT_SECURITY_POLICY) {
+        let csp = if is_api(headers) { API_CSP } else { PAGE_CSP };
+        headers.insert(header::CONTENT_SECURITY_POLICY, HeaderValue::from_static(csp));
+    }
+    for (name, value) in FIXED {
+        headers.insert(name, HeaderValue::from_static(value));
+    }
+    if tls == TlsMode::On {
+        // Browsers heed it only where the certificate is good, and never for a bare address (RFC 6797 section 8.1).
+        headers.insert(header::STRICT_TRANSPORT_SECURITY, HeaderValue::from_static("max-age=31536000"));
+    }
+    headers.remove(header::SERVER);
+}
+
+/// JSON, plain text and answers without a body.
+fn is_api(headers: &HeaderMap) -> bool {
+    let content_type = headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok());
+    content_type.is_none_or(|text| {
+        ["application/json", "text/plain", "application/openmetrics-text"].iter().any(|api| text.starts_with(api))
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn headers(content_type: Option<&'static str>, tls: TlsMode) -> HeaderMap {
+        let content_type = content_type.map(|text| (header::CONTENT_TYPE, HeaderValue::from_static(text)));
+        let mut headers: HeaderMap = content_type.into_iter().collect();
+        headers.insert(header::SERVER, HeaderValue::from_static("axum"));
+        apply(&mut headers, tls);
+        headers
+    }
+
+    #[test]
+    fn every_answer_has_them() {
+        for content_type in [None, Some("application/json"), Some("text/html; charset=utf-8")] {
+            let headers = headers(content_type, TlsMode::On);
+            for (name, value) in FIXED {
+                assert_eq!(headers[&name], value);
+            }
+            assert!(headers.contains_key(header::STRICT_TRANSPORT_SECURITY) && !headers.contains_key(header::SERVER));
+        }
+        assert!(!headers(None, TlsMode::Off).contains_key(header::STRICT_TRANSPORT_SECURITY));
+    }
+
+    #[test]
+    fn pages_may_run_their_own_modules_and_nothing_else_may_run_anything() {
+        let csp = |content_type| headers(content_type, TlsMode::On)[header::CONTENT_SECURITY_POLICY].clone();
+        assert_eq!(csp(Some("text/html; charset=utf-8")), PAGE_CSP);
+        assert_eq!(csp(Some("text/javascript")), PAGE_CSP);
+        assert_eq!(csp(Some("application/json")), API_CSP);
+        assert_eq!(csp(None), API_CSP);
+        assert!(!PAGE_CSP.contains("unsafe") && !PAGE_CSP.contains("  "));
+    }
+}
