@@ -12,7 +12,7 @@ mod otp;
 mod password;
 mod retention_map;
 #[cfg(test)]
-mod testing;
+pub(crate) mod testing;
 mod throttle;
 mod token;
 

@@ -307,10 +307,16 @@ impl Door {
             return;
         }
         // The login is good whether or not this works; the next one tries again.
-        let rehashed = match self.hasher.hash(password).await {
-            Ok(hash) => self.store.rehash_password(account.user.id, &hash).await.map_err(AuthError::from),
-            Err(error) => Err(error),
+        let rehashed = async {
+            let hash = self.hasher.hash(password).await?;
+            // Whoever set another password meanwhile must not find the old one back.
+            let now = self.store.account(&account.user.name).await?;
+            if now.is_some_and(|now| now.password_hash == account.password_hash) {
+                self.store.rehash_password(account.user.id, &hash).await?;
+            }
+            Ok::<_, AuthError>(())
         };
+        let rehashed = rehashed.await;
         if let Err(error) = rehashed {
             tracing::warn!(user.name = %account.user.name, %error, "a weak password hash was kept");
         }

@@ -150,7 +150,8 @@ impl<K: Clone + Eq + Hash, O: Clone + Eq + Hash, V> Inner<K, O, V> {
     }
 }
 
-#[cfg(all(test, not(loom)))]
+#[cfg(not(loom))]
+#[cfg(test)]
 mod tests {
     use super::*;
     use proptest::prelude::*;
