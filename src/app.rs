@@ -123,7 +123,7 @@ pub async fn start_with(settings: Settings, register: impl FnOnce(&mut Registry)
         frontend: Frontend::new(settings.http.frontend_dir.clone()),
         connections: connections.clone(),
     };
-    let router = http::router(state, door_state(&door, &settings, &manager, &metrics));
+    let router = http::router(state, door_state(&door, &settings, &manager, &metrics, &journal_handle));
     let serving = listener.serve(router, certificate.map(|certificate| certificate.config()), &settings.http);
     Ok(Server {
         address,
@@ -159,12 +159,19 @@ pub fn hash_password(settings: &Settings, name: &UserName, password: &str) -> Re
 }
 
 /// What happens elsewhere when somebody signs in or out.
-fn door_state(door: &Arc<Door>, settings: &Arc<Settings>, manager: &Arc<Manager>, metrics: &Arc<Metrics>) -> DoorState {
-    let (manager, metrics) = (manager.clone(), metrics.clone());
+fn door_state(
+    door: &Arc<Door>,
+    settings: &Arc<Settings>,
+    manager: &Arc<Manager>,
+    metrics: &Arc<Metrics>,
+    journal: &Journal,
+) -> DoorState {
+    let (manager, metrics, journal) = (manager.clone(), metrics.clone(), journal.clone());
     DoorState {
         door: door.clone(),
         settings: settings.clone(),
         on_session_end: Arc::new(move |session| manager.close_session(session, CloseReason::SignedOut)),
+        on_newcomer: Arc::new(move |user| Rooms::welcome(&journal, user)),
         on_login: Arc::new(move |outcome| metrics.login(outcome.as_str())),
     }
 }

@@ -56,8 +56,8 @@ pub struct Identity {
     pub user: User,
     /// The session it was admitted by.
     pub session: SessionId,
-    /// Where it comes from.
-    pub address: IpAddr,
+    /// The address it comes from; of IPv6 the /64, which is what one subscriber has.
+    pub network: IpAddr,
 }
 
 impl Manager {

@@ -222,6 +222,7 @@ mod tests {
         metrics.events_out("new_message", 1000);
         metrics.egress_closed("slow_consumer");
         metrics.committed(12, Duration::from_millis(3));
+        metrics.expect_logins(["signed_in", "throttled"]);
         metrics.login("signed_in");
         metrics.otp(Otp::Refused);
         metrics.request(404);
@@ -235,7 +236,7 @@ mod tests {
             "switchboard_egress_closes_total{reason=\"slow_consumer\"} 1",
             "switchboard_commit_duration_seconds_bucket{le=\"0.004\"} 1",
             "switchboard_commit_batch_size_bucket{le=\"16.0\"} 1",
-            "switchboard_logins_total{outcome=\"ok\"} 1",
+            "switchboard_logins_total{outcome=\"signed_in\"} 1",
             "switchboard_logins_total{outcome=\"throttled\"} 0",
             "switchboard_otps_total{outcome=\"refused\"} 1",
             "switchboard_http_requests_total{status=\"4xx\"} 1",

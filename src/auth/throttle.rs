@@ -164,7 +164,7 @@ impl Throttle {
 
 /// What counts as one address: an IPv4 address, or the /64 that one IPv6 subscriber has.
 #[must_use]
-pub(crate) fn network(address: IpAddr) -> IpAddr {
+pub fn network(address: IpAddr) -> IpAddr {
     match address.to_canonical() {
         IpAddr::V6(v6) => {
             let [a, b, c, d, ..] = v6.segments();

@@ -4,10 +4,11 @@ use super::now;
 use crate::{
     journal::Journal,
     manager::{Context, HandlerError, Registry, Reply},
-    model::{GENERAL, Offset, Room, RoomName, RoomTitle},
+    model::{GENERAL, Offset, Room, RoomName, RoomTitle, TopicName, User, UserName},
     storage::{Change, Draft, Outcome, Store},
 };
 use serde::{Deserialize, Serialize};
+use serde_json::value::to_raw_value;
 use std::sync::Arc;
 
 /// The rooms family.
@@ -45,6 +46,12 @@ struct Joined {
 #[derive(Serialize)]
 struct Left {}
 
+#[derive(Serialize)]
+struct MemberJoined<'a> {
+    room: &'a str,
+    user: &'a UserName,
+}
+
 impl Rooms {
     /// The family, ready to be registered.
     #[must_use]
@@ -58,6 +65,23 @@ impl Rooms {
         registry.on("create_room", &self, Self::create_room);
         registry.on("join_room", &self, Self::join_room);
         registry.on("leave_room", &self, Self::leave_room);
+    }
+
+    /// Tells everyone that somebody new is in `general`, where a new account is from the start.
+    ///
+    /// Beside the door's answer: whoever just came in need not wait for the others to know.
+    pub fn welcome(journal: &Journal, newcomer: &User) {
+        let announcement = MemberJoined { room: GENERAL, user: &newcomer.name };
+        let Ok(payload) = to_raw_value(&announcement) else { return };
+        let topic = TopicName::room_named(GENERAL);
+        let change = Change::Publish { topic, event_type: "member_joined".into(), payload: payload.into() };
+        let draft = Draft { author: newcomer.clone(), at: now(), change };
+        let journal = journal.clone();
+        tokio::spawn(async move {
+            if journal.append(draft).await.is_err() {
+                tracing::debug!("a newcomer was not announced: the journal has stopped");
+            }
+        });
     }
 
     async fn list_rooms(self: Arc<Self>, ctx: Context, _: ListRooms) -> Result<Reply, HandlerError> {

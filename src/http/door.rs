@@ -32,6 +32,8 @@ pub struct DoorState {
     pub settings: Arc<Settings>,
     /// Closes the sockets of a session that has ended.
     pub on_session_end: Arc<dyn Fn(SessionId) + Send + Sync>,
+    /// Tells the others that somebody new is here.
+    pub on_newcomer: Arc<dyn Fn(&User) + Send + Sync>,
     /// Counts how logins end.
     pub on_login: Arc<dyn Fn(LoginOutcome) + Send + Sync>,
 }

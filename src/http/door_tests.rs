@@ -56,6 +56,7 @@ impl Site {
                 let ended = ended.clone();
                 move |session| ended.lock().unwrap().push(session)
             }),
+            on_newcomer: Arc::new(|_| {}),
             on_login: Arc::new({
                 let outcomes = outcomes.clone();
                 move |outcome| outcomes.lock().unwrap().push(outcome)

@@ -64,5 +64,7 @@ pub(super) async fn check(State(state): State<DoorState>, request: Request) -> R
 pub(super) async fn accept(State(state): State<DoorState>, request: Request) -> Result<Response, ApiError> {
     let visitor = visitor(&request, &state)?;
     let wishes: Wishes = read_json(request, MAX_BODY_BYTES, state.settings.http.body_wait).await?;
-    signed_in(&state, state.door.accept_invitation(wishes.of(visitor)).await)
+    let newcomer = state.door.accept_invitation(wishes.of(visitor)).await?;
+    (state.on_newcomer)(&newcomer.user);
+    signed_in(&state, Ok(newcomer))
 }

@@ -29,11 +29,13 @@ impl Wishes {
 
 pub(super) async fn needed(State(state): State<DoorState>) -> Result<Response, ApiError> {
     let needed = state.door.setup_needed().await?;
-    Ok(Json(serde_json::json!({"needed": needed})).into_response())
+    Ok(Json(serde_json::json!({"needed": needed, "server": state.settings.server.name})).into_response())
 }
 
 pub(super) async fn setup(State(state): State<DoorState>, request: Request) -> Result<Response, ApiError> {
     let visitor = visitor(&request, &state)?;
     let wishes: Wishes = read_json(request, MAX_BODY_BYTES, state.settings.http.body_wait).await?;
-    signed_in(&state, state.door.setup(wishes.of(visitor)).await)
+    let newcomer = state.door.setup(wishes.of(visitor)).await?;
+    (state.on_newcomer)(&newcomer.user);
+    signed_in(&state, Ok(newcomer))
 }

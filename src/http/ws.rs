@@ -2,7 +2,7 @@
 
 use super::{HttpState, client_address::client_address, error::ApiError, host, origin_guard, upgrade::Handshake};
 use crate::{
-    auth::Admission,
+    auth::{self, Admission},
     connection::{self, EventReceiver},
     manager::Identity,
     protocol::ErrorCode,
@@ -45,6 +45,7 @@ pub(super) async fn open(
     let headers = request.headers();
     let address = client_address(request.extensions(), headers, &state.settings)?;
     let origin = origin_guard::check_origin(headers, host::authority(request.uri(), headers), &state.settings)?;
+    origin_guard::require_page(headers, origin.as_deref())?;
     let otp = presented_otp(request.uri().query(), headers);
     let admission = redeem(&state, otp.as_ref(), origin.as_deref()).await?;
     let subprotocol = otp.is_some_and(|otp| otp.by_subprotocol).then_some(SUBPROTOCOL);
@@ -67,7 +68,7 @@ async fn redeem(state: &HttpState, otp: Option<&PresentedOtp>, origin: Option<&s
 async fn serve(state: HttpState, upgrade: OnUpgrade, admission: Admission, address: IpAddr, running: TaskTrackerToken) {
     let Ok(upgraded) = upgrade.await else { return };
     let Admission { user, session, resume, .. } = admission;
-    let client = state.manager.connect(Identity { user, session, address });
+    let client = state.manager.connect(Identity { user, session, network: auth::network(address) });
     let connected_at = Instant::now();
     tracing::info!(client.id = %client.id(), user.name = %client.user().name, %address, "connected");
     let settings = state.settings.clone();

@@ -66,10 +66,10 @@ impl Client {
         self.identity.session
     }
 
-    /// Where it comes from.
+    /// The address it comes from; of IPv6 the /64.
     #[must_use]
-    pub fn address(&self) -> IpAddr {
-        self.identity.address
+    pub fn network(&self) -> IpAddr {
+        self.identity.network
     }
 
     /// What waits for its socket; for the write pump.

@@ -22,7 +22,7 @@ pub enum Arrival {
 pub struct ClientList {
     clients: DashMap<ClientId, Arc<Client>>,
     by_user: DashMap<UserId, Vec<Arc<Client>>>,
-    by_address: DashMap<IpAddr, usize>,
+    by_network: DashMap<IpAddr, usize>,
     per_user: usize,
     per_address: usize,
 }
@@ -33,7 +33,7 @@ impl ClientList {
         Self {
             clients: DashMap::new(),
             by_user: DashMap::new(),
-            by_address: DashMap::new(),
+            by_network: DashMap::new(),
             per_user: unlimited(settings.connections_per_user),
             per_address: unlimited(settings.connections_per_address),
         }
@@ -48,7 +48,7 @@ impl ClientList {
             of_user.len()
         };
         let of_address = {
-            let mut of_address = self.by_address.entry(client.address()).or_default();
+            let mut of_address = self.by_network.entry(client.network()).or_default();
             *of_address += 1;
             *of_address
         };
@@ -64,7 +64,7 @@ impl ClientList {
             of_user.retain(|other| other.id() != client.id());
             of_user.is_empty()
         });
-        update(&self.by_address, client.address(), |count| {
+        update(&self.by_network, client.network(), |count| {
             *count -= 1;
             *count == 0
         });

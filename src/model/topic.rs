@@ -24,6 +24,11 @@ impl TopicName {
         Self(format!("room.{name}").into())
     }
 
+    /// As [`TopicName::room`], for a name that stands in the code.
+    pub(crate) fn room_named(name: &'static str) -> Self {
+        Self(format!("room.{name}").into())
+    }
+
     /// A user's own inbox: what concerns them on every device.
     #[must_use]
     pub fn user(id: UserId) -> Self {
