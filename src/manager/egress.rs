@@ -57,6 +57,9 @@ struct State {
     queue: VecDeque<Frame>,
     /// Live publications that came while the client was being brought up to date.
     held: Option<Vec<Held>>,
+    /// How far the replay went, per topic that has published nothing since: a batch that the
+    /// replay has read from the store may be delivered only after it.
+    replayed: HashMap<TopicName, Offset>,
     events: usize,
     bytes: usize,
     /// Whether it counts in the crowd.
@@ -90,6 +93,7 @@ impl Egress {
         let state = State {
             queue: VecDeque::new(),
             held: Some(Vec::new()),
+            replayed: HashMap::new(),
             events: 0,
             bytes: 0,
             behind: false,
@@ -119,6 +123,9 @@ impl Egress {
         let mut state = self.lock();
         if state.closing != Closing::Open {
             return Enqueued::Closing;
+        }
+        if state.was_replayed(topic, last) {
+            return Enqueued::Waiting;
         }
         if !state.take_room(frame, self.limits) {
             return Enqueued::Overflow;
@@ -160,7 +167,7 @@ impl Egress {
     }
 
     /// Ends recovery: `caught_up`, then what was held back and is above `replayed`.
-    pub(super) fn go_live(&self, caught_up: Frame, replayed: &HashMap<TopicName, Offset>) {
+    pub(super) fn go_live(&self, caught_up: Frame, replayed: HashMap<TopicName, Offset>) {
         let mut state = self.lock();
         let held = state.held.take().unwrap_or_default();
         if state.closing != Closing::Open {
@@ -168,9 +175,9 @@ impl Egress {
         }
         state.take_room(&caught_up, EgressLimits { events: usize::MAX, bytes: usize::MAX });
         state.queue.push_back(caught_up);
+        state.replayed = replayed;
         for Held { topic, last, frame } in held {
-            // One commit's events travel in one frame, and the replay ends between two commits.
-            if replayed.get(&topic).is_some_and(|replayed| last <= *replayed) {
+            if state.was_replayed(&topic, last) {
                 state.release_room(&frame);
             } else {
                 state.queue.push_back(frame);
@@ -262,6 +269,25 @@ impl State {
         true
     }
 
+    /// Whether the client has this from the log already. One commit's events travel in one
+    /// frame and a replay ends between two commits, so a frame is replayed whole or not at all.
+    fn was_replayed(&mut self, topic: &TopicName, last: Offset) -> bool {
+        if self.replayed.is_empty() {
+            return false;
+        }
+        match self.replayed.get(topic) {
+            Some(replayed) if last <= *replayed => true,
+            Some(_) => {
+                self.replayed.remove(topic);
+                if self.replayed.is_empty() {
+                    self.replayed = HashMap::new();
+                }
+                false
+            }
+            None => false,
+        }
+    }
+
     fn release_room(&mut self, frame: &Frame) {
         self.events -= frame.events();
         self.bytes -= frame.bytes().len();
@@ -287,7 +313,7 @@ mod tests {
 
     fn egress(events: usize, bytes: usize) -> Egress {
         let egress = Egress::new(EgressLimits { events, bytes }, Arc::default());
-        egress.go_live(frame("caught_up"), &HashMap::new());
+        egress.go_live(frame("caught_up"), HashMap::new());
         egress
     }
 
@@ -323,8 +349,19 @@ mod tests {
         egress.enqueue_live(&topic, Offset(4), &frame("four"));
         egress.enqueue_live(&topic, Offset(5), &frame("five"));
         egress.enqueue(frame("replayed"));
-        egress.go_live(frame("caught_up"), &HashMap::from([(topic, Offset(4))]));
+        egress.go_live(frame("caught_up"), HashMap::from([(topic, Offset(4))]));
         assert_eq!(texts(&egress).await, ["replayed", "caught_up", "five"]);
+    }
+
+    /// The journal publishes after it has committed, and a replay may read in between.
+    #[tokio::test]
+    async fn a_batch_that_was_replayed_does_not_come_again_when_it_is_delivered_late() {
+        let egress = Egress::new(EgressLimits { events: 10, bytes: 1000 }, Arc::default());
+        let topic = TopicName::parse("room.a").unwrap();
+        egress.go_live(frame("caught_up"), HashMap::from([(topic.clone(), Offset(4))]));
+        egress.enqueue_live(&topic, Offset(4), &frame("four"));
+        egress.enqueue_live(&topic, Offset(5), &frame("five"));
+        assert_eq!(texts(&egress).await, ["caught_up", "five"]);
     }
 
     #[tokio::test]

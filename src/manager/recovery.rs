@@ -57,7 +57,7 @@ pub(super) async fn recover(
     }
     // 3. Drain.
     let replayed: HashMap<_, _> = topics.into_iter().map(|state| (state.topic, state.head)).collect();
-    client.egress().go_live(Frame::event("caught_up", &serde_json::json!({})), &replayed);
+    client.egress().go_live(Frame::event("caught_up", &serde_json::json!({})), replayed);
     Ok(())
 }
 
