@@ -6,6 +6,8 @@
 mod error;
 mod migrations;
 pub mod sqlite;
+#[cfg(test)]
+mod suite;
 mod types;
 
 pub use error::StoreError;

@@ -10,6 +10,7 @@ use crate::{
     storage::{Committed, History, HistoryAnchor, HistoryMessage, HistoryPage, Outcome, Refusal},
 };
 use rusqlite::Connection;
+use std::collections::{HashMap, hash_map::Entry};
 
 /// The message an author gave this `client_id` to.
 struct Known {
@@ -115,10 +116,10 @@ pub(super) fn history(
 }
 
 const UP_TO: &str = "SELECT message.id, account.name, message.body, message.sent, message.client_id, \
-     message.topic_offset FROM message JOIN account ON account.id = message.author_id \
+     message.topic_offset, account.id FROM message JOIN account ON account.id = message.author_id \
      WHERE message.room_id = $1 AND message.topic_offset <= $2 ORDER BY message.topic_offset DESC LIMIT $3";
 const ABOVE: &str = "SELECT message.id, account.name, message.body, message.sent, message.client_id, \
-     message.topic_offset FROM message JOIN account ON account.id = message.author_id \
+     message.topic_offset, account.id FROM message JOIN account ON account.id = message.author_id \
      WHERE message.room_id = $1 AND message.topic_offset > $2 ORDER BY message.topic_offset LIMIT $3";
 
 /// The `count` messages nearest to the cut on one side of it, and whether there are more.
@@ -130,12 +131,19 @@ fn half(
     cut: i64,
     count: u32,
 ) -> Result<(Vec<HistoryMessage>, bool), Failure> {
+    let mut authors = HashMap::new(); // few, and checking a name costs more than reading its row
     let mut messages = db.all(query, (room_id, cut, i64::from(count) + 1), |row| {
+        let author = match authors.entry(row.get::<_, i64>(6)?) {
+            Entry::Occupied(known) => known.into_mut(),
+            Entry::Vacant(new) => {
+                new.insert(UserName::parse(row.get_ref(1)?.as_str().map_err(corrupt)?).map_err(corrupt)?)
+            }
+        };
         let client_id = row.get::<_, Option<String>>(4)?;
         let message = Message {
             id: MessageId(row.get(0)?),
             room: room.clone(),
-            from: UserName::parse(row.get_ref(1)?.as_str().map_err(corrupt)?).map_err(corrupt)?,
+            from: author.clone(),
             message: MessageText::parse(row.get_ref(2)?.as_str().map_err(corrupt)?).map_err(corrupt)?,
             sent: row.get(3)?,
             client_id: client_id.map(|id| ClientMessageId::parse(&id)).transpose().map_err(corrupt)?,

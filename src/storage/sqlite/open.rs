@@ -6,7 +6,7 @@ use crate::{
     settings::{self, Synchronous},
     storage::StoreError,
 };
-use rusqlite::{Connection, OpenFlags, TransactionBehavior};
+use rusqlite::{Connection, OpenFlags, TransactionBehavior, config::DbConfig};
 use std::{
     fs, io,
     path::{Path, PathBuf},
@@ -66,6 +66,8 @@ fn connect(path: &Path) -> Result<Connection, Failure> {
     db.busy_timeout(BUSY_WAIT)?;
     db.pragma_update(None, "foreign_keys", true)?;
     db.set_prepared_statement_cache_capacity(64);
+    // Plans must not depend on bound values: otherwise every new bound of a range parses its statement again.
+    db.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true)?;
     Ok(db)
 }
 

@@ -1,0 +1,188 @@
+//! What every engine must do. `store_suite!(sqlite)` runs it on the store that
+//! `sqlite::tests::fresh` makes; the property is in `suite/log.rs`.
+
+mod accounts;
+mod commit;
+mod history;
+mod invitations;
+mod log;
+mod rooms;
+mod sessions;
+
+pub(super) use accounts::*;
+pub(super) use commit::*;
+pub(super) use history::*;
+pub(super) use invitations::*;
+pub(super) use log::*;
+pub(super) use rooms::*;
+pub(super) use sessions::*;
+
+use super::*;
+use crate::model::{ClientMessageId, MessageText, Offset, RoomTitle};
+use serde_json::{Value, value::to_raw_value};
+use std::sync::Arc;
+
+/// What the tests are given.
+pub(super) type Fresh = Arc<dyn Store>;
+
+macro_rules! store_suite {
+    ($engine:ident) => {
+        $crate::storage::suite::store_suite!(@tests $engine:
+            a_message_is_stored_and_announced,
+            offsets_have_no_holes_after_a_refused_draft,
+            strangers_and_the_lost_get_one_answer,
+            a_known_client_id_gets_the_first_answer,
+            a_known_client_id_in_one_batch_is_one_message,
+            a_known_client_id_with_another_body_is_a_conflict,
+            a_client_id_is_its_authors_own,
+            a_retry_after_leaving_gets_the_first_answer,
+            a_plain_publication_makes_its_topic,
+            an_empty_batch_is_no_error,
+            a_room_is_made_announced_and_heard,
+            a_taken_room_name_is_refused_even_in_one_batch,
+            joining_is_announced_once,
+            private_rooms_look_like_none,
+            leaving_is_announced_once,
+            nobody_leaves_general,
+            rooms_are_listed_by_name,
+            a_batch_sees_its_own_changes,
+            the_log_is_read_in_stretches,
+            trimming_keeps_the_newer_end_whole,
+            trimming_moves_positions_out_of_reach,
+            an_inbox_is_heard_before_anything_is_in_it,
+            any_drafts_leave_whole_logs,
+            history_is_for_members,
+            history_pages_in_every_direction,
+            history_around_is_half_and_half,
+            names_are_taken_without_regard_to_case,
+            only_the_first_account_is_the_first,
+            accounts_are_in_general_at_once,
+            disabling_ends_sessions,
+            a_new_password_ends_sessions_and_a_rehash_does_not,
+            a_session_lives_within_its_limits,
+            a_session_ends_when_it_is_told_to,
+            revocations_grow_when_sessions_end,
+            devices_are_known_per_account,
+            an_invitation_makes_accounts_until_it_is_spent,
+            an_invitation_expires,
+            a_taken_name_spends_no_invitation,
+            two_race_for_the_last_use,
+            invitations_are_listed_and_taken_back,
+            the_probe_writes,
+            a_closed_store_says_so,
+        );
+    };
+    (@tests $engine:ident: $($test:ident),* $(,)?) => {
+        $(
+            #[tokio::test]
+            async fn $test() {
+                let (store, _kept) = $crate::storage::$engine::tests::fresh();
+                $crate::storage::suite::$test(store.clone()).await;
+                store.close().await;
+            }
+        )*
+    };
+}
+pub(super) use store_suite;
+
+pub(super) async fn the_probe_writes(store: Fresh) {
+    store.probe().await.unwrap();
+    store.probe().await.unwrap();
+}
+
+pub(super) async fn a_closed_store_says_so(store: Fresh) {
+    let alice = member(&store, "alice").await;
+    store.close().await;
+    store.close().await;
+    assert!(matches!(store.commit(vec![says(&alice, "general", "x")]).await, Err(StoreError::Closed)));
+    assert!(matches!(store.topics_of(alice.id).await, Err(StoreError::Closed)));
+    assert!(matches!(store.probe().await, Err(StoreError::Closed)));
+}
+
+// ---- what the tests are written with -----------------------------------------------------
+
+pub(super) fn name(text: &str) -> UserName {
+    UserName::parse(text).unwrap()
+}
+
+pub(super) fn slug(text: &str) -> RoomName {
+    RoomName::parse(text).unwrap()
+}
+
+pub(super) fn topic(text: &str) -> TopicName {
+    TopicName::parse(text).unwrap()
+}
+
+pub(super) fn new_account(user: &str) -> NewAccount {
+    NewAccount { name: name(user), role: Role::Member, password_hash: "$argon2id$1".into(), at: 1_000 }
+}
+
+pub(super) async fn member(store: &Fresh, user: &str) -> User {
+    store.create_account(new_account(user)).await.unwrap()
+}
+
+pub(super) fn draft(author: &User, change: Change) -> Draft {
+    Draft { author: author.clone(), at: 5_000, change }
+}
+
+pub(super) fn says(author: &User, room: &str, text: &str) -> Draft {
+    let (room, text) = (slug(room), MessageText::parse(text).unwrap());
+    draft(author, Change::SendMessage { room, text, client_id: None })
+}
+
+pub(super) fn says_as(author: &User, room: &str, text: &str, client_id: &str) -> Draft {
+    let (room, text) = (slug(room), MessageText::parse(text).unwrap());
+    let client_id = Some(ClientMessageId::parse(client_id).unwrap());
+    draft(author, Change::SendMessage { room, text, client_id })
+}
+
+pub(super) fn makes(author: &User, room: &str, public: bool) -> Draft {
+    let title = RoomTitle::parse(&format!("The {room}")).unwrap();
+    draft(author, Change::CreateRoom { room: slug(room), title, public })
+}
+
+pub(super) fn joins(author: &User, room: &str) -> Draft {
+    draft(author, Change::JoinRoom { room: slug(room) })
+}
+
+pub(super) fn leaves(author: &User, room: &str) -> Draft {
+    draft(author, Change::LeaveRoom { room: slug(room) })
+}
+
+pub(super) fn publishes(author: &User, name: &str, number: u32) -> Draft {
+    let payload = to_raw_value(&serde_json::json!({ "n": number })).unwrap().into();
+    draft(author, Change::Publish { topic: topic(name), event_type: "published".into(), payload })
+}
+
+/// Commits one draft.
+pub(super) async fn commit(store: &Fresh, draft: Draft) -> Result<Committed, Refusal> {
+    let mut answers = store.commit(vec![draft]).await.unwrap();
+    assert_eq!(answers.len(), 1);
+    answers.remove(0)
+}
+
+/// The whole log of a topic, as `(offset, event type, payload)`.
+pub(super) async fn log_of(store: &Fresh, name: &str) -> Vec<(u64, String, Value)> {
+    let range = LogRange::new(topic(name), Offset::ZERO, Offset(u64::MAX));
+    let log = store.read_log(range, u32::MAX).await.unwrap();
+    log.iter().map(|entry| (entry.offset.0, entry.event_type.to_string(), json(entry))).collect()
+}
+
+pub(super) fn json(publication: &Publication) -> Value {
+    serde_json::from_str(publication.payload.get()).unwrap()
+}
+
+pub(super) fn joined(committed: &Committed) -> (&Room, u64) {
+    match &committed.outcome {
+        Outcome::Joined { room, offset } => (room, offset.0),
+        other => panic!("{other:?} is not Joined"),
+    }
+}
+
+/// `(id, offset, sent, duplicate)`
+pub(super) fn sent(committed: &Committed) -> (i64, u64, i64, bool) {
+    match committed.outcome {
+        Outcome::Message { id, offset, sent, duplicate } => (id.0, offset.0, sent, duplicate),
+        ref other => panic!("{other:?} is not Message"),
+    }
+}
