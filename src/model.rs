@@ -11,12 +11,12 @@ mod topic;
 
 pub use account::{Account, Role, User};
 pub use id::{ClientId, InvitationId, MessageId, Offset, SessionId, UserId};
-pub use message::{ClientMessageId, Message, MessageText};
+pub use message::{ClientMessageId, InvalidClientId, InvalidText, Message, MessageText};
 pub use name::{InvalidName, RoomName, RoomTitle, UserName};
 pub use position::{Epoch, Positions, Resume};
 pub use publication::Publication;
 pub use room::{GENERAL, Room};
-pub use topic::TopicName;
+pub use topic::{InvalidTopic, TopicName};
 
 /// Milliseconds since 1970-01-01 UTC.
 pub type UnixMillis = i64;

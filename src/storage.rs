@@ -78,8 +78,9 @@ pub trait Store: Send + Sync + 'static {
     /// Sets a new password hash and ends the account's sessions. `false`: none of that name.
     async fn reset_password(&self, name: &UserName, password_hash: &str) -> Result<bool, StoreError>;
 
-    /// Replaces a hash by a stronger one of the same password; sessions go on.
-    async fn rehash_password(&self, user: UserId, password_hash: &str) -> Result<(), StoreError>;
+    /// Replaces `weak` by a stronger hash of the same password, unless another password was set
+    /// meanwhile; sessions go on.
+    async fn rehash_password(&self, user: UserId, weak: &str, strong: &str) -> Result<(), StoreError>;
 
     // ---- sessions ------------------------------------------------------------------------
 

@@ -309,11 +309,7 @@ impl Door {
         // The login is good whether or not this works; the next one tries again.
         let rehashed = async {
             let hash = self.hasher.hash(password).await?;
-            // Whoever set another password meanwhile must not find the old one back.
-            let now = self.store.account(&account.user.name).await?;
-            if now.is_some_and(|now| now.password_hash == account.password_hash) {
-                self.store.rehash_password(account.user.id, &hash).await?;
-            }
+            self.store.rehash_password(account.user.id, &account.password_hash, &hash).await?;
             Ok::<_, AuthError>(())
         };
         let rehashed = rehashed.await;

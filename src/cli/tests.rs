@@ -66,7 +66,7 @@ impl Store for Accounts {
     async fn trim_log(&self, _: UnixMillis, _: u32) -> Answer<u32> { Err(StoreError::Closed) }
     async fn rooms_for(&self, _: UserId) -> Answer<Vec<Room>> { Err(StoreError::Closed) }
     async fn history(&self, _: UserId, _: &RoomName, _: HistoryPage) -> Answer<Option<History>> { Err(StoreError::Closed) }
-    async fn rehash_password(&self, _: UserId, _: &str) -> Answer<()> { Err(StoreError::Closed) }
+    async fn rehash_password(&self, _: UserId, _: &str, _: &str) -> Answer<()> { Err(StoreError::Closed) }
     async fn create_session(&self, _: NewSession) -> Answer<SessionId> { Err(StoreError::Closed) }
     async fn use_session(&self, _: TokenHash, _: UnixMillis, _: SessionLimits) -> Answer<Option<Session>> { Err(StoreError::Closed) }
     async fn end_session(&self, _: SessionId) -> Answer<()> { Err(StoreError::Closed) }

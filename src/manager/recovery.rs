@@ -100,8 +100,9 @@ async fn replay(
     while after < until && !client.closing().is_cancelled() {
         let range = LogRange::new(topic.clone(), after, until);
         let page = manager.store().read_log(range, PAGE).await?;
-        // Trimmed away meanwhile: a position that is gone is an unrecoverable one, so start over.
-        let Some(last) = page.last().map(|publication| publication.offset) else {
+        let whole = page.first().is_some_and(|first| first.offset == after.next());
+        let (true, Some(last)) = (whole, page.last().map(|last| last.offset)) else {
+            // Trimmed away meanwhile. Recovery is never partial: the client comes back and is told so.
             client.close(CloseReason::SlowConsumer);
             return Ok(());
         };

@@ -15,7 +15,7 @@ pub struct InvalidJson(#[from] serde_json::Error);
 /// Parses `text` whole.
 ///
 /// Beyond what JSON itself asks: keys are unique (two readers of `{"a":1,"a":2}` may see
-/// different events), nesting is at most [`MAX_DEPTH`], and numbers fit a 64-bit float.
+/// different events), nesting is at most 16 levels deep, and numbers fit a 64-bit float.
 ///
 /// # Errors
 /// [`InvalidJson`] names the first fault and its place.

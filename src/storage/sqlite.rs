@@ -113,9 +113,9 @@ impl Store for SqliteStore {
         self.writer.run(move |db| accounts::reset_password(db, &name, &password_hash)).await
     }
 
-    async fn rehash_password(&self, user: UserId, password_hash: &str) -> Result<(), StoreError> {
-        let password_hash = password_hash.to_owned();
-        self.writer.run(move |db| accounts::rehash_password(db, user, &password_hash)).await
+    async fn rehash_password(&self, user: UserId, weak: &str, strong: &str) -> Result<(), StoreError> {
+        let (weak, strong) = (weak.to_owned(), strong.to_owned());
+        self.writer.run(move |db| accounts::rehash_password(db, user, &weak, &strong)).await
     }
 
     async fn create_session(&self, session: NewSession) -> Result<SessionId, StoreError> {

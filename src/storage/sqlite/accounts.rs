@@ -55,13 +55,15 @@ pub(super) fn disable(db: &Connection, name: &UserName) -> Result<bool, Failure>
 /// Sets another password hash and ends the account's sessions.
 pub(super) fn reset_password(db: &Connection, name: &UserName, password_hash: &str) -> Result<bool, Failure> {
     let Some(id) = id(db, name)? else { return Ok(false) };
-    rehash_password(db, id, password_hash)?;
+    db.run("UPDATE account SET password_hash = $1 WHERE id = $2", (password_hash, id.0))?;
     sessions::end_all(db, id)?;
     Ok(true)
 }
 
-pub(super) fn rehash_password(db: &Connection, user: UserId, password_hash: &str) -> Result<(), Failure> {
-    db.run("UPDATE account SET password_hash = $1 WHERE id = $2", (password_hash, user.0)).map(drop)
+/// Replaces one hash of a password by another.
+pub(super) fn rehash_password(db: &Connection, user: UserId, weak: &str, strong: &str) -> Result<(), Failure> {
+    let replace = "UPDATE account SET password_hash = $1 WHERE id = $2 AND password_hash = $3";
+    db.run(replace, (strong, user.0, weak)).map(drop)
 }
 
 fn id(db: &Connection, name: &UserName) -> Result<Option<UserId>, Failure> {

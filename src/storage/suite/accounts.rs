@@ -53,7 +53,9 @@ pub(crate) async fn disabling_ends_sessions(store: Fresh) {
 pub(crate) async fn a_new_password_ends_sessions_and_a_rehash_does_not(store: Fresh) {
     let alice = member(&store, "alice").await;
     let session = open(&store, &alice, 1).await;
-    store.rehash_password(alice.id, "$argon2id$2").await.unwrap();
+    let weak = store.account(&alice.name).await.unwrap().unwrap().password_hash;
+    store.rehash_password(alice.id, &weak, "$argon2id$2").await.unwrap();
+    store.rehash_password(alice.id, &weak, "$argon2id$late").await.unwrap();
     assert_eq!(store.account(&alice.name).await.unwrap().unwrap().password_hash, "$argon2id$2");
     assert_eq!(store.live_sessions(vec![session]).await.unwrap(), [session]);
     assert!(store.reset_password(&name("Alice"), "$argon2id$3").await.unwrap());
