@@ -4,16 +4,16 @@
 use crate::{
     auth::{self, AuthError, Door, Hasher, LoginOutcome, Otps, Policy, Secret},
     cluster::LocalBus,
-    events::{Chat, Rooms},
+    events::{self, Chat, Rooms},
     http::{self, DoorState, HttpState, frontend::Frontend},
-    journal::{Journal, JournalTask},
+    journal::Journal,
     listener::{ListenError, Listener, Serving},
     manager::{Manager, Registry},
     metrics::Metrics,
     model::{SessionId, UserName},
     protocol::CloseReason,
     settings::{Settings, TlsMode},
-    storage::{Store, StoreError, sqlite::SqliteStore},
+    storage::{SessionLimits, Store, StoreError, SweepLimits, sqlite::SqliteStore},
     tls::{self, TlsError},
 };
 use std::{collections::HashSet, future::Future, net::SocketAddr, sync::Arc, time::Duration};
@@ -22,8 +22,11 @@ use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 /// How soon a session that another process ended loses its sockets.
 const REVOCATION_CHECK_PERIOD: Duration = Duration::from_millis(500);
-/// How often the log is trimmed; nothing depends on it but disk.
+/// How often what is old is thrown away; nothing depends on it but disk.
 const TRIM_PERIOD: Duration = Duration::from_secs(600);
+const SWEEP_PERIOD: Duration = Duration::from_secs(600);
+/// How long a browser is known that signed in once: as long as browsers keep a cookie.
+const DEVICE_MEMORY: Duration = Duration::from_secs(400 * 86_400);
 /// Publications forgotten per transaction, so that no commit waits long behind it.
 const TRIM_BATCH: u32 = 1_000;
 
@@ -63,6 +66,7 @@ pub struct Server {
     connections: TaskTracker,
     serving: Serving,
     journal: JoinHandle<()>,
+    journal_ended: CancellationToken,
     stop_journal: CancellationToken,
     housekeeping: TaskTracker,
     stop_housekeeping: CancellationToken,
@@ -102,11 +106,18 @@ pub async fn start_with(settings: Settings, register: impl FnOnce(&mut Registry)
     let door = Arc::new(Door::new(store.clone(), otps.clone(), &settings).await?);
 
     let stop_journal = CancellationToken::new();
-    let journal = spawn_journal(journal_task, &store, &manager, &stop_journal);
+    let journal_ended = CancellationToken::new();
+    let ended = journal_ended.clone().drop_guard();
+    let journal = journal_task.run(store.clone(), manager.clone(), stop_journal.clone().cancelled_owned());
+    let journal = tokio::spawn(async move {
+        let _ended = ended;
+        journal.await;
+    });
     let stop_housekeeping = CancellationToken::new();
     let housekeeping = TaskTracker::new();
     let keep = |task| housekeeping.spawn(stop_housekeeping.clone().run_until_cancelled_owned(task));
     keep(boxed(watch_revocations(store.clone(), manager.clone())));
+    keep(boxed(sweep(store.clone(), manager.clone(), settings.clone())));
     keep(boxed(trim_log(store.clone(), settings.clone())));
     housekeeping.spawn(auth::reap(otps.clone(), stop_housekeeping.clone()));
     if let Some(certificate) = &certificate {
@@ -134,6 +145,7 @@ pub async fn start_with(settings: Settings, register: impl FnOnce(&mut Registry)
         connections,
         serving,
         journal,
+        journal_ended,
         stop_journal,
         housekeeping,
         stop_housekeeping,
@@ -188,16 +200,6 @@ fn boxed(task: impl Future<Output = ()> + Send + 'static) -> std::pin::Pin<Box<d
     Box::pin(task)
 }
 
-fn spawn_journal(
-    task: JournalTask,
-    store: &Arc<dyn Store>,
-    manager: &Arc<Manager>,
-    stop: &CancellationToken,
-) -> JoinHandle<()> {
-    let stop = stop.clone().cancelled_owned();
-    tokio::spawn(task.run(store.clone(), manager.clone(), stop))
-}
-
 /// Closes the sockets of sessions that ended elsewhere: on the command line, say.
 async fn watch_revocations(store: Arc<dyn Store>, manager: Arc<Manager>) {
     let mut known = store.revocations().await.ok();
@@ -217,12 +219,34 @@ async fn watch_revocations(store: Arc<dyn Store>, manager: Arc<Manager>) {
     }
 }
 
+/// Keeps the sessions of connected clients from growing idle, and throws away what has expired.
+async fn sweep(store: Arc<dyn Store>, manager: Arc<Manager>, settings: Arc<Settings>) {
+    let limits = SweepLimits {
+        sessions: SessionLimits {
+            idle_ms: millis(settings.auth.session_idle),
+            absolute_ms: millis(settings.auth.session_max),
+        },
+        device_ms: millis(DEVICE_MEMORY),
+    };
+    loop {
+        let connected: HashSet<_> = manager.clients().all().iter().map(|client| client.session()).collect();
+        if let Err(error) = store.sweep(connected.into_iter().collect(), events::now(), limits).await {
+            tracing::warn!(%error, "expired sessions were not thrown away");
+        }
+        tokio::time::sleep(SWEEP_PERIOD).await;
+    }
+}
+
+fn millis(duration: Duration) -> i64 {
+    i64::try_from(duration.as_millis()).unwrap_or(i64::MAX)
+}
+
 /// Forgets publications that are older than `journal.retention_days`.
 async fn trim_log(store: Arc<dyn Store>, settings: Arc<Settings>) {
-    let retention = i64::try_from(settings.journal.retention.as_millis()).unwrap_or(i64::MAX);
+    let retention = millis(settings.journal.retention);
     loop {
         loop {
-            match store.trim_log(crate::events::now().saturating_sub(retention), TRIM_BATCH).await {
+            match store.trim_log(events::now().saturating_sub(retention), TRIM_BATCH).await {
                 Ok(TRIM_BATCH..) => {}
                 Ok(_) => break,
                 Err(error) => {
@@ -271,6 +295,11 @@ impl Server {
     #[must_use]
     pub fn manager(&self) -> &Arc<Manager> {
         &self.manager
+    }
+
+    /// Resolves should the server lose the task that commits: it can then only be restarted.
+    pub async fn broke(&self) {
+        self.journal_ended.cancelled().await;
     }
 
     /// Refuses new sockets, tells everyone when to come back, finishes commits, closes the store.

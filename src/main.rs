@@ -65,7 +65,10 @@ async fn serve(settings: Settings) -> anyhow::Result<ExitCode> {
         writeln!(io::stdout(), "make the owner account: {link}")?;
     }
     writeln!(io::stdout(), "listening on {}", server.url())?;
-    told_to_stop(&mut signals).await;
+    tokio::select! {
+        () = told_to_stop(&mut signals) => {}
+        () = server.broke() => anyhow::bail!("the task that commits is gone; the log says why"),
+    }
     tracing::info!("stopping; a second signal stops at once");
     tokio::select! {
         stopped = server.stop() => Ok(match stopped {

@@ -102,6 +102,11 @@ pub trait Store: Send + Sync + 'static {
     /// Which of `sessions` are still good; the rest were ended or their account disabled.
     async fn live_sessions(&self, sessions: Vec<SessionId>) -> Result<Vec<SessionId>, StoreError>;
 
+    /// Marks `connected` as used at `now` and throws away what has expired: sessions, by
+    /// `limits`, devices not seen for `device_ms`, invitations. A connected session that has
+    /// reached its absolute limit ends too.
+    async fn sweep(&self, connected: Vec<SessionId>, now: UnixMillis, limits: SweepLimits) -> Result<(), StoreError>;
+
     /// A number that grows whenever sessions end, whoever ends them, another process included.
     async fn revocations(&self) -> Result<i64, StoreError>;
 

@@ -69,6 +69,7 @@ impl Store for Accounts {
     async fn rehash_password(&self, _: UserId, _: &str, _: &str) -> Answer<()> { Err(StoreError::Closed) }
     async fn create_session(&self, _: NewSession) -> Answer<SessionId> { Err(StoreError::Closed) }
     async fn use_session(&self, _: TokenHash, _: UnixMillis, _: SessionLimits) -> Answer<Option<Session>> { Err(StoreError::Closed) }
+    async fn sweep(&self, _: Vec<SessionId>, _: UnixMillis, _: SweepLimits) -> Answer<()> { Err(StoreError::Closed) }
     async fn end_session(&self, _: SessionId) -> Answer<()> { Err(StoreError::Closed) }
     async fn live_sessions(&self, _: Vec<SessionId>) -> Answer<Vec<SessionId>> { Err(StoreError::Closed) }
     async fn revocations(&self) -> Answer<i64> { Err(StoreError::Closed) }

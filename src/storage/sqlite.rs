@@ -18,7 +18,7 @@ mod writer;
 
 use super::{
     Committed, Draft, History, HistoryPage, Invitation, LogRange, NewAccount, NewInvitation, NewSession, Refusal,
-    Session, SessionLimits, Store, StoreError, TokenHash, TopicState, migrations,
+    Session, SessionLimits, Store, StoreError, SweepLimits, TokenHash, TopicState, migrations,
 };
 use crate::{
     model::{Account, Epoch, InvitationId, Publication, Room, RoomName, SessionId, UnixMillis, User, UserId, UserName},
@@ -140,6 +140,10 @@ impl Store for SqliteStore {
 
     async fn end_session(&self, session: SessionId) -> Result<(), StoreError> {
         self.writer.run(move |db| sessions::end(db, session)).await
+    }
+
+    async fn sweep(&self, connected: Vec<SessionId>, now: UnixMillis, limits: SweepLimits) -> Result<(), StoreError> {
+        self.writer.run(move |db| sessions::sweep(db, &connected, now, limits)).await
     }
 
     async fn live_sessions(&self, sessions: Vec<SessionId>) -> Result<Vec<SessionId>, StoreError> {

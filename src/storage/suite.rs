@@ -62,6 +62,7 @@ macro_rules! store_suite {
             a_session_lives_within_its_limits,
             a_session_ends_when_it_is_told_to,
             revocations_grow_when_sessions_end,
+            a_sweep_keeps_what_is_in_use_and_ends_what_has_expired,
             devices_are_known_per_account,
             an_invitation_makes_accounts_until_it_is_spent,
             an_invitation_expires,

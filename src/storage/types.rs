@@ -214,6 +214,15 @@ pub struct SessionLimits {
     pub absolute_ms: i64,
 }
 
+/// How long things live that [`super::Store::sweep`] throws away.
+#[derive(Debug, Clone, Copy)]
+pub struct SweepLimits {
+    /// Of sessions.
+    pub sessions: SessionLimits,
+    /// Of devices since they last signed in, in milliseconds.
+    pub device_ms: i64,
+}
+
 /// A good session.
 #[derive(Debug, Clone)]
 pub struct Session {

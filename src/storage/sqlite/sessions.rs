@@ -6,7 +6,7 @@ use super::{
 };
 use crate::{
     model::{SessionId, UnixMillis, UserId},
-    storage::{NewSession, Session, SessionLimits, TokenHash},
+    storage::{NewSession, Session, SessionLimits, SweepLimits, TokenHash},
 };
 use rusqlite::Connection;
 
@@ -61,6 +61,25 @@ pub(super) fn end(db: &Connection, session: SessionId) -> Result<(), Failure> {
 pub(super) fn end_all(db: &Connection, user: UserId) -> Result<(), Failure> {
     db.run("DELETE FROM session WHERE account_id = $1", [user.0])?;
     count_revocation(db)
+}
+
+/// Marks `connected` as seen and deletes what has expired.
+pub(super) fn sweep(
+    db: &Connection,
+    connected: &[SessionId],
+    now: UnixMillis,
+    limits: SweepLimits,
+) -> Result<(), Failure> {
+    for session in connected {
+        mark_seen(db, *session, now)?;
+    }
+    let SessionLimits { idle_ms, absolute_ms } = limits.sessions;
+    let expired = "DELETE FROM session WHERE last_seen <= $1 OR created_at <= $2";
+    if db.run(expired, (now.saturating_sub(idle_ms), now.saturating_sub(absolute_ms)))? > 0 {
+        count_revocation(db)?;
+    }
+    db.run("DELETE FROM device WHERE last_seen <= $1", [now.saturating_sub(limits.device_ms)])?;
+    db.run("DELETE FROM invitation WHERE expires_at <= $1 OR uses_left = 0", [now]).map(drop)
 }
 
 fn count_revocation(db: &Connection) -> Result<(), Failure> {

@@ -69,3 +69,21 @@ pub(crate) async fn devices_are_known_per_account(store: Fresh) {
     assert!(!store.knows_device(bob.id, [7; 32]).await.unwrap());
     assert!(!store.knows_device(alice.id, [8; 32]).await.unwrap());
 }
+
+pub(crate) async fn a_sweep_keeps_what_is_in_use_and_ends_what_has_expired(store: Fresh) {
+    let alice = member(&store, "alice").await;
+    let (used, idle) = (open(&store, &alice, 1).await, open(&store, &alice, 2).await);
+    store.remember_device(alice.id, [3; 32], 1_000).await.unwrap();
+    let limits = SweepLimits { sessions: LIMITS, device_ms: 500_000 };
+    let before = store.revocations().await.unwrap();
+    store.sweep(vec![used], 150_000, limits).await.unwrap();
+    assert_eq!(store.revocations().await.unwrap(), before);
+    store.sweep(vec![used], 300_000, limits).await.unwrap();
+    assert_eq!(store.live_sessions(vec![used, idle]).await.unwrap(), [used]);
+    assert!(store.revocations().await.unwrap() > before);
+    assert!(store.knows_device(alice.id, [3; 32]).await.unwrap());
+    // Its absolute limit ends even what is connected.
+    store.sweep(vec![used], 1_001_000, limits).await.unwrap();
+    assert!(store.live_sessions(vec![used]).await.unwrap().is_empty());
+    assert!(!store.knows_device(alice.id, [3; 32]).await.unwrap());
+}
