@@ -12,7 +12,12 @@ function heard(target, name) {
 }
 
 /** @param {number} offset @param {string} [topic] */
-const publication = (offset, topic = "room.general") => ({ type: "new_message", topic, offset, payload: { id: offset } });
+const publication = (offset, topic = "room.general") => ({
+  type: "new_message",
+  topic,
+  offset,
+  payload: { id: offset },
+});
 
 describe("EventSocket", () => {
   beforeEach(() => {
@@ -34,7 +39,10 @@ describe("EventSocket", () => {
     const { socket, server } = await connected({ "room.general": { offset: 3, recovered: false } });
     const events = heard(socket, "event");
     server.receives(publication(4));
-    assert.deepEqual(events.map((event) => event.offset), [4]);
+    assert.deepEqual(
+      events.map((event) => event.offset),
+      [4],
+    );
     assert.deepEqual(socket.resume, { epoch: "e1", positions: { "room.general": 4 } });
   });
 
@@ -42,7 +50,10 @@ describe("EventSocket", () => {
     const { socket, server } = await connected({ "room.general": { offset: 3, recovered: false } });
     const events = heard(socket, "event");
     for (const offset of [2, 3, 4, 4, 5]) server.receives(publication(offset));
-    assert.deepEqual(events.map((event) => event.offset), [4, 5]);
+    assert.deepEqual(
+      events.map((event) => event.offset),
+      [4, 5],
+    );
   });
 
   it("says which topic has a hole", async () => {
@@ -74,11 +85,17 @@ describe("EventSocket", () => {
     const events = heard(socket, "event");
     latest().greets({ "room.general": { offset: 5, recovered: true } });
     latest().receives(publication(5));
-    assert.deepEqual(events.map((event) => event.offset), [5]);
+    assert.deepEqual(
+      events.map((event) => event.offset),
+      [5],
+    );
   });
 
   it("forgets its positions when the store is another one, and topics it no longer hears", async () => {
-    const { socket, server } = await connected({ "room.general": { offset: 3, recovered: false }, "room.old": { offset: 9, recovered: false } });
+    const { socket, server } = await connected({
+      "room.general": { offset: 3, recovered: false },
+      "room.old": { offset: 9, recovered: false },
+    });
     server.drops(1006);
     mock.timers.tick(500);
     await settled();
@@ -175,14 +192,18 @@ describe("EventSocket", () => {
   });
 
   it("is signed out when there is no session to admit it", async () => {
-    const socket = newSocket({ admission: () => Promise.reject(new ApiError("unauthorized", "no session", { status: 401 })) });
+    const socket = newSocket({
+      admission: () => Promise.reject(new ApiError("unauthorized", "no session", { status: 401 })),
+    });
     socket.start();
     await settled();
     assert.equal(socket.state, "signed_out");
   });
 
   it("waits at least as long as the server asks before the next admission", async () => {
-    const socket = newSocket({ admission: () => Promise.reject(new ApiError("unavailable", "busy", { status: 503, retryAfter: 7 })) });
+    const socket = newSocket({
+      admission: () => Promise.reject(new ApiError("unavailable", "busy", { status: 503, retryAfter: 7 })),
+    });
     socket.start();
     await settled();
     assert.equal((socket.retryAt ?? 0) - Date.now(), 7250);

@@ -94,7 +94,10 @@ export function newSocket(options = {}) {
   });
 }
 
-/** An EventSocket that is open, and the server's end of it. @param {Record<string, { offset: number, recovered: boolean }>} [topics] */
+/**
+ * An EventSocket that is open, and the server's end of it.
+ * @param {Record<string, { offset: number, recovered: boolean }>} [topics]
+ */
 export async function connected(topics) {
   const socket = newSocket();
   socket.start();

@@ -16,20 +16,49 @@ const links = (text) => splitLinks(text).flatMap((part) => part.href ?? []);
 
 describe("splitLinks", () => {
   it("finds http, https and mailto, and nothing else", () => {
-    assert.deepEqual(links("see https://a.example/x and http://b.example, or mailto:me@c.example."), ["https://a.example/x", "http://b.example/", "mailto:me@c.example"]);
-    for (const text of ["javascript:alert(1)", "data:text/html,x", "ftp://x.example", "vbscript:x", "https://", "mailto:nobody", "no link"]) {
+    assert.deepEqual(links("see https://a.example/x and http://b.example, or mailto:me@c.example."), [
+      "https://a.example/x",
+      "http://b.example/",
+      "mailto:me@c.example",
+    ]);
+    for (const text of [
+      "javascript:alert(1)",
+      "data:text/html,x",
+      "ftp://x.example",
+      "vbscript:x",
+      "https://",
+      "mailto:nobody",
+      "no link",
+    ]) {
       assert.deepEqual(links(text), [], text);
     }
   });
 
   it("leaves the sentence's punctuation outside, and brackets that were opened inside within", () => {
-    assert.deepEqual(splitLinks("(https://a.example/b_(c)).").map((part) => part.text), ["(", "https://a.example/b_(c)", ")."]);
-    assert.deepEqual(splitLinks("really https://a.example/?q=1!?")[1], { text: "https://a.example/?q=1", href: "https://a.example/?q=1" });
+    assert.deepEqual(
+      splitLinks("(https://a.example/b_(c)).").map((part) => part.text),
+      ["(", "https://a.example/b_(c)", ")."],
+    );
+    assert.deepEqual(splitLinks("really https://a.example/?q=1!?")[1], {
+      text: "https://a.example/?q=1",
+      href: "https://a.example/?q=1",
+    });
   });
 
   it("never loses a character", () => {
-    for (const text of ["", "https://a.example", "a https://a.example\nhttps://b.example b", "<a href='https://a.example'>x</a>", "https://a.example/\u202egpj.exe"]) {
-      assert.equal(splitLinks(text).map((part) => part.text).join(""), text);
+    for (const text of [
+      "",
+      "https://a.example",
+      "a https://a.example\nhttps://b.example b",
+      "<a href='https://a.example'>x</a>",
+      "https://a.example/\u202egpj.exe",
+    ]) {
+      assert.equal(
+        splitLinks(text)
+          .map((part) => part.text)
+          .join(""),
+        text,
+      );
     }
   });
 
@@ -47,17 +76,35 @@ describe("splitLinks", () => {
 
 describe("layOut", () => {
   const at = (/** @type {number} */ minute, day = 10) => new Date(2026, 10, day, 12, minute).getTime();
-  const item = (/** @type {string} */ key, from = "bob", sent = at(0), kind = "message") => ({ key, kind, from, sent, offset: Number(key) });
+  const item = (/** @type {string} */ key, from = "bob", sent = at(0), kind = "message") => ({
+    key,
+    kind,
+    from,
+    sent,
+    offset: Number(key),
+  });
   /** @param {Parameters<typeof layOut>} request */
-  const shape = (...request) => layOut(...request).map((row) => (row.kind === "item" ? `${row.key}${row.head ? "*" : ""}` : row.kind));
+  const shape = (...request) =>
+    layOut(...request).map((row) => (row.kind === "item" ? `${row.key}${row.head ? "*" : ""}` : row.kind));
 
   it("groups an author's messages within five minutes", () => {
-    assert.deepEqual(shape([item("1"), item("2", "bob", at(4)), item("3", "bob", at(8)), item("4", "bob", at(13))]), ["day", "1*", "2", "3", "4*"]);
+    assert.deepEqual(shape([item("1"), item("2", "bob", at(4)), item("3", "bob", at(8)), item("4", "bob", at(13))]), [
+      "day",
+      "1*",
+      "2",
+      "3",
+      "4*",
+    ]);
     assert.deepEqual(shape([item("1"), item("2", "carol"), item("3")]), ["day", "1*", "2*", "3*"]);
   });
 
   it("begins anew after a line that is no message", () => {
-    assert.deepEqual(shape([item("1"), { key: "2", kind: "joined", from: "bob", offset: 2 }, item("3")]), ["day", "1*", "2*", "3*"]);
+    assert.deepEqual(shape([item("1"), { key: "2", kind: "joined", from: "bob", offset: 2 }, item("3")]), [
+      "day",
+      "1*",
+      "2*",
+      "3*",
+    ]);
   });
 
   it("separates days, in local time", () => {
@@ -75,12 +122,21 @@ describe("layOut", () => {
 describe("backoff", () => {
   it("is random below a ceiling that doubles up to 30 s", () => {
     const most = () => 0.999999;
-    assert.deepEqual([0, 1, 2, 3, 6, 7, 99].map((attempt) => Math.ceil(fullJitter(attempt, most) / 100) * 100), [500, 1000, 2000, 4000, 30_000, 30_000, 30_000].map((ms) => Math.ceil((ms - 1) / 100) * 100));
-    assert.equal(fullJitter(9, () => 0), 0);
+    assert.deepEqual(
+      [0, 1, 2, 3, 6, 7, 99].map((attempt) => Math.ceil(fullJitter(attempt, most) / 100) * 100),
+      [500, 1000, 2000, 4000, 30_000, 30_000, 30_000].map((ms) => Math.ceil((ms - 1) / 100) * 100),
+    );
+    assert.equal(
+      fullJitter(9, () => 0),
+      0,
+    );
   });
 
   it("is never short when asked to be slow", () => {
-    assert.equal(slowJitter(0, () => 0), 4000);
+    assert.equal(
+      slowJitter(0, () => 0),
+      4000,
+    );
     assert.equal(slowJitter(20, () => 0.999999) <= 30_000, true);
   });
 });
@@ -109,7 +165,10 @@ describe("avatars", () => {
   it("have initials and a colour for every name", () => {
     assert.deepEqual(["alice", "dmitri.k", "Ada-Lovelace", "_", "日本"].map(initials), ["A", "DK", "AL", "_", "日"]);
     const colours = new Set(Array.from({ length: 500 }, (_, index) => colourOf(`user${index}`)));
-    assert.deepEqual([...colours].sort((a, b) => a - b), Array.from({ length: AVATAR_COLOURS }, (_, index) => index));
+    assert.deepEqual(
+      [...colours].sort((a, b) => a - b),
+      Array.from({ length: AVATAR_COLOURS }, (_, index) => index),
+    );
     assert.equal(colourOf("Alice"), colourOf("alice"));
   });
 });
@@ -127,7 +186,13 @@ describe("Drafts", () => {
 
   it("do without a storage, and survive a broken one", () => {
     assert.equal(new Drafts(undefined, 1).get("general"), "");
-    const full = { ...memoryStorage(), setItem: () => { throw new Error("quota"); }, getItem: () => "{broken" };
+    const full = {
+      ...memoryStorage(),
+      setItem: () => {
+        throw new Error("quota");
+      },
+      getItem: () => "{broken",
+    };
     const drafts = new Drafts(full, 1);
     drafts.set("general", "x");
     assert.equal(drafts.get("general"), "");
@@ -138,6 +203,8 @@ describe("linkOf", () => {
   it("reads setup and invitation links only", () => {
     assert.deepEqual(linkOf("#setup=abc_-1"), { kind: "setup", token: "abc_-1" });
     assert.deepEqual(linkOf("#invite=x"), { kind: "invite", token: "x" });
-    for (const hash of ["", "#", "#setup=", "#other=1", "#invite=%", "#invite=a/b", `#invite=${"x".repeat(600)}`]) assert.equal(linkOf(hash), null, hash);
+    for (const hash of ["", "#", "#setup=", "#other=1", "#invite=%", "#invite=a/b", `#invite=${"x".repeat(600)}`]) {
+      assert.equal(linkOf(hash), null, hash);
+    }
   });
 });

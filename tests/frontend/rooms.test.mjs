@@ -8,7 +8,12 @@ const ALPHA = { name: "alpha", title: "Alpha", public: true, joined: true, membe
 const OPEN = { name: "open", title: "Open", public: true, joined: false, members: 5 };
 
 /** @param {number} offset @param {string} [room] @param {string} [from] */
-const said = (offset, room = "alpha", from = "bob") => ({ type: "new_message", topic: `room.${room}`, offset, payload: { id: offset, room, from, message: "x", sent: 1 } });
+const said = (offset, room = "alpha", from = "bob") => ({
+  type: "new_message",
+  topic: `room.${room}`,
+  offset,
+  payload: { id: offset, room, from, message: "x", sent: 1 },
+});
 
 let storage = memoryStorage();
 
@@ -35,8 +40,14 @@ describe("Rooms", () => {
 
   it("lists general first, and what could be joined apart", async () => {
     const { rooms } = await wired(TOPICS);
-    assert.deepEqual(rooms.joined.map((room) => room.name), ["general", "alpha"]);
-    assert.deepEqual(rooms.others.map((room) => room.name), ["open"]);
+    assert.deepEqual(
+      rooms.joined.map((room) => room.name),
+      ["general", "alpha"],
+    );
+    assert.deepEqual(
+      rooms.others.map((room) => room.name),
+      ["open"],
+    );
   });
 
   it("takes everything for read in a browser that never saw the room", async () => {
@@ -63,10 +74,29 @@ describe("Rooms", () => {
     await first.greeting;
     const { rooms, server, greeting } = await wired({ ...TOPICS, "room.alpha": { offset: 12, recovered: false } });
     assert.deepEqual(server.request("get_history").payload, { room: "alpha", after: 9, limit: 100 });
-    await server.ok("get_history", { messages: [{ from: "bob" }, { from: "alice" }, { from: "bob" }], more_after: false });
+    await server.ok("get_history", {
+      messages: [{ from: "bob" }, { from: "alice" }, { from: "bob" }],
+      more_after: false,
+    });
     await greeting;
     assert.equal(rooms.find("alpha")?.unread, 2);
     assert.equal(rooms.find("alpha")?.read, 9);
+  });
+
+  it("counts at the next connection what was cut off in this one", async () => {
+    const first = await wired(TOPICS);
+    await first.greeting;
+    const { rooms, server, greeting } = await wired({ ...TOPICS, "room.alpha": { offset: 12, recovered: false } });
+    server.drops(1006);
+    await greeting;
+    mock.timers.tick(500);
+    await settled();
+    const topics = { ...TOPICS, "room.alpha": { offset: 12, recovered: true } };
+    latest().greets(topics);
+    void rooms.connected({ user: ALICE, epoch: "e1", ping_period_secs: 25, topics });
+    await latest().ok("list_rooms", { rooms: [OPEN, ALPHA, GENERAL] });
+    await latest().ok("get_history", { messages: [{ from: "bob" }], more_after: false });
+    assert.equal(rooms.find("alpha")?.unread, 1);
   });
 
   it("says 99+ when it is more than a page", async () => {
@@ -117,8 +147,16 @@ describe("Rooms", () => {
 
   it("shows what was joined and left on another device", async () => {
     const { rooms, server, socket } = await wired(TOPICS);
-    server.receives({ type: "room_added", topic: "user.1", offset: 1, payload: { room: { ...OPEN, joined: true, members: 6 }, offset: 40 } });
-    assert.deepEqual(rooms.joined.map((room) => room.name), ["general", "alpha", "open"]);
+    server.receives({
+      type: "room_added",
+      topic: "user.1",
+      offset: 1,
+      payload: { room: { ...OPEN, joined: true, members: 6 }, offset: 40 },
+    });
+    assert.deepEqual(
+      rooms.joined.map((room) => room.name),
+      ["general", "alpha", "open"],
+    );
     assert.equal(socket.resume?.positions["room.open"], 40);
     rooms.select("open");
     server.receives({ type: "room_removed", topic: "user.1", offset: 2, payload: { room: "open" } });
@@ -139,9 +177,19 @@ describe("Rooms", () => {
 
   it("counts members as they come and go", async () => {
     const { rooms, server } = await wired(TOPICS);
-    server.receives({ type: "member_joined", topic: "room.alpha", offset: 10, payload: { room: "alpha", user: "carol" } });
+    server.receives({
+      type: "member_joined",
+      topic: "room.alpha",
+      offset: 10,
+      payload: { room: "alpha", user: "carol" },
+    });
     assert.equal(rooms.find("alpha")?.members, 3);
-    server.receives({ type: "member_left", topic: "room.alpha", offset: 11, payload: { room: "alpha", user: "carol" } });
+    server.receives({
+      type: "member_left",
+      topic: "room.alpha",
+      offset: 11,
+      payload: { room: "alpha", user: "carol" },
+    });
     assert.equal(rooms.find("alpha")?.members, 2);
   });
 

@@ -5,13 +5,22 @@ import { Timeline } from "../../frontend/models/timeline.js";
 import { connected, latest, memoryStorage, newSocket, settled } from "./fakes.mjs";
 
 /** @param {number} offset @param {object} [more] */
-const message = (offset, more = {}) => ({ id: offset * 10, room: "general", from: "bob", message: `m${offset}`, sent: 1000 + offset, offset, ...more });
+const message = (offset, more = {}) => ({
+  id: offset * 10,
+  room: "general",
+  from: "bob",
+  message: `m${offset}`,
+  sent: 1000 + offset,
+  offset,
+  ...more,
+});
 
 /** @param {number} from @param {number} to */
 const messages = (from, to) => Array.from({ length: to - from + 1 }, (_, index) => message(from + index));
 
 /** @param {Timeline} timeline */
-const texts = (timeline) => timeline.items.map((item) => (item.kind === "message" ? item.message : `${item.from} ${item.kind}`));
+const texts = (timeline) =>
+  timeline.items.map((item) => (item.kind === "message" ? item.message : `${item.from} ${item.kind}`));
 
 /** @param {ReturnType<typeof message>} made */
 const event = ({ offset, ...payload }) => ({ type: "new_message", topic: "room.general", offset, payload });
@@ -21,7 +30,14 @@ let storage = memoryStorage();
 /** @param {import("../../frontend/transport/event_socket.js").EventSocket} socket */
 function timelineOn(socket) {
   let ids = 0;
-  return new Timeline({ room: "general", me: "alice", socket, outbox: new Outbox(storage, 1), newClientId: () => `c${(ids += 1)}`, now: () => 5000 });
+  return new Timeline({
+    room: "general",
+    me: "alice",
+    socket,
+    outbox: new Outbox(storage, 1),
+    newClientId: () => `c${(ids += 1)}`,
+    now: () => 5000,
+  });
 }
 
 /** @param {object[]} page @param {object} [more] */
@@ -29,7 +45,14 @@ async function opened(page, more = {}) {
   const { socket, server } = await connected({ "room.general": { offset: page.length, recovered: false } });
   const timeline = timelineOn(socket);
   timeline.open();
-  await server.ok("get_history", { room: "general", messages: page, offset: page.length, more_before: false, more_after: false, ...more });
+  await server.ok("get_history", {
+    room: "general",
+    messages: page,
+    offset: page.length,
+    more_before: false,
+    more_after: false,
+    ...more,
+  });
   return { socket, server, timeline };
 }
 
@@ -53,7 +76,13 @@ describe("Timeline", () => {
     const timeline = timelineOn(socket);
     timeline.open();
     timeline.apply(event(message(3)));
-    await server.ok("get_history", { room: "general", messages: messages(1, 2), offset: 2, more_before: false, more_after: false });
+    await server.ok("get_history", {
+      room: "general",
+      messages: messages(1, 2),
+      offset: 2,
+      more_before: false,
+      more_after: false,
+    });
     assert.deepEqual(texts(timeline), ["m1", "m2", "m3"]);
   });
 
@@ -63,7 +92,13 @@ describe("Timeline", () => {
     void timeline.loadOlder(); // a second call while one runs asks for nothing
     assert.equal(server.sent.length, 2);
     assert.deepEqual(server.request("get_history").payload, { room: "general", before: 51, limit: 50 });
-    await server.ok("get_history", { room: "general", messages: messages(1, 50), offset: 100, more_before: false, more_after: true });
+    await server.ok("get_history", {
+      room: "general",
+      messages: messages(1, 50),
+      offset: 100,
+      more_before: false,
+      more_after: true,
+    });
     await loading;
     assert.equal(timeline.items.length, 100);
     assert.equal(texts(timeline)[0], "m1");
@@ -75,7 +110,11 @@ describe("Timeline", () => {
     timeline.send("hello\r\nthere\u0007 ");
     const [, unsent] = timeline.items;
     assert.equal(unsent?.kind === "message" && unsent.delivery, "sending");
-    assert.deepEqual(server.request("send_message").payload, { room: "general", message: "hello\nthere", client_id: "c1" });
+    assert.deepEqual(server.request("send_message").payload, {
+      room: "general",
+      message: "hello\nthere",
+      client_id: "c1",
+    });
     await server.ok("send_message", { id: 20, offset: 2, sent: 7000, duplicate: false });
     const [, sent] = timeline.items;
     assert.equal(sent?.key, unsent?.key);
@@ -177,10 +216,13 @@ describe("Timeline", () => {
     await server.refuses("send_message", "bad_payload");
     timeline.send("waiting");
     const again = timelineOn(newSocket());
-    assert.deepEqual(again.items.map((item) => item.kind === "message" && [item.message, item.delivery, item.clientId]), [
-      ["refused", "failed", "c1"],
-      ["waiting", "sending", "c2"],
-    ]);
+    assert.deepEqual(
+      again.items.map((item) => item.kind === "message" && [item.message, item.delivery, item.clientId]),
+      [
+        ["refused", "failed", "c1"],
+        ["waiting", "sending", "c2"],
+      ],
+    );
   });
 
   it("starts over when its position could not be recovered, but keeps what is unsent", async () => {
@@ -193,7 +235,13 @@ describe("Timeline", () => {
     latest().greets({ "room.general": { offset: 2000, recovered: false } });
     timeline.connected({ offset: 2000, recovered: false });
     assert.deepEqual(texts(timeline), ["m1", "m2", "m3", "unsent"]); // nothing flashes while it loads
-    await latest().ok("get_history", { room: "general", messages: messages(1999, 2000), offset: 2000, more_before: true, more_after: false });
+    await latest().ok("get_history", {
+      room: "general",
+      messages: messages(1999, 2000),
+      offset: 2000,
+      more_before: true,
+      more_after: false,
+    });
     assert.deepEqual(texts(timeline), ["m1999", "m2000", "unsent"]);
     assert.equal(timeline.moreBefore, true);
   });
@@ -207,7 +255,13 @@ describe("Timeline", () => {
     await settled();
     latest().greets({ "room.general": { offset: 1, recovered: false } });
     timeline.connected({ offset: 1, recovered: false });
-    await latest().ok("get_history", { room: "general", messages: [message(1, { from: "alice", message: "hello", client_id: "c1" })], offset: 1, more_before: false, more_after: false });
+    await latest().ok("get_history", {
+      room: "general",
+      messages: [message(1, { from: "alice", message: "hello", client_id: "c1" })],
+      offset: 1,
+      more_before: false,
+      more_after: false,
+    });
     assert.deepEqual(texts(timeline), ["hello"]);
     assert.equal(timeline.items[0]?.kind === "message" && timeline.items[0].delivery, "sent");
   });
@@ -223,7 +277,13 @@ describe("Timeline", () => {
     await settled();
     latest().greets({ "room.general": { offset: 1, recovered: true } });
     timeline.connected({ offset: 1, recovered: true });
-    await latest().ok("get_history", { room: "general", messages: messages(1, 1), offset: 1, more_before: false, more_after: false });
+    await latest().ok("get_history", {
+      room: "general",
+      messages: messages(1, 1),
+      offset: 1,
+      more_before: false,
+      more_after: false,
+    });
     assert.deepEqual(texts(timeline), ["m1"]);
   });
 
@@ -231,7 +291,13 @@ describe("Timeline", () => {
     const { timeline, server } = await opened(messages(1, 2));
     timeline.gap();
     timeline.apply(event(message(9)));
-    await server.ok("get_history", { room: "general", messages: messages(5, 9), offset: 9, more_before: true, more_after: false });
+    await server.ok("get_history", {
+      room: "general",
+      messages: messages(5, 9),
+      offset: 9,
+      more_before: true,
+      more_after: false,
+    });
     assert.deepEqual(texts(timeline), ["m5", "m6", "m7", "m8", "m9"]);
   });
 
@@ -240,8 +306,18 @@ describe("Timeline", () => {
     void timeline.loadOlder();
     const older = server.request("get_history").id;
     timeline.gap();
-    await server.ok("get_history", { room: "general", messages: messages(951, 1000), offset: 1000, more_before: true, more_after: false });
-    server.receives({ type: "ok", id: older, payload: { room: "general", messages: messages(1, 50), offset: 100, more_before: false, more_after: true } });
+    await server.ok("get_history", {
+      room: "general",
+      messages: messages(951, 1000),
+      offset: 1000,
+      more_before: true,
+      more_after: false,
+    });
+    server.receives({
+      type: "ok",
+      id: older,
+      payload: { room: "general", messages: messages(1, 50), offset: 100, more_before: false, more_after: true },
+    });
     await settled();
     assert.equal(texts(timeline)[0], "m951");
     assert.equal(timeline.moreBefore, true);
@@ -249,9 +325,19 @@ describe("Timeline", () => {
 
   it("shows who came and went, in its place", async () => {
     const { timeline } = await opened(messages(1, 1));
-    timeline.apply({ type: "member_joined", topic: "room.general", offset: 2, payload: { room: "general", user: "carol" } });
+    timeline.apply({
+      type: "member_joined",
+      topic: "room.general",
+      offset: 2,
+      payload: { room: "general", user: "carol" },
+    });
     timeline.apply(event(message(3)));
-    timeline.apply({ type: "member_left", topic: "room.general", offset: 4, payload: { room: "general", user: "carol" } });
+    timeline.apply({
+      type: "member_left",
+      topic: "room.general",
+      offset: 4,
+      payload: { room: "general", user: "carol" },
+    });
     timeline.apply({ type: "something_new", topic: "room.general", offset: 5, payload: { room: "general" } });
     assert.deepEqual(texts(timeline), ["m1", "carol joined", "m3", "carol left"]);
   });
@@ -269,6 +355,9 @@ describe("Timeline", () => {
     const { timeline, server } = await opened([]);
     timeline.send("  \n ");
     assert.deepEqual(timeline.items, []);
-    assert.equal(server.sent.some((sent) => sent.type === "send_message"), false);
+    assert.equal(
+      server.sent.some((sent) => sent.type === "send_message"),
+      false,
+    );
   });
 });

@@ -12,7 +12,15 @@ import { chromium } from "playwright-core";
 
 const BINARY = process.env.SWITCHBOARD_BIN ?? fileURLToPath(new URL("../../target/debug/switchboard", import.meta.url));
 const CHROMIUM = process.env.CHROMIUM_BIN ?? "/usr/bin/chromium";
-const CHROMIUM_FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking", "--disable-component-update", "--disable-sync"];
+const CHROMIUM_FLAGS = [
+  "--no-sandbox",
+  "--disable-gpu",
+  "--disable-quic",
+  "--no-first-run",
+  "--disable-background-networking",
+  "--disable-component-update",
+  "--disable-sync",
+];
 const START_MS = 30_000;
 export const PASSWORD = "correct horse battery staple";
 
@@ -41,7 +49,9 @@ export class Server {
   /** Starts on the port it had before, or on any. */
   async run() {
     const port = this.origin === "" ? "0" : new URL(this.origin).port;
-    const child = spawn(BINARY, ["serve", "--listen", `127.0.0.1:${port}`, "--data-dir", this.dataDir], { stdio: ["ignore", "pipe", "pipe"] });
+    const child = spawn(BINARY, ["serve", "--listen", `127.0.0.1:${port}`, "--data-dir", this.dataDir], {
+      stdio: ["ignore", "pipe", "pipe"],
+    });
     this.#process = child;
     const keep = (/** @type {string | Buffer} */ text) => (this.log += text);
     child.stderr.on("data", keep);
@@ -92,12 +102,20 @@ export function launch() {
  * @returns {Promise<Person>}
  */
 export async function newPerson(browser, server, options = {}) {
-  const context = await browser.newContext({ ignoreHTTPSErrors: true, viewport: { width: 1280, height: 800 }, locale: "en-GB", baseURL: server.origin, ...options });
+  const context = await browser.newContext({
+    ignoreHTTPSErrors: true,
+    viewport: { width: 1280, height: 800 },
+    locale: "en-GB",
+    baseURL: server.origin,
+    ...options,
+  });
   context.setDefaultTimeout(20_000);
   /** @type {string[]} */
   const problems = [];
   await context.addInitScript(() => {
-    addEventListener("securitypolicyviolation", (event) => console.error(`CSP: ${event.violatedDirective} ${event.blockedURI} ${event.sample}`));
+    addEventListener("securitypolicyviolation", (event) =>
+      console.error(`CSP: ${event.violatedDirective} ${event.blockedURI} ${event.sample}`),
+    );
   });
   const page = await context.newPage();
   page.on("pageerror", (error) => problems.push(`error: ${error.stack}`));
@@ -107,7 +125,8 @@ export async function newPerson(browser, server, options = {}) {
     if (["error", "warning"].includes(message.type()) && !network) problems.push(`console: ${message.text()}`);
   });
   const host = new URL(server.origin).host;
-  const foreign = (/** @type {string} */ url) => url.startsWith("http") || url.startsWith("ws") ? new URL(url).host !== host : false;
+  const foreign = (/** @type {string} */ url) =>
+    url.startsWith("http") || url.startsWith("ws") ? new URL(url).host !== host : false;
   page.on("request", (request) => foreign(request.url()) && problems.push(`request: ${request.url()}`));
   page.on("websocket", (socket) => foreign(socket.url()) && problems.push(`socket: ${socket.url()}`));
   return { page, context, problems };
@@ -169,7 +188,11 @@ export const message = (page, text) => page.locator(".message").filter({ has: pa
 
 /** The message is there, once, and the server has it. @param {Page} page @param {string} text */
 export async function hears(page, text) {
-  await page.locator(".message.sent").filter({ has: page.getByText(text, { exact: true }) }).first().waitFor();
+  await page
+    .locator(".message.sent")
+    .filter({ has: page.getByText(text, { exact: true }) })
+    .first()
+    .waitFor();
   assert.equal(await message(page, text).count(), 1, `“${text}” is there more than once`);
 }
 
@@ -184,7 +207,8 @@ export async function createRoom(page, title, { isPublic = true } = {}) {
 }
 
 /** @param {Page} page @param {string} title */
-export const roomItem = (page, title) => page.getByRole("navigation").getByRole("button", { name: new RegExp(`^${title}`) });
+export const roomItem = (page, title) =>
+  page.getByRole("navigation").getByRole("button", { name: new RegExp(`^${title}`) });
 
 /**
  * Says many things quickly, through the page's own socket module: several connections, since each has a rate limit.
@@ -197,14 +221,19 @@ export async function pour(page, room, texts) {
     async ({ name, messages }) => {
       const path = "/transport/event_socket.js"; // a variable, so that nobody resolves it here
       const { EventSocket } = await import(path);
-      const admission = async () => (await fetch("/otp", { method: "POST", headers: { "Content-Type": "application/json" }, body: "{}" })).json();
+      const admission = async () =>
+        (await fetch("/otp", { method: "POST", headers: { "Content-Type": "application/json" }, body: "{}" })).json();
       const url = (/** @type {string} */ otp) => `${location.origin.replace("http", "ws")}/ws?otp=${otp}`;
       for (let start = 0; start < messages.length; start += 80) {
         const socket = new EventSocket({ url, admission });
         const greeted = new Promise((resolve) => socket.addEventListener("hello", resolve));
         socket.start();
         await greeted;
-        await Promise.all(messages.slice(start, start + 80).map((text) => socket.request("send_message", { room: name, message: text })));
+        await Promise.all(
+          messages
+            .slice(start, start + 80)
+            .map((text) => socket.request("send_message", { room: name, message: text })),
+        );
         socket.stop();
       }
     },
@@ -226,8 +255,13 @@ const AXE = await readFile(createRequire(import.meta.url).resolve("axe-core/axe.
 /** No serious or critical accessibility violation. @param {Page} page @param {string} what */
 export async function accessible(page, what) {
   await page.evaluate(AXE);
-  const { violations } = await page.evaluate(() => /** @type {any} */ (globalThis).axe.run(document, { resultTypes: ["violations"] }));
+  const { violations } = await page.evaluate(() =>
+    /** @type {any} */ (globalThis).axe.run(document, { resultTypes: ["violations"] }),
+  );
   const grave = violations.filter((/** @type {any} */ { impact }) => impact === "serious" || impact === "critical");
-  const told = grave.map((/** @type {any} */ { id, nodes }) => `${id}: ${nodes.map((/** @type {any} */ node) => `${node.target} ${node.failureSummary}`).join("\n  ")}`);
+  const told = grave.map(
+    (/** @type {any} */ { id, nodes }) =>
+      `${id}: ${nodes.map((/** @type {any} */ node) => `${node.target} ${node.failureSummary}`).join("\n  ")}`,
+  );
   assert.deepEqual(told, [], what);
 }

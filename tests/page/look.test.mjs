@@ -1,6 +1,24 @@
 import assert from "node:assert/strict";
 import { after, before, describe, it } from "node:test";
-import { PASSWORD, Server, acceptInvitation, accessible, composer, createRoom, fillAccount, hears, inRoom, invitationLink, launch, message, newPerson, roomItem, say, setUpOwner, until } from "./harness.mjs";
+import {
+  PASSWORD,
+  Server,
+  acceptInvitation,
+  accessible,
+  composer,
+  createRoom,
+  fillAccount,
+  hears,
+  inRoom,
+  invitationLink,
+  launch,
+  message,
+  newPerson,
+  roomItem,
+  say,
+  setUpOwner,
+  until,
+} from "./harness.mjs";
 
 const PHONE = { viewport: { width: 390, height: 844 }, isMobile: true, hasTouch: true };
 
@@ -115,7 +133,10 @@ describe("the page", () => {
 
   it("fits a phone: two screens, nothing beside the edge", async () => {
     const { page } = bob;
-    const overflows = () => page.evaluate(() => document.documentElement.scrollWidth > innerWidth || document.body.scrollHeight > innerHeight + 1);
+    const overflows = () =>
+      page.evaluate(
+        () => document.documentElement.scrollWidth > innerWidth || document.body.scrollHeight > innerHeight + 1,
+      );
     await say(page, `a-very-long-word-${"x".repeat(300)}`);
     await hears(page, `a-very-long-word-${"x".repeat(300)}`);
     assert.equal(await overflows(), false);
@@ -128,8 +149,15 @@ describe("the page", () => {
     await page.getByRole("button", { name: "Join Plans" }).click();
     await inRoom(page, "Plans");
     assert.equal(await page.getByRole("navigation").isVisible(), false);
-    const targets = await page.locator(".room-header button:visible, .composer button").evaluateAll((all) => all.map((button) => button.getBoundingClientRect()).map(({ width, height }) => Math.min(width, height)));
-    assert.ok(targets.every((size) => size >= 36), `too small for a finger: ${targets}`);
+    const targets = await page
+      .locator(".room-header button:visible, .composer button")
+      .evaluateAll((all) =>
+        all.map((button) => button.getBoundingClientRect()).map(({ width, height }) => Math.min(width, height)),
+      );
+    assert.ok(
+      targets.every((size) => size >= 36),
+      `too small for a finger: ${targets}`,
+    );
     await accessibleInBoth(page, "room on a phone");
   });
 
@@ -146,7 +174,10 @@ describe("the page", () => {
     await visitor.page.goto("/");
     const password = visitor.page.getByLabel("Password", { exact: true });
     await password.fill(PASSWORD);
-    assert.deepEqual(await password.evaluate((input) => [input.getAttribute("type"), input.getAttribute("autocomplete")]), ["password", "current-password"]);
+    assert.deepEqual(
+      await password.evaluate((input) => [input.getAttribute("type"), input.getAttribute("autocomplete")]),
+      ["password", "current-password"],
+    );
     await visitor.page.getByRole("button", { name: "Show password" }).click();
     assert.equal(await password.getAttribute("type"), "text");
     assert.equal(await visitor.page.getByLabel("User name").getAttribute("autocomplete"), "username");
@@ -156,7 +187,13 @@ describe("the page", () => {
   it("counts down when somebody tried too often", async () => {
     const visitor = await newPerson(browser, server);
     await visitor.page.goto("/");
-    await visitor.page.route("**/login", (route) => route.fulfill({ status: 429, headers: { "Retry-After": "30" }, json: { error: { code: "too_many_attempts", message: "wait" } } }));
+    await visitor.page.route("**/login", (route) =>
+      route.fulfill({
+        status: 429,
+        headers: { "Retry-After": "30" },
+        json: { error: { code: "too_many_attempts", message: "wait" } },
+      }),
+    );
     await fillAccount(visitor.page, "alice", PASSWORD);
     await visitor.page.getByRole("button", { name: "Sign in" }).click();
     await visitor.page.getByText(/Try again in (30|29) s/).waitFor();

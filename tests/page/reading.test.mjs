@@ -1,6 +1,21 @@
 import assert from "node:assert/strict";
 import { after, before, describe, it } from "node:test";
-import { Server, acceptInvitation, createRoom, hears, inRoom, invitationLink, launch, message, newPerson, pour, roomItem, say, setUpOwner, until } from "./harness.mjs";
+import {
+  Server,
+  acceptInvitation,
+  createRoom,
+  hears,
+  inRoom,
+  invitationLink,
+  launch,
+  message,
+  newPerson,
+  pour,
+  roomItem,
+  say,
+  setUpOwner,
+  until,
+} from "./harness.mjs";
 
 /** @typedef {import("./harness.mjs").Page} Page */
 
@@ -18,7 +33,12 @@ describe("a long conversation", () => {
     await setUpOwner(alice, server);
     await acceptInvitation(bob, await invitationLink(alice.page), "bob");
     // Of different heights, so that a wrong anchor shows.
-    await pour(alice.page, "general", Array.from({ length: COUNT }, (_, index) => `message ${index + 1}${"\nand another line".repeat(index % 4)}`));
+    await pour(
+      alice.page,
+      "general",
+      Array.from({ length: COUNT }, (_, index) => `message ${index + 1}${"\nand another line".repeat(index % 4)}`),
+    );
+    await bob.page.getByText(`message ${COUNT}`).waitFor();
     await bob.page.reload();
     await inRoom(bob.page, "General");
   });
@@ -30,7 +50,8 @@ describe("a long conversation", () => {
   /** @param {Page} page */
   const scroller = (page) => page.locator(".timeline-scroller");
   /** @param {Page} page */
-  const fromEnd = (page) => scroller(page).evaluate((element) => element.scrollHeight - element.scrollTop - element.clientHeight);
+  const fromEnd = (page) =>
+    scroller(page).evaluate((element) => element.scrollHeight - element.scrollTop - element.clientHeight);
 
   it("opens at its end", async () => {
     await bob.page.locator(".message").last().waitFor();
@@ -45,7 +66,12 @@ describe("a long conversation", () => {
         const top = element.getBoundingClientRect().top;
         const rows = [...element.querySelectorAll(".message")];
         const row = rows.find((other) => other.getBoundingClientRect().top >= top + 60);
-        return { key: row?.getAttribute("data-key"), top: row?.getBoundingClientRect().top ?? 0, count: rows.length, done: element.querySelector(".beginning") !== null };
+        return {
+          key: row?.getAttribute("data-key"),
+          top: row?.getBoundingClientRect().top ?? 0,
+          count: rows.length,
+          done: element.querySelector(".beginning") !== null,
+        };
       });
       if (held.done) break;
       await until(async () => (await bob.page.locator(".message").count()) > held.count, "older messages are there");
@@ -55,8 +81,13 @@ describe("a long conversation", () => {
     }
     await bob.page.getByText("This is the beginning of General").waitFor();
     assert.equal(await bob.page.locator(".message").count(), COUNT);
-    const numbers = await bob.page.locator(".message-text").evaluateAll((rows) => rows.map((row) => Number(/\d+/.exec(row.textContent ?? "")?.[0])));
-    assert.deepEqual([...numbers].sort((a, b) => a - b), Array.from({ length: COUNT }, (_, index) => index + 1));
+    const numbers = await bob.page
+      .locator(".message-text")
+      .evaluateAll((rows) => rows.map((row) => Number(/\d+/.exec(row.textContent ?? "")?.[0])));
+    assert.deepEqual(
+      [...numbers].sort((a, b) => a - b),
+      Array.from({ length: COUNT }, (_, index) => index + 1),
+    );
   });
 
   it("does not move under a reader when somebody speaks, and says how many did", async () => {
@@ -93,19 +124,57 @@ describe("a long conversation", () => {
 
   it("opens at the first unread message", async () => {
     await createRoom(bob.page, "Elsewhere");
-    await pour(alice.page, "general", Array.from({ length: 30 }, (_, index) => `unread ${index + 1}`));
+    await pour(
+      alice.page,
+      "general",
+      Array.from({ length: 30 }, (_, index) => `unread ${index + 1}`),
+    );
     await roomItem(bob.page, "General").getByText("30").waitFor();
     await roomItem(bob.page, "General").click();
     await inRoom(bob.page, "General");
-    await until(() => bob.page.locator(".new-line").evaluate((line) => {
-      const { top, bottom } = line.getBoundingClientRect();
-      return top > 0 && bottom < innerHeight;
-    }), "the line above the unread is in view");
+    await until(
+      () =>
+        bob.page.locator(".new-line").evaluate((line) => {
+          const { top, bottom } = line.getBoundingClientRect();
+          return top > 0 && bottom < innerHeight;
+        }),
+      "the line above the unread is in view",
+    );
     await until(() => message(bob.page, "unread 1").isVisible(), "the first unread message is there");
   });
 
+  it("opens there after a reload too", async () => {
+    await until(
+      async () =>
+        (await bob.page.getByRole("button", { name: /\d+ new|To the newest/ }).count()) > 0 ||
+        (await fromEnd(bob.page)) < 2,
+      "it is settled",
+    );
+    await scroller(bob.page).evaluate((element) => (element.scrollTop = element.scrollHeight));
+    await roomItem(bob.page, "General").locator(".badge").waitFor({ state: "detached" });
+    await bob.page.goto("about:blank");
+    await pour(
+      alice.page,
+      "general",
+      Array.from({ length: 30 }, (_, index) => `overnight ${index + 1}`),
+    );
+    await bob.page.goto("/");
+    await inRoom(bob.page, "General");
+    await until(() => message(bob.page, "overnight 1").isVisible(), "the first unread message is there");
+    const inView = () =>
+      bob.page
+        .locator(".new-line")
+        .evaluate((line) => line.getBoundingClientRect().top > 0 && line.getBoundingClientRect().bottom < innerHeight);
+    await until(inView, "the line above the unread is in view");
+    await message(bob.page, "overnight 1")
+      .evaluate((row) => row.previousElementSibling?.className)
+      .then((name) => assert.equal(name, "new-line"));
+  });
+
   it("says when, to machines and to people", async () => {
-    const times = await bob.page.locator(".message time").evaluateAll((all) => all.map((time) => time.getAttribute("datetime") ?? ""));
+    const times = await bob.page
+      .locator(".message time")
+      .evaluateAll((all) => all.map((time) => time.getAttribute("datetime") ?? ""));
     assert.ok(times.length > 0 && times.every((time) => !Number.isNaN(Date.parse(time))));
     await bob.page.locator(".day time", { hasText: "Today" }).waitFor();
   });

@@ -1,6 +1,21 @@
 import assert from "node:assert/strict";
 import { after, before, describe, it } from "node:test";
-import { Server, acceptInvitation, composer, createRoom, hears, inRoom, invitationLink, launch, message, newPerson, roomItem, say, setUpOwner, until } from "./harness.mjs";
+import {
+  Server,
+  acceptInvitation,
+  composer,
+  createRoom,
+  hears,
+  inRoom,
+  invitationLink,
+  launch,
+  message,
+  newPerson,
+  roomItem,
+  say,
+  setUpOwner,
+  until,
+} from "./harness.mjs";
 
 /** @typedef {import("./harness.mjs").Person} Person */
 
@@ -15,7 +30,9 @@ describe("trouble", () => {
     [alice, bob] = [await newPerson(browser, server), await newPerson(browser, server)];
     await setUpOwner(alice, server);
     await acceptInvitation(bob, await invitationLink(alice.page), "bob");
-    for (const { page } of [alice, bob]) await page.evaluate(() => (/** @type {any} */ (globalThis).neverReloaded = true));
+    for (const { page } of [alice, bob]) {
+      await page.evaluate(() => void Object.assign(globalThis, { neverReloaded: true }));
+    }
   });
   after(async () => {
     await browser?.close();
@@ -33,7 +50,9 @@ describe("trouble", () => {
       await Promise.all([alice, bob].map((person) => banner(person).waitFor()));
       await alice.page.getByText("Connection lost.").waitFor();
       await say(alice.page, `while it is down after ${signal}`);
-      await message(alice.page, `while it is down after ${signal}`).getByText("Goes out when you are connected again").waitFor();
+      await message(alice.page, `while it is down after ${signal}`)
+        .getByText("Goes out when you are connected again")
+        .waitFor();
       await server.run();
       await Promise.all([alice, bob].map((person) => hears(person.page, `while it is down after ${signal}`)));
       await Promise.all([alice, bob].map((person) => banner(person).waitFor({ state: "detached" })));
@@ -48,12 +67,16 @@ describe("trouble", () => {
 
   it("counts down and tries at once when told to", async () => {
     await server.stop("SIGKILL");
-    await banner(alice).getByText(/Trying again in \d+ s|Connecting…/).waitFor();
+    await banner(alice)
+      .getByText(/Trying again in \d+ s|Connecting…/)
+      .waitFor();
     await server.run();
     await until(async () => {
       const button = banner(alice).getByRole("button", { name: "Try now" });
       // It may come back by itself before the click.
-      if ((await button.count()) > 0 && (await button.isEnabled())) await button.click({ timeout: 500 }).catch(() => undefined);
+      if ((await button.count()) > 0 && (await button.isEnabled())) {
+        await button.click({ timeout: 500 }).catch(() => undefined);
+      }
       return (await banner(alice).count()) === 0;
     }, "the connection is back");
     await hears(alice.page, "after SIGKILL");
@@ -77,7 +100,9 @@ describe("trouble", () => {
         if (envelope.type === "new_message" && sends.size > 0) return;
         if (!sends.delete(envelope.id)) return socket.send(text);
         refused += 1;
-        socket.send(JSON.stringify({ type: "error", id: envelope.id, payload: { code: "storage_unavailable", message: "no" } }));
+        socket.send(
+          JSON.stringify({ type: "error", id: envelope.id, payload: { code: "storage_unavailable", message: "no" } }),
+        );
       });
     });
     await page.goto("/");

@@ -1,6 +1,23 @@
 import assert from "node:assert/strict";
 import { after, before, describe, it } from "node:test";
-import { PASSWORD, Server, acceptInvitation, composer, createRoom, fillAccount, hears, inRoom, invitationLink, launch, message, newPerson, roomItem, say, setUpOwner, until } from "./harness.mjs";
+import {
+  PASSWORD,
+  Server,
+  acceptInvitation,
+  composer,
+  createRoom,
+  fillAccount,
+  hears,
+  inRoom,
+  invitationLink,
+  launch,
+  message,
+  newPerson,
+  roomItem,
+  say,
+  setUpOwner,
+  until,
+} from "./harness.mjs";
 
 describe("two people", () => {
   /** @type {Server} */ let server;
@@ -48,7 +65,11 @@ describe("two people", () => {
     await alice.page.evaluate(() => {
       /** @type {any} */ (globalThis).rows = [];
       new MutationObserver((changes) => {
-        for (const change of changes) for (const node of change.addedNodes) if (/** @type {Element} */ (node).matches?.(".message")) /** @type {any} */ (globalThis).rows.push(node);
+        for (const change of changes) {
+          for (const node of change.addedNodes) {
+            if (/** @type {Element} */ (node).matches?.(".message")) /** @type {any} */ (globalThis).rows.push(node);
+          }
+        }
       }).observe(/** @type {Node} */ (document.querySelector(".timeline-items")), { childList: true });
     });
     await say(alice.page, "one row only");
@@ -66,7 +87,10 @@ describe("two people", () => {
     assert.equal(await area.inputValue(), "first line\nsecond line");
     await area.press("Enter");
     await bob.page.locator(".message-text", { hasText: "second line" }).waitFor();
-    assert.equal(await bob.page.locator(".message-text", { hasText: "second line" }).innerText(), "first line\nsecond line");
+    assert.equal(
+      await bob.page.locator(".message-text", { hasText: "second line" }).innerText(),
+      "first line\nsecond line",
+    );
   });
 
   it("read markup as text, and get links as links", async () => {
@@ -77,7 +101,10 @@ describe("two people", () => {
     await say(alice.page, "see https://example.org/a?b=1, not javascript:alert(1)");
     const link = bob.page.locator(".message a").last();
     await link.waitFor();
-    assert.deepEqual(await link.evaluate((a) => [a.getAttribute("href"), a.getAttribute("target"), a.getAttribute("rel")]), ["https://example.org/a?b=1", "_blank", "noopener noreferrer"]);
+    assert.deepEqual(
+      await link.evaluate((a) => [a.getAttribute("href"), a.getAttribute("target"), a.getAttribute("rel")]),
+      ["https://example.org/a?b=1", "_blank", "noopener noreferrer"],
+    );
     assert.equal(await bob.page.locator(".message a").count(), 1);
   });
 
@@ -123,7 +150,10 @@ describe("two people", () => {
     await roomItem(alice.page, "Secret").click();
     await inRoom(alice.page, "Secret");
     assert.equal(await composer(alice.page).inputValue(), "");
-    await until(() => composer(alice.page).evaluate((area) => area === document.activeElement), "the composer has the focus");
+    await until(
+      () => composer(alice.page).evaluate((area) => area === document.activeElement),
+      "the composer has the focus",
+    );
     await roomItem(alice.page, "General").click();
     await inRoom(alice.page, "General");
     assert.equal(await composer(alice.page).inputValue(), "half a thought");
@@ -155,7 +185,10 @@ describe("two people", () => {
     await alice.page.getByRole("button", { name: /^Signed in as/ }).click();
     await alice.page.getByRole("button", { name: "Invite people" }).last().click();
     const dialog = alice.page.getByRole("dialog");
-    await dialog.getByRole("button", { name: /^Revoke/ }).first().click();
+    await dialog
+      .getByRole("button", { name: /^Revoke/ })
+      .first()
+      .click();
     await dialog.getByRole("button", { name: /^Revoke/ }).waitFor({ state: "detached" });
     await alice.page.keyboard.press("Escape");
     await late.page.goto(revoked);

@@ -1,0 +1,54 @@
+/** Entry: makes the models, connects them to the browser, and draws. */
+import { Chat } from "./models/chat.js";
+import { Door, linkOf } from "./models/door.js";
+import { Invitations } from "./models/invitations.js";
+import { Session } from "./models/session.js";
+import { Api } from "./transport/api.js";
+import { h, render } from "./vendor/preact.js";
+import { App } from "./views/app.js";
+
+/** @param {string} otp */
+function socketUrl(otp) {
+  const url = new URL("/ws", location.href);
+  url.protocol = url.protocol === "http:" ? "ws:" : "wss:";
+  url.searchParams.set("otp", otp);
+  return url.href;
+}
+
+/** Some browsers throw at the mere mention of a storage they were told to deny. */
+function permittedStorage() {
+  try {
+    return localStorage;
+  } catch {
+    return undefined;
+  }
+}
+
+const api = new Api();
+const storage = permittedStorage();
+const session = new Session(
+  api,
+  ({ user, admission, onSignedOut }) => new Chat({ user, storage, onSignedOut, socket: { url: socketUrl, admission } }),
+);
+const door = new Door(api);
+const invitations = new Invitations(api, location.origin);
+
+/** Reads the link in the address bar and takes it out again: a token has no business in a history. */
+function readLink() {
+  const link = linkOf(location.hash);
+  if (link) history.replaceState(null, "", location.pathname);
+  if (link || door.kind === "login") door.arrive(link);
+}
+
+addEventListener("hashchange", readLink);
+addEventListener("online", () => session.chat?.connection.setOnline(true));
+addEventListener("offline", () => session.chat?.connection.setOnline(false));
+addEventListener("storage", (event) => session.chat?.rooms.storageChanged(event.key));
+document.addEventListener("visibilitychange", () => {
+  if (document.visibilityState === "visible") session.chat?.connection.verify();
+});
+
+readLink();
+void session.restore();
+const root = /** @type {HTMLElement} */ (document.getElementById("app"));
+render(h(App, { session, door, invitations }), root);

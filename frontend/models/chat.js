@@ -1,0 +1,91 @@
+import { EventSocket } from "../transport/event_socket.js";
+import { Connection } from "./connection.js";
+import { Drafts } from "./drafts.js";
+import { Outbox } from "./outbox.js";
+import { Rooms } from "./rooms.js";
+import { Timeline } from "./timeline.js";
+
+/** @typedef {import("../transport/event_socket.js").User} User */
+/** @typedef {import("../transport/event_socket.js").Envelope} Envelope */
+
+/** Everything a signed-in user sees: owns the socket, and hands each event to the models it concerns. */
+export class Chat {
+  /** @type {Map<string, Timeline>} */
+  #timelines = new Map();
+  #outbox;
+
+  /**
+   * @param {object} options
+   * @param {User} options.user
+   * @param {import("../transport/event_socket.js").EventSocketOptions} options.socket
+   * @param {Storage} [options.storage]
+   * @param {() => void} options.onSignedOut
+   */
+  constructor({ user, socket, storage, onSignedOut }) {
+    this.user = user;
+    this.socket = new EventSocket(socket);
+    this.rooms = new Rooms({ user, socket: this.socket, storage });
+    this.drafts = new Drafts(storage, user.id);
+    this.connection = new Connection(this.socket, () => this.rooms.refresh());
+    this.#outbox = new Outbox(storage, user.id);
+    this.#listen(onSignedOut);
+  }
+
+  start() {
+    // What is unsent leaves even when nobody opens its room.
+    for (const { room } of this.#outbox.all()) this.timeline(room);
+    this.connection.start();
+    this.socket.start();
+  }
+
+  stop() {
+    this.connection.stop();
+    this.socket.stop();
+  }
+
+  /** @param {string} room */
+  timeline(room) {
+    let timeline = this.#timelines.get(room);
+    if (!timeline) {
+      timeline = new Timeline({ room, me: this.user.name, socket: this.socket, outbox: this.#outbox });
+      this.#timelines.set(room, timeline);
+    }
+    return timeline;
+  }
+
+  /** @param {() => void} onSignedOut */
+  #listen(onSignedOut) {
+    const on = (/** @type {string} */ name, /** @type {(detail: any) => void} */ handle) =>
+      this.socket.addEventListener(name, (event) => handle(/** @type {CustomEvent} */ (event).detail));
+    on("hello", (hello) => {
+      void this.rooms.connected(hello);
+      for (const timeline of this.#timelines.values()) timeline.connected(hello.topics[timeline.topic]);
+    });
+    on("event", (envelope) => this.#apply(envelope));
+    // After the replay: what it confirms need not be sent again.
+    on("caught_up", () => this.#timelines.forEach((timeline) => void timeline.flush()));
+    on("gap", ({ topic }) => {
+      this.rooms.gap(topic);
+      this.#of(topic)?.gap();
+    });
+    on("state", () => {
+      if (this.socket.state === "signed_out") onSignedOut();
+    });
+  }
+
+  /** @param {Envelope} envelope */
+  #apply(envelope) {
+    this.#of(envelope.topic)?.apply(envelope);
+    this.rooms.apply(envelope);
+    // A room that was left may be joined again later, with a hole between.
+    if (envelope.type === "room_removed") {
+      this.#timelines.get(envelope.payload.room)?.abandon();
+      this.#timelines.delete(envelope.payload.room);
+    }
+  }
+
+  /** @param {string | undefined} topic */
+  #of(topic) {
+    return topic?.startsWith("room.") ? this.#timelines.get(topic.slice("room.".length)) : undefined;
+  }
+}

@@ -1,0 +1,68 @@
+import { Model } from "../lib/model.js";
+
+/** How often a quiet connection is asked whether it still lives; a browser cannot see the server's pings. */
+const VERIFY_MS = 30_000;
+
+/** How we stand with the server, for people. */
+export class Connection extends Model {
+  online = true;
+  /** Whether there has been a connection at all: before that, nothing is lost and nothing need be said. */
+  everOpen = false;
+
+  #socket;
+  #verify;
+  /** @type {ReturnType<typeof setInterval> | undefined} */
+  #timer;
+
+  /**
+   * @param {import("../transport/event_socket.js").EventSocket} socket
+   * @param {() => unknown} verify sends any request: without an answer the socket gives itself up
+   */
+  constructor(socket, verify) {
+    super();
+    this.#socket = socket;
+    this.#verify = verify;
+    socket.addEventListener("state", () => {
+      this.everOpen ||= socket.state === "open";
+      this.changed();
+    });
+  }
+
+  get state() {
+    return this.#socket.state;
+  }
+
+  get retryAt() {
+    return this.#socket.retryAt;
+  }
+
+  start() {
+    this.#timer = setInterval(() => this.verify(), VERIFY_MS);
+  }
+
+  stop() {
+    clearInterval(this.#timer);
+  }
+
+  /** Also whenever the page wakes up: it may have slept through the end of its connection. */
+  verify() {
+    if (this.state === "open") this.#verify();
+    else this.#socket.tryNow();
+  }
+
+  /** Somebody asked for it, so even where the socket would not come back by itself. */
+  tryNow() {
+    if (this.state === "closed") this.#socket.start();
+    else this.#socket.tryNow();
+  }
+
+  /**
+   * What the system believes; it is a hint, since a server on this machine needs no network.
+   * @param {boolean} online
+   */
+  setOnline(online) {
+    this.online = online;
+    if (online || this.state === "open") this.verify();
+    this.changed();
+  }
+}

@@ -1,0 +1,134 @@
+import { fullJitter } from "../lib/backoff.js";
+import { Model } from "../lib/model.js";
+import { ApiError } from "../transport/api.js";
+
+/** @typedef {import("../transport/api.js").Api} Api */
+/** @typedef {import("../transport/api.js").Grant} Grant */
+/** @typedef {import("../transport/event_socket.js").User} User */
+/** @typedef {import("./chat.js").Chat} Chat */
+/**
+ * @typedef {{ user: User,
+ *   admission: (resume: import("../transport/event_socket.js").Resume | undefined) => Promise<Grant>,
+ *   onSignedOut: () => void }} Admitted
+ */
+
+// An OTP this close to its end may expire on the way.
+const MARGIN_MS = 1500;
+
+/** Who is signed in here, and their chat. */
+export class Session extends Model {
+  /** @type {"loading" | "unreachable" | "signed_out" | "signed_in"} */
+  state = "loading";
+  /** @type {Chat | null} */
+  chat = null;
+  /** Whether the session ended by itself, which the login form explains. */
+  ended = false;
+
+  #api;
+  #newChat;
+  /** The OTP that came with signing in, until it is used. @type {{ grant: Grant, until: number } | null} */
+  #fresh = null;
+  // The server closes our sockets before it answers, and that is no surprise then.
+  #leaving = false;
+
+  /** @param {Api} api @param {(admitted: Admitted) => Chat} newChat */
+  constructor(api, newChat) {
+    super();
+    this.#api = api;
+    this.#newChat = newChat;
+  }
+
+  /** @returns {User | null} */
+  get user() {
+    return this.chat?.user ?? null;
+  }
+
+  /** Takes up the session of the cookie, if there is one; waits for a server that does not answer. */
+  async restore(attempt = 0) {
+    try {
+      this.#admit(await this.#api.otp());
+    } catch (error) {
+      if (error instanceof ApiError && error.code !== "network" && error.status < 500 && error.status !== 429) {
+        this.#become("signed_out");
+        return;
+      }
+      this.#become("unreachable");
+      setTimeout(() => void this.restore(attempt + 1), 500 + fullJitter(attempt));
+    }
+  }
+
+  /** @param {{ username: string, password: string }} credentials */
+  async login(credentials) {
+    this.#admit(await this.#api.login(credentials));
+  }
+
+  /** @param {{ token: string, username: string, password: string }} owner */
+  async setup(owner) {
+    this.#admit(await this.#api.setup(owner));
+  }
+
+  /** @param {{ token: string, username: string, password: string }} guest */
+  async acceptInvitation(guest) {
+    this.#admit(await this.#api.acceptInvitation(guest));
+  }
+
+  async logout() {
+    this.#leaving = true;
+    try {
+      await this.#api.logout();
+      this.#end();
+    } catch (error) {
+      if (!(error instanceof ApiError && error.code === "unauthorized")) throw error;
+      this.#end(); // signed out already is as good as signed out now
+    } finally {
+      this.#leaving = false;
+    }
+  }
+
+  /** @param {Grant} grant */
+  #admit(grant) {
+    this.chat?.stop();
+    this.ended = false;
+    this.#fresh = { grant, until: Date.now() + grant.expires_in * 1000 - MARGIN_MS };
+    const { user } = grant;
+    const chat = this.#newChat({
+      user,
+      admission: (resume) => this.#admission(user, resume),
+      onSignedOut: () => this.chat === chat && this.#end(),
+    });
+    this.chat = chat;
+    chat.start();
+    this.#become("signed_in");
+  }
+
+  /**
+   * @param {User} user
+   * @param {import("../transport/event_socket.js").Resume | undefined} resume
+   * @returns {Promise<Grant>}
+   */
+  async #admission(user, resume) {
+    const fresh = this.#fresh;
+    this.#fresh = null;
+    if (fresh && !resume && Date.now() < fresh.until) return fresh.grant;
+    const grant = await this.#api.otp(resume);
+    if (grant.user.id === user.id) return grant;
+    // The cookie is shared by all tabs: in another one, somebody else has signed in.
+    this.#admit(grant);
+    throw new ApiError("unauthorized", "somebody else has signed in");
+  }
+
+  #end() {
+    const { chat } = this;
+    if (!chat) return;
+    this.chat = null;
+    chat.stop();
+    this.ended = !this.#leaving;
+    this.#become("signed_out");
+  }
+
+  /** @param {Session["state"]} state */
+  #become(state) {
+    this.state = state;
+    this.changed();
+  }
+}

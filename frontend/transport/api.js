@@ -1,0 +1,126 @@
+/** The HTTP side of the protocol. @module */
+
+/** @typedef {import("./event_socket.js").User} User */
+/** @typedef {import("./event_socket.js").Resume} Resume */
+/** @typedef {{ otp: string, expires_in: number, user: User }} Grant what signing in and `POST /otp` answer */
+/** @typedef {{ role: string, invited_by: string, expires_at: number }} InvitationInfo */
+/** @typedef {{ id: number, role: string, uses_left: number, expires_at: number, created_by: string }} Invitation */
+/** @typedef {{ id: number, token: string, role: string, uses: number, expires_at: number }} NewInvitation */
+
+const TIMEOUT_MS = 15_000;
+
+/** A refusal with its stable code, or `network` when the server could not be reached at all. */
+export class ApiError extends Error {
+  /**
+   * @param {string} code
+   * @param {string} message
+   * @param {{ status?: number, retryAfter?: number, cause?: unknown }} [more]
+   */
+  constructor(code, message, { status = 0, retryAfter, cause } = {}) {
+    super(message, { cause });
+    this.name = "ApiError";
+    this.code = code;
+    this.status = status;
+    /** Seconds to wait before trying again, when the server said so. */
+    this.retryAfter = retryAfter;
+  }
+}
+
+export class Api {
+  #fetch;
+
+  /** @param {typeof fetch} [fetcher] */
+  constructor(fetcher = (...request) => fetch(...request)) {
+    this.#fetch = fetcher;
+  }
+
+  /** @param {{ username: string, password: string }} credentials @returns {Promise<Grant>} */
+  login(credentials) {
+    return this.#call("POST", "/login", credentials);
+  }
+
+  /** @param {Resume} [resume] @returns {Promise<Grant>} */
+  otp(resume) {
+    return this.#call("POST", "/otp", { resume });
+  }
+
+  /** @returns {Promise<void>} */
+  logout() {
+    return this.#call("POST", "/logout", {});
+  }
+
+  /** @returns {Promise<{ needed: boolean }>} */
+  setupState() {
+    return this.#call("GET", "/setup");
+  }
+
+  /** @param {{ token: string, username: string, password: string }} owner @returns {Promise<Grant>} */
+  setup(owner) {
+    return this.#call("POST", "/setup", owner);
+  }
+
+  /** @param {{ role: string, uses: number, expires_in_secs: number }} terms @returns {Promise<NewInvitation>} */
+  invite(terms) {
+    return this.#call("POST", "/invitations", terms);
+  }
+
+  /** @returns {Promise<{ invitations: Invitation[] }>} */
+  invitations() {
+    return this.#call("GET", "/invitations");
+  }
+
+  /** @param {number} id @returns {Promise<void>} */
+  revokeInvitation(id) {
+    return this.#call("DELETE", `/invitations/${encodeURIComponent(id)}`);
+  }
+
+  /** @param {string} token @returns {Promise<InvitationInfo>} */
+  checkInvitation(token) {
+    return this.#call("POST", "/invitations/check", { token });
+  }
+
+  /** @param {{ token: string, username: string, password: string }} guest @returns {Promise<Grant>} */
+  acceptInvitation(guest) {
+    return this.#call("POST", "/invitations/accept", guest);
+  }
+
+  /** @param {string} method @param {string} path @param {object} [body] @returns {Promise<any>} */
+  async #call(method, path, body) {
+    let response;
+    try {
+      response = await this.#fetch(path, {
+        method,
+        credentials: "same-origin",
+        cache: "no-store",
+        headers: body ? { "Content-Type": "application/json" } : {},
+        body: body ? JSON.stringify(body) : undefined,
+        signal: AbortSignal.timeout(TIMEOUT_MS),
+      });
+    } catch (cause) {
+      throw new ApiError("network", "The server cannot be reached.", { cause });
+    }
+    if (!response.ok) throw await refusal(response);
+    if (response.status === 204) return undefined;
+    try {
+      return await response.json();
+    } catch (cause) {
+      throw new ApiError("network", "The server's answer was cut off.", { status: response.status, cause });
+    }
+  }
+}
+
+/** @param {Response} response */
+async function refusal(response) {
+  const seconds = Number.parseInt(response.headers.get("Retry-After") ?? "", 10);
+  const retryAfter = Number.isFinite(seconds) ? seconds : undefined;
+  let error;
+  try {
+    ({ error } = await response.json());
+  } catch {
+    // Not from us but from something in front of us; the status has to do.
+  }
+  return new ApiError(error?.code ?? "internal", error?.message ?? `HTTP ${response.status}`, {
+    status: response.status,
+    retryAfter,
+  });
+}

@@ -1,0 +1,31 @@
+import { h } from "../vendor/preact.js";
+import { ChatPage } from "./chat_page.js";
+import { DoorPage } from "./door_page.js";
+import { InvitationForm } from "./invitation_form.js";
+import { LoginForm } from "./login_form.js";
+import { NeedsSetupPage } from "./needs_setup_page.js";
+import { SetupForm } from "./setup_form.js";
+import { useModel } from "./use_model.js";
+
+/**
+ * @param {object} props
+ * @param {import("../models/session.js").Session} props.session
+ * @param {import("../models/door.js").Door} props.door
+ * @param {import("../models/invitations.js").Invitations} props.invitations
+ */
+export function App({ session, door, invitations }) {
+  const kind = useModel(door, (model) => model.kind);
+  const state = useModel(session, (model) => model.state);
+  // A link was opened on purpose, so it goes before whatever session there is.
+  if (kind === "setup") return h(SetupForm, { session, door });
+  if (kind === "invite") return h(InvitationForm, { session, door });
+  if (session.chat) return h(ChatPage, { key: session.chat.user.id, session, chat: session.chat, invitations });
+  if (state === "loading") return h("main", { class: "door", "aria-busy": true });
+  if (state === "unreachable") {
+    return h(DoorPage, {
+      title: "The server cannot be reached",
+      lead: "This page keeps trying and goes on by itself.",
+    });
+  }
+  return kind === "needs_setup" ? h(NeedsSetupPage, null) : h(LoginForm, { session });
+}

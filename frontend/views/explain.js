@@ -1,0 +1,31 @@
+/** What an error code means to a person. What is not here speaks for itself in the server's own words. */
+const TEXTS = /** @type {Record<string, string>} */ ({
+  bad_credentials: "That user name and password do not match. Check both and try again.",
+  too_many_attempts: "Too many attempts.",
+  network: "The server cannot be reached. Check your connection and try again.",
+  disconnected: "There is no connection right now. Try again when it is back.",
+  timeout: "The server did not answer in time. Try again.",
+  unavailable: "The server is busy. Try again in a moment.",
+  storage_unavailable: "The server cannot store anything right now. Try again in a moment.",
+  internal: "Something went wrong on the server. Try again; if it stays, tell whoever runs it.",
+  unauthorized: "Your session has ended. Sign in again.",
+  forbidden: "Your role does not allow this.",
+  forbidden_origin: "This page was opened under an address the server does not know as its own.",
+  bad_token: "This link is wrong, used up or expired. Ask for a new one.",
+  bad_name: "A user name has 1 to 32 letters, digits, “_”, “.” or “-”.",
+  name_taken: "Somebody already has this user name. Choose another.",
+  bad_room: "A room needs a name with letters or digits, of at most 64 characters.",
+  room_exists: "There is already a room with this name. Choose another.",
+  no_such_room: "This room does not exist, or you are not in it any more.",
+  conflict: "The server already has another message in this one's place.",
+  too_large: "That is too long for the server.",
+});
+
+/** @param {{ code: string, message?: string }} error */
+export function explain({ code, message }) {
+  const text = TEXTS[code];
+  if (text) return text;
+  if (!message) return "That did not work.";
+  const sentence = message.charAt(0).toUpperCase() + message.slice(1);
+  return /[.!?]$/.test(sentence) ? sentence : `${sentence}.`;
+}

@@ -1,0 +1,35 @@
+import { h } from "../vendor/preact.js";
+
+// Drawn on a grid of 24, as strokes.
+const PATHS = {
+  add: "M12 5v14M5 12h14",
+  back: "M15 5l-7 7 7 7",
+  close: "M6 6l12 12M18 6L6 18",
+  copy: "M9 9h10v11H9zM5 15V4h10",
+  down: "M12 5v14M6 13l6 6 6-6",
+  eye: "M2.5 12S6 5.5 12 5.5 21.5 12 21.5 12 18 18.5 12 18.5 2.5 12 2.5 12zM12 9a3 3 0 100 6 3 3 0 000-6z",
+  hash: "M9.5 4L7.5 20M16.5 4l-2 16M4.5 9h16M3.5 15h16",
+  invite: "M9.5 11a3.5 3.5 0 100-7 3.5 3.5 0 000 7zM3 20c.4-3.6 3-5.5 6.5-5.5 1.6 0 3 .4 4.1 1.2M18 14v6M15 17h6",
+  leave: "M14 5H6v14h8M10.5 12H21M17 8l4 4-4 4",
+  lock: "M6 11h12v9H6zM8.5 11V8a3.5 3.5 0 017 0v3",
+  more: "M7 10l5 5 5-5",
+  offline:
+    "M4 4l16 16M5 12.5a10 10 0 014-2.3M19 12.5a10 10 0 00-5-2.5M8.5 16a5 5 0 017 0M2.5 9A15 15 0 016 6.7M21.5 9A14 14 0 0011 5.5",
+  pending: "M12 4a8 8 0 100 16 8 8 0 000-16zM12 8v4.5l2.5 1.5",
+  people:
+    "M9 11.5a3.5 3.5 0 100-7 3.5 3.5 0 000 7zM2.5 20c.4-3.6 3-5.5 6.5-5.5s6.1 1.9 6.5 5.5M16 5a3.4 3.4 0 010 6.3M18 14.8c2 .7 3.2 2.5 3.5 5.2",
+  send: "M5 12L4 4l17 8-17 8 1-8zM5 12h8",
+  warning: "M12 4L2.5 20h19zM12 10v4.5M12 17v.5",
+};
+
+/**
+ * A picture beside words; a control that has only a picture carries its own label.
+ * @param {{ name: keyof typeof PATHS }} props
+ */
+export function Icon({ name }) {
+  return h(
+    "svg",
+    { class: "icon", viewBox: "0 0 24 24", "aria-hidden": "true", focusable: "false" },
+    h("path", { d: PATHS[name] }),
+  );
+}

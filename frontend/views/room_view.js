@@ -1,0 +1,81 @@
+import { GENERAL } from "../models/rooms.js";
+import { h, useEffect, useState } from "../vendor/preact.js";
+import { Composer } from "./composer.js";
+import { Icon } from "./icon.js";
+import { TimelineView } from "./timeline_view.js";
+import { useModel } from "./use_model.js";
+
+/**
+ * One room: what it is, what was said, and where to say something.
+ * @param {object} props
+ * @param {import("../models/chat.js").Chat} props.chat
+ * @param {string} props.name
+ * @param {() => void} props.onBack
+ * @param {(() => void) | undefined} props.onInvite
+ * @param {() => void} props.onLeave
+ */
+export function RoomView({ chat, name, onBack, onInvite, onLeave }) {
+  const { rooms } = chat;
+  const room = useModel(rooms, (model) => model.find(name));
+  const [timeline] = useState(() => chat.timeline(name));
+  useEffect(() => timeline.open(), [timeline]);
+  const title = room?.title ?? (name === GENERAL ? "General" : name);
+  const elsewhere = rooms.unread - (room?.unread ?? 0);
+
+  return h(
+    "section",
+    { class: "room-view", "aria-label": title },
+    h(
+      "header",
+      { class: "room-header" },
+      h(
+        "button",
+        {
+          type: "button",
+          class: "icon-button back",
+          "aria-label": elsewhere > 0 ? `All rooms, ${elsewhere} unread` : "All rooms",
+          onClick: onBack,
+        },
+        h(Icon, { name: "back" }),
+        elsewhere > 0 && h("span", { class: "dot" }),
+      ),
+      h(
+        "div",
+        { class: "room-heading" },
+        h("h1", null, h(Icon, { name: room?.public === false ? "lock" : "hash" }), h("bdi", null, title)),
+        room && h("p", null, about(room)),
+      ),
+      // Invitations are to the server, not to a room, so only the room that everybody is in offers them.
+      onInvite &&
+        name === GENERAL &&
+        h(
+          "button",
+          { type: "button", class: "button quiet", onClick: onInvite },
+          h(Icon, { name: "invite" }),
+          h("span", { class: "wide-only" }, "Invite"),
+          h("span", { class: "visually-hidden" }, " people"),
+        ),
+      room?.joined &&
+        name !== GENERAL &&
+        h(
+          "button",
+          {
+            type: "button",
+            class: "icon-button",
+            "aria-label": `Leave ${title}`,
+            title: "Leave this room",
+            onClick: onLeave,
+          },
+          h(Icon, { name: "leave" }),
+        ),
+    ),
+    h(TimelineView, { timeline, rooms, connection: chat.connection, title, me: chat.user.name, onInvite }),
+    h(Composer, { timeline, drafts: chat.drafts, title }),
+  );
+}
+
+/** @param {import("../models/rooms.js").Room} room */
+function about(room) {
+  const people = room.members === 1 ? "1 member" : `${room.members} members`;
+  return room.public ? people : `Private · ${people}`;
+}

@@ -1,0 +1,75 @@
+import assert from "node:assert/strict";
+import { beforeEach, describe, it, mock } from "node:test";
+import { Connection } from "../../frontend/models/connection.js";
+import { FakeWebSocket, latest, newSocket, settled } from "./fakes.mjs";
+
+async function opened() {
+  const socket = newSocket();
+  let verified = 0;
+  const connection = new Connection(socket, () => (verified += 1));
+  connection.start();
+  socket.start();
+  await settled();
+  latest().greets();
+  latest().catchesUp();
+  return { socket, connection, verified: () => verified };
+}
+
+describe("Connection", () => {
+  beforeEach(() => {
+    mock.timers.reset();
+    mock.timers.enable({ apis: ["setTimeout", "setInterval", "Date"], now: 1_000_000 });
+  });
+
+  it("says nothing is lost before anything was there", async () => {
+    const connection = new Connection(newSocket(), () => undefined);
+    assert.equal(connection.everOpen, false);
+    assert.equal((await opened()).connection.everOpen, true);
+  });
+
+  it("asks a quiet connection now and then whether it lives, and when the page wakes up", async () => {
+    const { connection, verified } = await opened();
+    mock.timers.tick(30_000);
+    assert.equal(verified(), 1);
+    connection.verify();
+    assert.equal(verified(), 2);
+    connection.stop();
+    mock.timers.tick(90_000);
+    assert.equal(verified(), 2);
+  });
+
+  it("tries at once when the network is back", async () => {
+    const { connection, socket } = await opened();
+    connection.setOnline(false);
+    latest().drops(1006);
+    assert.deepEqual([connection.online, connection.state], [false, "waiting"]);
+    assert.equal(connection.retryAt, Date.now() + 250);
+    connection.setOnline(true);
+    await settled();
+    assert.equal(FakeWebSocket.all.length, 2);
+    assert.equal(socket.state, "connecting");
+    connection.stop();
+  });
+
+  it("starts again by hand what would not by itself", async () => {
+    const { connection } = await opened();
+    latest().drops(1003, "binary_not_accepted");
+    assert.equal(connection.state, "closed");
+    connection.verify();
+    await settled();
+    assert.equal(FakeWebSocket.all.length, 1);
+    connection.tryNow();
+    await settled();
+    assert.equal(FakeWebSocket.all.length, 2);
+    connection.stop();
+  });
+
+  it("tells its views", async () => {
+    const { connection } = await opened();
+    let changes = 0;
+    connection.addEventListener("change", () => (changes += 1));
+    latest().drops(1006);
+    assert.equal(changes, 1);
+    connection.stop();
+  });
+});

@@ -1,0 +1,198 @@
+import assert from "node:assert/strict";
+import { beforeEach, describe, it, mock } from "node:test";
+import { Chat } from "../../frontend/models/chat.js";
+import { Door } from "../../frontend/models/door.js";
+import { Session } from "../../frontend/models/session.js";
+import { Api, ApiError } from "../../frontend/transport/api.js";
+import { ALICE, FakeWebSocket, latest, memoryStorage, settled } from "./fakes.mjs";
+
+const BOB = { id: 2, name: "bob", role: "member" };
+/** @param {object} [user] */
+const grant = (user = ALICE) => ({ status: 200, body: { otp: "otp", expires_in: 5, user } });
+/** @param {number} status @param {string} code @param {Record<string, string>} [headers] */
+const refusal = (status, code, headers) => ({ status, body: { error: { code, message: code } }, headers });
+
+/** The server's answers, by path, in turn; the last one stays. @param {Record<string, any[]>} answers */
+function scripted(answers) {
+  /** @type {{ path: string, init: RequestInit }[]} */
+  const calls = [];
+  const api = new Api(async (path, init = {}) => {
+    calls.push({ path: String(path), init });
+    const queue = answers[String(path)] ?? [];
+    const answer = queue.length > 1 ? queue.shift() : queue[0];
+    if (!answer) throw new TypeError("fetch failed");
+    return new Response(answer.status === 204 ? null : JSON.stringify(answer.body), {
+      status: answer.status,
+      headers: answer.headers,
+    });
+  });
+  return { api, calls };
+}
+
+/** @param {Api} api */
+function newSession(api) {
+  FakeWebSocket.all = [];
+  const storage = memoryStorage();
+  return new Session(api, ({ user, admission, onSignedOut }) => {
+    const socket = {
+      url: (/** @type {string} */ otp) => otp,
+      admission,
+      WebSocket: /** @type {any} */ (FakeWebSocket),
+      random: () => 0.5,
+    };
+    return new Chat({ user, storage, onSignedOut, socket });
+  });
+}
+
+describe("Session", () => {
+  beforeEach(() => {
+    mock.timers.reset();
+    mock.timers.enable({ apis: ["setTimeout", "setInterval", "Date"], now: 1_000_000 });
+  });
+
+  it("takes up the session of the cookie, with the one-time password that came along", async () => {
+    const { api, calls } = scripted({ "/otp": [grant()] });
+    const session = newSession(api);
+    await session.restore();
+    await settled();
+    assert.equal(session.state, "signed_in");
+    assert.equal(session.user?.name, "alice");
+    assert.equal(latest().url, "otp");
+    assert.equal(calls.length, 1);
+    session.chat?.stop();
+  });
+
+  it("shows the door when there is none", async () => {
+    const session = newSession(scripted({ "/otp": [refusal(401, "unauthorized")] }).api);
+    await session.restore();
+    assert.deepEqual([session.state, session.ended, session.chat], ["signed_out", false, null]);
+  });
+
+  it("waits for a server that does not answer", async () => {
+    const session = newSession(scripted({ "/otp": [refusal(503, "unavailable"), grant()] }).api);
+    await session.restore();
+    assert.equal(session.state, "unreachable");
+    mock.timers.tick(1000);
+    await new Promise((resolve) => setImmediate(resolve));
+    await settled();
+    assert.equal(session.state, "signed_in");
+    session.chat?.stop();
+  });
+
+  it("ends when the server says so, and tells that it did", async () => {
+    const session = newSession(scripted({ "/otp": [grant()] }).api);
+    await session.restore();
+    await settled();
+    latest().greets();
+    latest().drops(4001, "signed_out");
+    assert.deepEqual([session.state, session.ended, session.chat], ["signed_out", true, null]);
+  });
+
+  it("ends without a word when the user wants it", async () => {
+    const session = newSession(scripted({ "/otp": [grant()], "/logout": [{ status: 204 }] }).api);
+    await session.restore();
+    await settled();
+    const leaving = session.logout();
+    latest().drops(4001, "signed_out"); // the socket hears it before the answer is here
+    await leaving;
+    assert.deepEqual([session.state, session.ended], ["signed_out", false]);
+  });
+
+  it("stays signed in when signing out did not work", async () => {
+    const session = newSession(scripted({ "/otp": [grant()], "/logout": [refusal(503, "unavailable")] }).api);
+    await session.restore();
+    await assert.rejects(session.logout(), { code: "unavailable" });
+    assert.equal(session.state, "signed_in");
+    session.chat?.stop();
+  });
+
+  it("changes hands when somebody else has signed in in another tab", async () => {
+    const session = newSession(scripted({ "/otp": [grant(), grant(BOB)] }).api);
+    await session.restore();
+    await settled();
+    const first = session.chat;
+    latest().greets();
+    latest().drops(1006);
+    mock.timers.tick(500);
+    await new Promise((resolve) => setImmediate(resolve));
+    await settled();
+    assert.equal(session.user?.name, "bob");
+    assert.equal(session.state, "signed_in");
+    assert.equal(first?.socket.state === "open", false);
+    session.chat?.stop();
+  });
+
+  it("sends what was unsent when it ended, at the next sign-in", async () => {
+    const session = newSession(scripted({ "/otp": [grant()], "/login": [grant()] }).api);
+    await session.restore();
+    await settled();
+    session.chat?.timeline("general").send("hello");
+    latest().drops(4001, "signed_out");
+    await session.login({ username: "alice", password: "x" });
+    await settled();
+    latest().greets({ "room.general": { offset: 0, recovered: false } });
+    latest().catchesUp();
+    assert.equal(latest().request("send_message").payload.message, "hello");
+    session.chat?.stop();
+  });
+});
+
+describe("Api", () => {
+  it("says code, status and how long to wait", async () => {
+    const { api } = scripted({ "/login": [refusal(429, "too_many_attempts", { "Retry-After": "30" })] });
+    await assert.rejects(
+      api.login({ username: "a", password: "b" }),
+      (error) =>
+        error instanceof ApiError &&
+        error.code === "too_many_attempts" &&
+        error.status === 429 &&
+        error.retryAfter === 30,
+    );
+  });
+
+  it("tells a server that is not there from one that refuses", async () => {
+    await assert.rejects(scripted({}).api.otp(), { code: "network", status: 0 });
+    const { api } = scripted({ "/otp": [{ status: 502, body: "<html>" }] });
+    await assert.rejects(api.otp(), { code: "internal", status: 502 });
+  });
+
+  it("asks as the protocol wants it", async () => {
+    const { api, calls } = scripted({ "/otp": [grant()], "/invitations/7": [{ status: 204 }] });
+    await api.otp({ epoch: "e", positions: { "room.general": 3 } });
+    await api.revokeInvitation(7);
+    assert.deepEqual(
+      calls.map(({ path, init }) => [init.method, path]),
+      [
+        ["POST", "/otp"],
+        ["DELETE", "/invitations/7"],
+      ],
+    );
+    assert.deepEqual(JSON.parse(String(calls[0]?.init.body)), {
+      resume: { epoch: "e", positions: { "room.general": 3 } },
+    });
+    assert.deepEqual(calls[0]?.init.headers, { "Content-Type": "application/json" });
+  });
+});
+
+describe("Door", () => {
+  it("shows who invites, or that the link no longer works", async () => {
+    const info = { role: "member", invited_by: "alice", expires_at: 5 };
+    const door = new Door(
+      scripted({ "/invitations/check": [{ status: 200, body: info }, refusal(403, "bad_token")] }).api,
+    );
+    door.arrive({ kind: "invite", token: "t" });
+    await new Promise((resolve) => setImmediate(resolve));
+    await settled();
+    assert.deepEqual(door.invitation, info);
+    await door.checkInvitation();
+    assert.equal(door.error?.code, "bad_token");
+  });
+
+  it("knows when the server has no owner yet", async () => {
+    const door = new Door(scripted({ "/setup": [{ status: 200, body: { needed: true } }] }).api);
+    door.arrive(null);
+    await new Promise((resolve) => setImmediate(resolve));
+    await settled();
+    assert.equal(door.kind, "needs_setup");
+  });
+});
