@@ -30,6 +30,7 @@ pub(super) struct FrameMeter {
     header_bytes: u8,
     payload_left: u64,
     fragments: u32,
+    begun: u64,
 }
 
 impl FrameMeter {
@@ -39,6 +40,9 @@ impl FrameMeter {
     pub(super) fn observe(&mut self, mut bytes: &[u8]) -> u32 {
         let mut most = self.fragments;
         while !bytes.is_empty() {
+            if !self.is_mid_message() {
+                self.begun += 1;
+            }
             if self.payload_left > 0 {
                 let skipped = self.payload_left.min(bytes.len() as u64);
                 self.payload_left -= skipped;
@@ -69,6 +73,11 @@ impl FrameMeter {
     /// Whether a message or frame has begun and not ended.
     pub(super) fn is_mid_message(&self) -> bool {
         self.header_bytes > 0 || self.payload_left > 0 || self.fragments > 0
+    }
+
+    /// How many messages have begun: tells the one under way from the one before it.
+    pub(super) fn begun(&self) -> u64 {
+        self.begun
     }
 
     fn count(&mut self, header: &FrameHeader) {

@@ -22,7 +22,13 @@ pub(super) struct ReadHalf<R> {
     limits: FrameLimits,
     meter: FrameMeter,
     /// Runs only while a message is under way: an idle connection needs no timer here.
-    message_deadline: Option<Pin<Box<Sleep>>>,
+    message_deadline: Option<MessageDeadline>,
+}
+
+/// When the message under way has to be whole.
+struct MessageDeadline {
+    message: u64,
+    timer: Pin<Box<Sleep>>,
 }
 
 impl<R> ReadHalf<R> {
@@ -63,9 +69,13 @@ impl<R: AsyncRead + Unpin> AsyncRead for ReadHalf<R> {
         if !this.meter.is_mid_message() {
             return Poll::Pending;
         }
-        let wait = this.limits.wait;
-        let deadline = this.message_deadline.get_or_insert_with(|| Box::pin(sleep_until(Instant::now() + wait)));
-        ready!(deadline.as_mut().poll(cx));
+        // The deadline of an earlier message is no longer any: a fast sender never stops between two.
+        let message = this.meter.begun();
+        let deadline = match this.message_deadline.take() {
+            Some(deadline) if deadline.message == message => deadline,
+            _ => MessageDeadline { message, timer: Box::pin(sleep_until(Instant::now() + this.limits.wait)) },
+        };
+        ready!(this.message_deadline.insert(deadline).timer.as_mut().poll(cx));
         Poll::Ready(Err(io::Error::other(BadFragments)))
     }
 }
@@ -82,5 +92,71 @@ impl<R: Unpin> AsyncWrite for ReadHalf<R> {
 
     fn poll_shutdown(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
         Poll::Ready(Ok(()))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{
+        manager::{EgressLimits, Identity},
+        model::{ClientId, Role, SessionId, User, UserId, UserName},
+    };
+    use std::time::Duration;
+    use tokio::{
+        io::{AsyncReadExt, AsyncWriteExt, DuplexStream, duplex},
+        time::{advance, timeout},
+    };
+
+    const WAIT: Duration = Duration::from_secs(10);
+
+    fn half(read: DuplexStream) -> ReadHalf<DuplexStream> {
+        let user = User { id: UserId(1), name: UserName::parse("alice").unwrap(), role: Role::Member };
+        let identity = Identity { user, session: SessionId(1), network: [127, 0, 0, 1].into() };
+        let limits = EgressLimits { events: 10, bytes: 1000 };
+        let client = Arc::new(Client::new(ClientId(1), identity, limits, Arc::default()));
+        ReadHalf::new(read, client, FrameLimits { fragments: 64, wait: WAIT })
+    }
+
+    /// Reads all there is, and then whether the time is up.
+    async fn is_patient(half: &mut ReadHalf<DuplexStream>) -> bool {
+        let mut buffer = [0; 64];
+        loop {
+            match timeout(Duration::ZERO, half.read(&mut buffer)).await {
+                Ok(Ok(_)) => {}
+                Ok(Err(_)) => return false,
+                Err(_) => return true,
+            }
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_sender_that_never_stops_between_two_messages_is_not_cut() {
+        let (mut near, far) = duplex(1024);
+        let mut half = half(far);
+        let frame = [0x81, 0x82, 1, 2, 3, 4, 5, 6];
+        near.write_all(&frame[..4]).await.unwrap();
+        for _ in 0..10 {
+            assert!(is_patient(&mut half).await);
+            advance(WAIT * 2 / 3).await;
+            // The rest of one message and the start of the next arrive together.
+            near.write_all(&[&frame[4..], &frame[..4]].concat()).await.unwrap();
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_message_that_trickles_is_cut_at_its_deadline() {
+        let (mut near, far) = duplex(1024);
+        let mut half = half(far);
+        near.write_all(&[0x01, 0x80]).await.unwrap();
+        assert!(is_patient(&mut half).await);
+        for byte in [1, 2] {
+            advance(WAIT * 2 / 5).await;
+            near.write_all(&[byte]).await.unwrap();
+            assert!(is_patient(&mut half).await);
+        }
+        advance(WAIT * 2 / 5).await;
+        near.write_all(&[3]).await.unwrap();
+        assert!(!is_patient(&mut half).await);
     }
 }

@@ -245,6 +245,13 @@ impl Egress {
         .await
     }
 
+    /// What waits now, in events and in bytes. What the write pump has taken is its own.
+    #[must_use]
+    pub fn waiting(&self) -> (usize, usize) {
+        let state = self.lock();
+        (state.events, state.bytes)
+    }
+
     fn leave_crowd(&self, state: &mut State) {
         if std::mem::take(&mut state.behind) {
             self.crowd.one_less();

@@ -62,6 +62,8 @@ impl HandlerError {
         match self.code() {
             ErrorCode::StorageUnavailable => "nothing was stored, try again".to_owned(),
             ErrorCode::Internal => "something went wrong on our side".to_owned(),
+            // To the byte the same from every layer, so that nobody can probe for rooms.
+            ErrorCode::NoSuchRoom => Self::NoSuchRoom.to_string(),
             _ => self.to_string(),
         }
     }

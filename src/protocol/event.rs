@@ -58,6 +58,12 @@ pub enum DecodeError {
         /// What is wrong with it.
         problem: String,
     },
+    /// `room` is a text, but not the name of a room.
+    #[error("`room`: {problem}")]
+    Room {
+        /// What is wrong with it.
+        problem: String,
+    },
 }
 
 impl DecodeError {
@@ -67,8 +73,7 @@ impl DecodeError {
         match self {
             Self::Json(_) => ErrorCode::BadJson,
             Self::Envelope { .. } => ErrorCode::BadEvent,
-            // A room's name has a code of its own, wherever it stands.
-            Self::Payload { path, .. } if path == "room" => ErrorCode::BadRoom,
+            Self::Room { .. } => ErrorCode::BadRoom,
             Self::Payload { .. } => ErrorCode::BadPayload,
         }
     }
@@ -104,8 +109,9 @@ impl Event {
     /// Reads a payload as what its type takes.
     ///
     /// # Errors
-    /// [`DecodeError::Payload`] with the path of the first field that is wrong.
+    /// [`DecodeError::Payload`] with the path of the first field that is wrong, or [`DecodeError::Room`].
     pub fn decode_payload<P: DeserializeOwned>(payload: Value) -> Result<P, DecodeError> {
+        let room_is_text = payload.get("room").is_some_and(Value::is_string);
         serde_path_to_error::deserialize(payload).map_err(|error| {
             let problem = error.inner().to_string();
             // serde names a missing field in its text only.
@@ -117,6 +123,9 @@ impl Event {
                 None => path,
             };
             let problem = if missing.is_some() { "is missing".to_owned() } else { problem };
+            if room_is_text && path == "room" {
+                return DecodeError::Room { problem };
+            }
             DecodeError::Payload { path, problem }
         })
     }
@@ -156,6 +165,7 @@ mod tests {
         let missing = decode(serde_json::json!({"room": "general"}));
         assert_eq!(missing.to_string(), "`limit`: is missing");
         assert_eq!(decode(serde_json::json!({"room": "a b", "limit": 1})).code(), ErrorCode::BadRoom);
+        assert_eq!(decode(serde_json::json!({"room": 5, "limit": 1})).code(), ErrorCode::BadPayload);
         let negative = decode(serde_json::json!({"room": "general", "limit": -1}));
         assert!(matches!(negative, DecodeError::Payload { path, .. } if path == "limit"));
     }

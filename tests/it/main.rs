@@ -2,7 +2,11 @@
 
 #![allow(unreachable_pub, clippy::unwrap_used)] // a test binary: helpers unwrap, and nothing is exported
 
+mod bad_events;
+mod bad_frames;
 mod chat;
 mod layers;
+mod limits;
 mod recovery;
+mod slow_clients;
 mod support;

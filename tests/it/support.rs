@@ -2,12 +2,15 @@
 
 pub mod client;
 pub mod http;
+pub mod panics;
 pub mod process;
+pub mod raw;
 pub mod server;
 
 pub use client::TestClient;
 pub use http::{Http, Response};
 pub use process::ServerProcess;
+pub use raw::{Pipe, RawSocket};
 pub use server::TestServer;
 
 use std::time::Duration;

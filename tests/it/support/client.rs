@@ -4,20 +4,29 @@ use super::{
     BUDGET,
     http::{Http, Stream},
 };
-use futures_util::{SinkExt, StreamExt};
+use futures_util::{SinkExt, StreamExt, stream::SplitSink};
 use serde_json::{Value, json};
 use std::collections::{BTreeMap, VecDeque};
-use tokio::time::timeout;
+use tokio::{
+    sync::mpsc::{UnboundedReceiver, unbounded_channel},
+    task::JoinHandle,
+    time::timeout,
+};
 use tokio_tungstenite::{
     WebSocketStream, client_async,
     tungstenite::{Error, Message, client::IntoClientRequest, protocol::CloseFrame},
 };
 
+type Socket = WebSocketStream<Box<dyn Stream>>;
+
 pub struct TestClient {
     pub name: String,
     /// The session cookie's value.
     pub session: String,
-    pub socket: WebSocketStream<Box<dyn Stream>>,
+    socket: SplitSink<Socket, Message>,
+    /// What a task reads for it, so that pings and a close are answered whatever the test does meanwhile.
+    incoming: UnboundedReceiver<Result<Message, Error>>,
+    reader: JoinHandle<()>,
     /// The last offset heard, per topic, and the epoch.
     pub positions: BTreeMap<String, u64>,
     pub epoch: String,
@@ -28,15 +37,11 @@ pub struct TestClient {
 
 impl TestClient {
     /// Opens `/ws` with an OTP. `Err` is the HTTP status of a refusal.
-    pub async fn open(http: Http, otp: &str) -> Result<WebSocketStream<Box<dyn Stream>>, u16> {
+    pub async fn open(http: Http, otp: &str) -> Result<Socket, u16> {
         Self::open_with(http, &format!("/ws?otp={otp}"), &[]).await
     }
 
-    pub async fn open_with(
-        http: Http,
-        path: &str,
-        headers: &[(&'static str, &str)],
-    ) -> Result<WebSocketStream<Box<dyn Stream>>, u16> {
+    pub async fn open_with(http: Http, path: &str, headers: &[(&'static str, &str)]) -> Result<Socket, u16> {
         let mut request = format!("ws://{}{path}", http.address).into_client_request().expect("a valid request");
         for (name, value) in headers {
             request.headers_mut().insert(*name, value.parse().expect("a valid header"));
@@ -49,11 +54,20 @@ impl TestClient {
     }
 
     /// Takes over an opened socket and reads as far as `caught_up`.
-    pub async fn arrive(name: &str, session: &str, socket: WebSocketStream<Box<dyn Stream>>) -> Self {
+    pub async fn arrive(name: &str, session: &str, socket: Socket) -> Self {
+        let (socket, mut stream) = socket.split();
+        let (send, incoming) = unbounded_channel();
+        let reader = tokio::spawn(async move {
+            while let Some(message) = stream.next().await {
+                let _ = send.send(message);
+            }
+        });
         let mut client = Self {
             name: name.to_owned(),
             session: session.to_owned(),
             socket,
+            incoming,
+            reader,
             positions: BTreeMap::new(),
             epoch: String::new(),
             waiting: VecDeque::new(),
@@ -82,7 +96,7 @@ impl TestClient {
     /// The next event of the wire.
     pub async fn next_event(&mut self) -> Value {
         loop {
-            let message = match timeout(BUDGET, self.socket.next()).await {
+            let message = match timeout(BUDGET, self.incoming.recv()).await {
                 Ok(Some(Ok(message))) => message,
                 other => panic!("{} waits for an event and gets {other:?}; so far: {:#?}", self.name, self.transcript),
             };
@@ -144,6 +158,11 @@ impl TestClient {
         self.socket.send(Message::text(text.into())).await.expect("the socket is open");
     }
 
+    /// Sends unless it has been closed already.
+    pub async fn tries_to_send(&mut self, text: &str) {
+        let _ = self.socket.send(Message::text(text)).await;
+    }
+
     /// Sends a request and answers its id, without waiting.
     pub async fn posts(&mut self, event_type: &str, payload: Value) -> u64 {
         let id = self.next_id;
@@ -154,23 +173,35 @@ impl TestClient {
 
     /// The answer to a request: its payload, or the code of its error.
     pub async fn answer(&mut self, id: u64) -> Result<Value, String> {
-        let is_answer = |event: &Value| event["id"] == id && (event["type"] == "ok" || event["type"] == "error");
-        let mut event = if let Some(place) = self.waiting.iter().position(is_answer) {
-            self.waiting.remove(place).unwrap()
-        } else {
-            loop {
-                let event = self.next_event().await;
-                if is_answer(&event) {
-                    break event;
-                }
-                self.waiting.push_back(event);
-            }
-        };
+        let mut event = self.whole_answer(id).await;
         if event["type"] == "ok" {
             Ok(event["payload"].take())
         } else {
             Err(event["payload"]["code"].as_str().expect("an error has a code").to_owned())
         }
+    }
+
+    /// The `ok` or `error` with this id, as it came.
+    pub async fn whole_answer(&mut self, id: u64) -> Value {
+        let is_answer = |event: &Value| event["id"] == id && (event["type"] == "ok" || event["type"] == "error");
+        if let Some(place) = self.waiting.iter().position(is_answer) {
+            return self.waiting.remove(place).unwrap();
+        }
+        loop {
+            let event = self.next_event().await;
+            if is_answer(&event) {
+                return event;
+            }
+            self.waiting.push_back(event);
+        }
+    }
+
+    /// Sends a text that must be refused, and answers the error's code and message.
+    pub async fn is_told_off(&mut self, text: impl Into<String>) -> (String, String) {
+        self.sends(text).await;
+        let error = self.hears("error").await;
+        let field = |name: &str| error[name].as_str().expect("an error has a code and a message").to_owned();
+        (field("code"), field("message"))
     }
 
     /// Sends a request that must be granted.
@@ -195,24 +226,31 @@ impl TestClient {
 
     /// Reads until the close frame.
     pub async fn is_closed(&mut self) -> CloseFrame {
-        closed(&mut self.socket).await.unwrap_or_else(|| panic!("{} was cut without a close frame", self.name))
+        self.ends().await.unwrap_or_else(|| panic!("{} was cut without a close frame", self.name))
+    }
+
+    /// Reads to the end; the close frame if there was one.
+    pub async fn ends(&mut self) -> Option<CloseFrame> {
+        let mut frame = None;
+        loop {
+            match timeout(BUDGET, self.incoming.recv()).await.expect("the connection ends") {
+                Some(Ok(Message::Close(Some(close)))) => frame = Some(close),
+                Some(Ok(_)) => {}
+                None | Some(Err(_)) => return frame,
+            }
+        }
     }
 
     /// Closes as a client should.
     pub async fn leaves(mut self) {
-        let _ = self.socket.close(None).await;
-        while let Ok(Some(Ok(_))) = timeout(BUDGET, self.socket.next()).await {}
+        let _ = self.socket.close().await;
+        self.ends().await;
     }
 }
 
-/// Reads to the end; the close frame if there was one.
-pub async fn closed(socket: &mut WebSocketStream<Box<dyn Stream>>) -> Option<CloseFrame> {
-    let mut frame = None;
-    loop {
-        match timeout(BUDGET, socket.next()).await.expect("the connection ends") {
-            Some(Ok(Message::Close(Some(close)))) => frame = Some(close),
-            Some(Ok(_)) => {}
-            None | Some(Err(_)) => return frame,
-        }
+impl Drop for TestClient {
+    /// Hangs up without a word.
+    fn drop(&mut self) {
+        self.reader.abort();
     }
 }

@@ -102,9 +102,25 @@ impl Http {
         self.post_with(path, body, &[("cookie", &cookie), ("origin", &self.origin())]).await
     }
 
+    /// Asks for a socket and looks only at the answer's head and body.
+    pub async fn upgrade(&self, path: &str, headers: &[(&str, &str)]) -> Response {
+        let mut request = Request::get(path)
+            .header("connection", "Upgrade")
+            .header("upgrade", "websocket")
+            .header("sec-websocket-version", "13")
+            .header("sec-websocket-key", "dGhlIHNhbXBsZSBub25jZQ==");
+        for (name, value) in headers {
+            request = request.header(*name, *value);
+        }
+        self.send(request, Vec::new()).await
+    }
+
     pub async fn send(&self, request: hyper::http::request::Builder, body: Vec<u8>) -> Response {
         let has_body = request.method_ref().is_some_and(|method| method != Method::GET);
-        let mut request = request.header("host", self.address.to_string());
+        let mut request = request;
+        if request.headers_ref().is_some_and(|headers| !headers.contains_key("host")) {
+            request = request.header("host", self.address.to_string());
+        }
         if has_body {
             request = request.header("content-length", body.len());
         }

@@ -1,8 +1,9 @@
 //! A server in this process, with a fresh store and its own port.
 
-use super::{BUDGET, PASSWORD, client::TestClient, http::Http};
+use super::{BUDGET, PASSWORD, client::TestClient, http::Http, panics};
+use futures_util::StreamExt;
 use serde_json::{Value, json};
-use std::sync::OnceLock;
+use std::{sync::OnceLock, time::Duration};
 use switchboard::{
     app::{self, Server, Stopped},
     model::{Role, UserName},
@@ -11,6 +12,7 @@ use switchboard::{
 };
 use tempfile::TempDir;
 use tokio::time::timeout;
+use tokio_tungstenite::tungstenite::Message;
 
 pub struct TestServer {
     server: Server,
@@ -26,6 +28,7 @@ impl TestServer {
 
     /// With settings changed by `change`.
     pub async fn start_with(change: impl FnOnce(&mut Settings)) -> Self {
+        panics::watch();
         let data = tempfile::tempdir().expect("a temporary directory");
         let mut settings = Settings::defaults();
         settings.server.listen = "127.0.0.1:0".parse().unwrap();
@@ -63,6 +66,16 @@ impl TestServer {
         self.data.path()
     }
 
+    /// Waits until something is so.
+    pub async fn until(&self, is_so: impl Fn(&Server) -> bool) {
+        let wait = async {
+            while !is_so(&self.server) {
+                tokio::time::sleep(Duration::from_millis(1)).await;
+            }
+        };
+        timeout(BUDGET, wait).await.expect("it becomes so in time");
+    }
+
     /// Makes an account, unless it is there, without the cost of a password hash each.
     pub async fn account(&self, name: &str, role: Role) {
         static HASH: OnceLock<String> = OnceLock::new();
@@ -88,6 +101,17 @@ impl TestServer {
         let response = self.http().post_as(session, "/otp", &json!({"resume": resume})).await;
         assert_eq!(response.status, 200, "{:?}", response.body);
         response.json()["otp"].as_str().unwrap().to_owned()
+    }
+
+    /// Opens a socket of a session and sees whether it may stay: `Err` is its close frame.
+    pub async fn knocks(&self, session: &str) -> Result<(), (u16, String)> {
+        let otp = self.otp(session, None).await;
+        let mut socket = TestClient::open(self.http(), &otp).await.expect("the OTP is good");
+        match timeout(BUDGET, socket.next()).await.expect("it is told") {
+            Some(Ok(Message::Text(_))) => Ok(()),
+            Some(Ok(Message::Close(Some(close)))) => Err((close.code.into(), close.reason.to_string())),
+            other => panic!("neither hello nor a close frame: {other:?}"),
+        }
     }
 
     /// A new member, signed in by `/login` and connected by `/ws`.
@@ -128,4 +152,5 @@ impl TestServer {
 async fn stop(server: Server) {
     let stopped = timeout(BUDGET, server.stop()).await.expect("the server stops");
     assert_eq!(stopped, Stopped::Cleanly, "tasks are still running");
+    panics::assert_none();
 }
