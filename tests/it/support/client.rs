@@ -53,6 +53,21 @@ impl TestClient {
         }
     }
 
+    /// Comes back as a client that went away: `/otp` with its session and its positions.
+    pub async fn returns(http: Http, name: &str, session: &str, resume: Option<Value>) -> Self {
+        let positions = resume.as_ref().map(|resume| resume["positions"].clone());
+        let otp = http.otp(session, resume).await;
+        let socket = Self::open(http, &otp).await.expect("the OTP is good");
+        let mut client = Self::arrive(name, session, socket).await;
+        // What it has seen already counts for "no holes", where the server goes on from there.
+        if let Some(Value::Object(positions)) = positions {
+            let recovered = client.recovered_topics();
+            let kept = positions.into_iter().filter(|(topic, _)| recovered.contains(topic));
+            client.positions = kept.map(|(topic, offset)| (topic, offset.as_u64().unwrap())).collect();
+        }
+        client
+    }
+
     /// Takes over an opened socket and reads as far as `caught_up`.
     pub async fn arrive(name: &str, session: &str, socket: Socket) -> Self {
         let (socket, mut stream) = socket.split();
@@ -95,19 +110,23 @@ impl TestClient {
 
     /// The next event of the wire.
     pub async fn next_event(&mut self) -> Value {
+        let event = self.next_unless_cut().await;
+        event.unwrap_or_else(|end| panic!("{} waits for an event and {end}; so far: {:#?}", self.name, self.transcript))
+    }
+
+    /// The next event of the wire, or how the connection ended.
+    pub async fn next_unless_cut(&mut self) -> Result<Value, String> {
         loop {
             let message = match timeout(BUDGET, self.incoming.recv()).await {
+                Ok(Some(Ok(Message::Close(close)))) => return Err(format!("was closed: {close:?}")),
                 Ok(Some(Ok(message))) => message,
-                other => panic!("{} waits for an event and gets {other:?}; so far: {:#?}", self.name, self.transcript),
+                other => return Err(format!("gets {other:?}")),
             };
-            let Message::Text(text) = message else {
-                assert!(!matches!(message, Message::Close(_)), "{} was closed: {message:?}", self.name);
-                continue;
-            };
+            let Message::Text(text) = message else { continue };
             let event: Value = serde_json::from_str(&text).expect("every frame is JSON");
             self.note_position(&event);
             self.transcript.push(event.clone());
-            return event;
+            return Ok(event);
         }
     }
 
@@ -171,6 +190,14 @@ impl TestClient {
         id
     }
 
+    /// As [`TestClient::posts`], unless it has been cut already.
+    pub async fn tries_to_post(&mut self, event_type: &str, payload: Value) -> u64 {
+        let id = self.next_id;
+        self.next_id += 1;
+        self.tries_to_send(&json!({"type": event_type, "id": id, "payload": payload}).to_string()).await;
+        id
+    }
+
     /// The answer to a request: its payload, or the code of its error.
     pub async fn answer(&mut self, id: u64) -> Result<Value, String> {
         let mut event = self.whole_answer(id).await;
@@ -218,6 +245,23 @@ impl TestClient {
 
     pub async fn says(&mut self, room: &str, message: &str) -> Value {
         self.asks("send_message", json!({"room": room, "message": message})).await
+    }
+
+    /// Every message of a room: its offset and text, in the order of the log.
+    pub async fn reads_all(&mut self, room: &str) -> Vec<(u64, String)> {
+        let mut messages: Vec<(u64, String)> = Vec::new();
+        loop {
+            let after = messages.last().map_or(0, |(offset, _)| *offset);
+            let page = self.asks("get_history", json!({"room": room, "after": after, "limit": 100})).await;
+            messages.extend(
+                page["messages"].as_array().unwrap().iter().map(|message| {
+                    (message["offset"].as_u64().unwrap(), message["message"].as_str().unwrap().to_owned())
+                }),
+            );
+            if page["more_after"] == false {
+                return messages;
+            }
+        }
     }
 
     pub async fn joins(&mut self, room: &str) -> Value {

@@ -3,7 +3,7 @@
 use http_body_util::{BodyExt, Full};
 use hyper::{Method, Request, StatusCode, body::Bytes, header::HeaderMap};
 use hyper_util::rt::TokioIo;
-use serde_json::Value;
+use serde_json::{Value, json};
 use std::{net::SocketAddr, sync::Arc};
 use tokio::{
     io::{AsyncRead, AsyncWrite},
@@ -112,6 +112,13 @@ impl Http {
     pub async fn post_as(&self, session: &str, path: &str, body: &Value) -> Response {
         let cookie = format!("__Host-session={session}");
         self.post_with(path, body, &[("cookie", &cookie), ("origin", &self.origin())]).await
+    }
+
+    /// `POST /otp`.
+    pub async fn otp(&self, session: &str, resume: Option<Value>) -> String {
+        let response = self.post_as(session, "/otp", &json!({"resume": resume})).await;
+        assert_eq!(response.status, 200, "{:?}", response.body);
+        response.json()["otp"].as_str().unwrap().to_owned()
     }
 
     /// Asks for a socket and looks only at the answer's head and body.

@@ -1,7 +1,10 @@
 //! The real binary as a child process, for what only a process can do: be killed.
 
-use super::http::Http;
+use super::{PASSWORD, TestClient, http::Http};
+use rustix::process::{Pid, Signal, kill_process};
+use serde_json::json;
 use std::{
+    fs::File,
     io::{BufRead, BufReader},
     path::Path,
     process::{Child, Command, ExitStatus, Stdio},
@@ -13,15 +16,35 @@ pub struct ServerProcess {
     pub http: Http,
 }
 
+/// The binary, without the settings of whoever runs the tests.
+pub fn switchboard(data_dir: &Path) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_switchboard"));
+    for (name, _) in std::env::vars_os() {
+        if name.to_string_lossy().starts_with("SWITCHBOARD__") {
+            command.env_remove(name);
+        }
+    }
+    command.arg("--data-dir").arg(data_dir).stdin(Stdio::null());
+    command
+}
+
 impl ServerProcess {
     /// `switchboard serve --tls off` on a free port, with extra environment.
     pub fn start(data_dir: &Path, env: &[(&str, &str)]) -> Self {
-        let mut child = Command::new(env!("CARGO_BIN_EXE_switchboard"))
-            .args(["serve", "--listen", "127.0.0.1:0", "--tls", "off", "--data-dir"])
-            .arg(data_dir)
+        Self::start_logging_to(Stdio::null(), data_dir, env)
+    }
+
+    /// As [`ServerProcess::start`], with its log in this file.
+    pub fn start_with_log(log: &Path, data_dir: &Path, env: &[(&str, &str)]) -> Self {
+        Self::start_logging_to(File::create(log).unwrap().into(), data_dir, env)
+    }
+
+    fn start_logging_to(log: Stdio, data_dir: &Path, env: &[(&str, &str)]) -> Self {
+        let mut child = switchboard(data_dir)
+            .args(["serve", "--listen", "127.0.0.1:0", "--tls", "off"])
             .envs(env.iter().copied())
             .stdout(Stdio::piped())
-            .stderr(Stdio::null())
+            .stderr(log)
             .spawn()
             .expect("the binary starts");
         let mut lines = BufReader::new(child.stdout.take().expect("piped")).lines();
@@ -41,6 +64,10 @@ impl ServerProcess {
         Self { child, setup_token, http: Http { address, tls: false } }
     }
 
+    pub fn signal(&self, signal: Signal) {
+        kill_process(Pid::from_child(&self.child), signal).expect("it is alive");
+    }
+
     /// SIGKILL: nothing is flushed, nothing is said.
     pub fn kill(mut self) {
         self.child.kill().expect("it is alive");
@@ -49,30 +76,37 @@ impl ServerProcess {
 
     /// SIGTERM, and how it ended.
     pub fn terminate(mut self) -> ExitStatus {
-        let id = self.child.id().to_string();
-        assert!(Command::new("kill").args(["-TERM", &id]).status().expect("kill runs").success());
+        self.signal(Signal::TERM);
         self.child.wait().expect("it ends")
     }
-}
 
-impl ServerProcess {
+    /// How it ends, once it has been told to; the test goes on meanwhile.
+    pub async fn end(mut self) -> Option<i32> {
+        let wait = tokio::task::spawn_blocking(move || self.child.wait().expect("it ends").code());
+        wait.await.unwrap()
+    }
+
     /// Makes the owner through the setup link; the session's cookie value.
     pub async fn owner(&self) -> String {
         let token = self.setup_token.as_ref().expect("a new server prints its setup link");
-        let body = serde_json::json!({"token": token, "username": "owner", "password": super::PASSWORD});
+        let body = json!({"token": token, "username": "owner", "password": PASSWORD});
         let response = self.http.post("/setup", &body).await;
         assert_eq!(response.status, 200, "{:?}", response.body);
         response.cookie("__Host-session").expect("a session cookie")
     }
 
     /// Connects with a session, as far as `caught_up`.
-    pub async fn client(&self, name: &str, session: &str) -> super::TestClient {
-        let response = self.http.post_as(session, "/otp", &serde_json::json!({})).await;
-        assert_eq!(response.status, 200, "{:?}", response.body);
-        let otp = response.json()["otp"].as_str().unwrap().to_owned();
-        let socket = super::TestClient::open(self.http, &otp).await.expect("the OTP is good");
-        let mut client = super::TestClient::arrive(name, session, socket).await;
+    pub async fn client(&self, name: &str, session: &str) -> TestClient {
+        let mut client = TestClient::returns(self.http, name, session, None).await;
         client.hears("caught_up").await;
         client
+    }
+}
+
+impl Drop for ServerProcess {
+    /// A test that fails leaves no server behind.
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
     }
 }

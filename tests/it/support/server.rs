@@ -65,10 +65,6 @@ impl TestServer {
         &self.server
     }
 
-    pub fn data_dir(&self) -> &std::path::Path {
-        self.data.path()
-    }
-
     /// The same store, opened as the command line does beside a running server.
     pub fn store_of_another_process(&self) -> Arc<dyn Store> {
         app::open_store(&self.settings).expect("it opens")
@@ -106,9 +102,7 @@ impl TestServer {
 
     /// `POST /otp`.
     pub async fn otp(&self, session: &str, resume: Option<Value>) -> String {
-        let response = self.http().post_as(session, "/otp", &json!({"resume": resume})).await;
-        assert_eq!(response.status, 200, "{:?}", response.body);
-        response.json()["otp"].as_str().unwrap().to_owned()
+        self.http().otp(session, resume).await
     }
 
     /// Opens a socket of a session and sees whether it may stay: `Err` is its close frame.
@@ -143,17 +137,7 @@ impl TestServer {
     /// Comes back as a client that went away: `/otp` with its session and its positions. What
     /// arrives is still to be heard, `hello` first.
     pub async fn returns(&self, name: &str, session: &str, resume: Option<Value>) -> TestClient {
-        let positions = resume.as_ref().map(|resume| resume["positions"].clone());
-        let otp = self.otp(session, resume).await;
-        let socket = TestClient::open(self.http(), &otp).await.expect("the OTP is good");
-        let mut client = TestClient::arrive(name, session, socket).await;
-        // What it has seen already counts for "no holes", where the server goes on from there.
-        if let Some(Value::Object(positions)) = positions {
-            let recovered = client.recovered_topics();
-            let kept = positions.into_iter().filter(|(topic, _)| recovered.contains(topic));
-            client.positions = kept.map(|(topic, offset)| (topic, offset.as_u64().unwrap())).collect();
-        }
-        client
+        TestClient::returns(self.http(), name, session, resume).await
     }
 }
 
