@@ -77,6 +77,12 @@ impl IntoResponse for ApiError {
             let secs = wait.as_secs() + u64::from(wait.subsec_nanos() > 0);
             headers.insert(header::RETRY_AFTER, secs.max(1).into());
         }
+        if self.code == ErrorCode::UpgradeRequired {
+            // What it has to be upgraded to: RFC 9110 section 15.5.22, RFC 6455 section 4.4.
+            headers.insert(header::CONNECTION, HeaderValue::from_static("upgrade"));
+            headers.insert(header::UPGRADE, HeaderValue::from_static("websocket"));
+            headers.insert(header::SEC_WEBSOCKET_VERSION, HeaderValue::from_static("13"));
+        }
         if let Some(allow) = self.allow {
             headers.insert(header::ALLOW, HeaderValue::from_static(allow));
         }

@@ -9,6 +9,10 @@ use axum::{
         header::{self, HeaderName},
     },
 };
+use base64::{
+    Engine, alphabet,
+    engine::{GeneralPurpose, GeneralPurposeConfig},
+};
 use hyper::upgrade::OnUpgrade;
 use tokio_tungstenite::tungstenite::handshake::derive_accept_key;
 
@@ -43,12 +47,11 @@ impl Handshake {
             if !lists(headers, header::CONNECTION, "upgrade") || !lists(headers, header::UPGRADE, "websocket") {
                 return Err(not_a_websocket());
             }
-            let key = headers.get(header::SEC_WEBSOCKET_KEY).map(HeaderValue::as_bytes);
-            // Sixteen bytes in base64 (RFC 6455 section 4.1).
-            let key = key.filter(|key| key.len() == 24 && key.ends_with(b"=="));
+            let mut keys = headers.get_all(header::SEC_WEBSOCKET_KEY).iter();
+            let key = keys.next().filter(|key| is_key(key.as_bytes()) && keys.next().is_none());
             let key =
                 key.ok_or_else(|| ApiError::new(ErrorCode::BadPayload, "`Sec-WebSocket-Key` is missing or malformed"))?;
-            Some(derive_accept_key(key))
+            Some(derive_accept_key(key.as_bytes()))
         };
         if !lists(headers, header::SEC_WEBSOCKET_VERSION, VERSION) {
             return Err(not_a_websocket());
@@ -75,6 +78,14 @@ impl Handshake {
 
 fn not_a_websocket() -> ApiError {
     ApiError::new(ErrorCode::UpgradeRequired, "this address speaks WebSocket, version 13")
+}
+
+/// Sixteen bytes in base64 (RFC 6455 section 4.1).
+fn is_key(key: &[u8]) -> bool {
+    // Bits that mean nothing are not worth a client.
+    const BASE64: GeneralPurpose =
+        GeneralPurpose::new(&alphabet::STANDARD, GeneralPurposeConfig::new().with_decode_allow_trailing_bits(true));
+    BASE64.decode(key).is_ok_and(|nonce| nonce.len() == 16)
 }
 
 /// Whether a comma-separated header lists `token`, without regard to case.

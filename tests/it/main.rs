@@ -5,6 +5,7 @@
 mod bad_events;
 mod bad_frames;
 mod chat;
+mod door;
 mod layers;
 mod limits;
 mod recovery;

@@ -1,6 +1,7 @@
 //! The language the tests are written in.
 
 pub mod client;
+pub mod h2;
 pub mod http;
 pub mod panics;
 pub mod process;

@@ -11,8 +11,9 @@ use tokio::{
 };
 use tokio_rustls::{
     TlsConnector,
+    client::TlsStream,
     rustls::{
-        self, ClientConfig, DigitallySignedStruct, SignatureScheme,
+        self, ClientConfig, DigitallySignedStruct, SignatureScheme, SupportedProtocolVersion,
         client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier},
         pki_types::{CertificateDer, ServerName, UnixTime},
     },
@@ -64,20 +65,31 @@ impl Http {
     }
 
     pub async fn connect_with_alpn(&self, alpn: &[&[u8]]) -> Box<dyn Stream> {
+        if self.tls {
+            return Box::new(self.connect_with_tls(rustls::ALL_VERSIONS, alpn).await);
+        }
         let tcp = TcpStream::connect(self.address).await.expect("the server listens");
         tcp.set_nodelay(true).unwrap();
-        if !self.tls {
-            return Box::new(tcp);
-        }
+        Box::new(tcp)
+    }
+
+    /// One of these versions of TLS.
+    pub async fn connect_with_tls(
+        &self,
+        versions: &[&'static SupportedProtocolVersion],
+        alpn: &[&[u8]],
+    ) -> TlsStream<TcpStream> {
+        let tcp = TcpStream::connect(self.address).await.expect("the server listens");
+        tcp.set_nodelay(true).unwrap();
         let mut config = ClientConfig::builder_with_provider(Arc::new(rustls::crypto::aws_lc_rs::default_provider()))
-            .with_safe_default_protocol_versions()
+            .with_protocol_versions(versions)
             .unwrap()
             .dangerous()
             .with_custom_certificate_verifier(Arc::new(AnyCertificate))
             .with_no_client_auth();
         config.alpn_protocols = alpn.iter().map(|protocol| protocol.to_vec()).collect();
         let name = ServerName::try_from("localhost").unwrap();
-        Box::new(TlsConnector::from(Arc::new(config)).connect(name, tcp).await.expect("TLS handshake"))
+        TlsConnector::from(Arc::new(config)).connect(name, tcp).await.expect("TLS handshake")
     }
 
     pub async fn get(&self, path: &str) -> Response {

@@ -101,9 +101,13 @@ impl Pipe {
 impl RawSocket {
     /// Upgrades by hand.
     pub async fn open(http: Http, otp: &str, pipe: Pipe, extra_headers: &str) -> Self {
+        Self::open_at(http, &format!("/ws?otp={otp}"), pipe, extra_headers).await
+    }
+
+    pub async fn open_at(http: Http, path: &str, pipe: Pipe, extra_headers: &str) -> Self {
         let mut stream = pipe.connect(http.address).await;
         let request = format!(
-            "GET /ws?otp={otp} HTTP/1.1\r\nHost: {}\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\
+            "GET {path} HTTP/1.1\r\nHost: {}\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\
              Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n{extra_headers}\r\n",
             http.address
         );

@@ -3,12 +3,15 @@
 use super::{BUDGET, PASSWORD, client::TestClient, http::Http, panics};
 use futures_util::StreamExt;
 use serde_json::{Value, json};
-use std::{sync::OnceLock, time::Duration};
+use std::{
+    sync::{Arc, OnceLock},
+    time::Duration,
+};
 use switchboard::{
     app::{self, Server, Stopped},
     model::{Role, UserName},
     settings::{Settings, TlsMode},
-    storage::NewAccount,
+    storage::{NewAccount, Store},
 };
 use tempfile::TempDir;
 use tokio::time::timeout;
@@ -64,6 +67,11 @@ impl TestServer {
 
     pub fn data_dir(&self) -> &std::path::Path {
         self.data.path()
+    }
+
+    /// The same store, opened as the command line does beside a running server.
+    pub fn store_of_another_process(&self) -> Arc<dyn Store> {
+        app::open_store(&self.settings).expect("it opens")
     }
 
     /// Waits until something is so.

@@ -1,0 +1,9 @@
+//! Who comes in, over the real wire.
+
+mod answers;
+mod links;
+mod origin;
+mod otp;
+mod sessions;
+mod transport;
+mod upgrade;
