@@ -48,8 +48,7 @@ impl From<JournalError> for HandlerError {
     fn from(error: JournalError) -> Self {
         match error {
             JournalError::Refused(refusal) => refusal.into(),
-            // Every sender of a failed batch gets the same cause.
-            JournalError::Store(cause) => StoreError::Unavailable(cause.to_string()).into(),
+            JournalError::Store(cause) => Self::Commit(cause),
             JournalError::Stopped => Self::Stopping,
         }
     }
