@@ -5,7 +5,7 @@ use crate::{
     auth::{self, Admission},
     connection::{self, EventReceiver},
     manager::Identity,
-    protocol::ErrorCode,
+    protocol::{CloseReason, ErrorCode},
 };
 use axum::{
     body::Body,
@@ -74,9 +74,17 @@ async fn serve(state: HttpState, upgrade: OnUpgrade, admission: Admission, addre
     let settings = state.settings.clone();
     let receiver = EventReceiver::new(state.manager.clone(), client.clone());
     let manager = state.manager.clone();
+    let store = state.store.clone();
     drop(state);
     // Boxed: it is over soon, and its memory should be too.
-    let arrive = Box::pin(manager.recover(&client, resume));
+    let arrive = Box::pin(async {
+        // Whoever ended the session after it was checked did not find this client yet.
+        if store.live_sessions(vec![session]).await.is_ok_and(|live| live.is_empty()) {
+            return Err(CloseReason::SignedOut);
+        }
+        drop(store);
+        manager.recover(&client, resume).await
+    });
     connection::run(TokioIo::new(upgraded), client.clone(), &settings.socket, arrive, receiver).await;
     manager.disconnect(&client);
     if let Some(reason) = client.close_reason() {

@@ -2,7 +2,11 @@
 
 use crate::support::TestServer;
 use serde_json::{Value, json};
-use switchboard::settings::Settings;
+use std::sync::Arc;
+use switchboard::{
+    manager::{Context, HandlerError, Registry, Reply},
+    settings::Settings,
+};
 
 /// Room for many bad events in one test.
 fn patient(settings: &mut Settings) {
@@ -364,4 +368,25 @@ async fn script_in_any_string_is_data() {
 
 fn messages(history: &Value) -> impl Iterator<Item = &Value> {
     history["messages"].as_array().unwrap().iter()
+}
+
+struct Faulty;
+
+async fn panics(_: Arc<Faulty>, _: Context, _: Value) -> Result<Reply, HandlerError> {
+    panic!("a handler of the test's")
+}
+
+/// A handler's panic costs one connection, not the server.
+#[tokio::test]
+async fn a_handler_that_panics_closes_one_socket_with_1011() {
+    let register = |registry: &mut Registry| registry.on("panic", &Arc::new(Faulty), panics);
+    let server = TestServer::start_with_events(|_| {}, register).await;
+    let [mut alice, mut bob] = server.clients(["alice", "bob"]).await;
+    alice.sends(r#"{"type":"panic"}"#).await;
+    let close = alice.is_closed().await;
+    assert_eq!((u16::from(close.code), close.reason.as_str()), (1011, "internal"));
+    bob.says("general", "undisturbed").await;
+    let mut alice = server.returns("alice", &alice.session, None).await;
+    alice.says("general", "back").await;
+    server.stop().await;
 }
