@@ -17,7 +17,10 @@ use crate::{
     tls::{self, TlsError},
 };
 use std::{collections::HashSet, future::Future, net::SocketAddr, sync::Arc, time::Duration};
-use tokio::{task::JoinHandle, time::timeout};
+use tokio::{
+    task::JoinHandle,
+    time::{Instant, timeout_at},
+};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 /// How soon a session that another process ended loses its sockets.
@@ -306,15 +309,16 @@ impl Server {
     pub async fn stop(self) -> Stopped {
         let Self { settings, manager, connections, serving, journal, store, .. } = self;
         let drain_wait = settings.server.drain_wait;
+        let deadline = Instant::now() + drain_wait;
         manager.drain();
+        // Lets requests that are under way end, and closes the rest at the deadline.
         serving.handle.graceful_shutdown(Some(drain_wait));
         connections.close();
-        let sockets_ended = timeout(drain_wait, connections.wait()).await.is_ok();
+        let sockets_ended = timeout_at(deadline, connections.wait()).await.is_ok();
         if !sockets_ended {
             tracing::warn!(clients = manager.clients().len(), "some sockets did not end in time");
         }
-        // Requests that still run may hand in drafts: the journal outlives them.
-        serving.handle.shutdown();
+        // Requests may hand in drafts: the journal outlives them.
         let _ = serving.task.await;
         self.stop_journal.cancel();
         let _ = journal.await;

@@ -40,7 +40,9 @@ impl EventReceiver {
     pub fn new(manager: Arc<Manager>, client: Arc<Client>) -> Self {
         let settings = &manager.settings().socket;
         let now = Instant::now();
-        let events = TokenBucket::new(settings.events_per_sec.into(), settings.events_burst, now);
+        // "0: no limit, for both": a bucket that holds nothing would let nothing through.
+        let events_per_sec = if settings.events_burst == 0 { 0 } else { settings.events_per_sec };
+        let events = TokenBucket::new(events_per_sec.into(), settings.events_burst, now);
         let pings = TokenBucket::new(settings.pings_per_sec.into(), settings.pings_per_sec, now);
         let bad = settings.bad_events_per_minute;
         // The last one that is answered closes, so one less passes.

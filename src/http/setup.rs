@@ -12,6 +12,7 @@ use axum::{
     response::{IntoResponse, Response},
 };
 use serde::Deserialize;
+use serde_json::json;
 
 /// What the holder of a link sends for an account.
 #[derive(Deserialize)]
@@ -29,7 +30,10 @@ impl Wishes {
 
 pub(super) async fn needed(State(state): State<DoorState>) -> Result<Response, ApiError> {
     let needed = state.door.setup_needed().await?;
-    Ok(Json(serde_json::json!({"needed": needed, "server": state.settings.server.name})).into_response())
+    let server = &state.settings.server.name;
+    let password_min_chars = state.settings.auth.password_min_chars;
+    let answer = json!({"needed": needed, "server": server, "password_min_chars": password_min_chars});
+    Ok(Json(answer).into_response())
 }
 
 pub(super) async fn setup(State(state): State<DoorState>, request: Request) -> Result<Response, ApiError> {

@@ -47,17 +47,17 @@ pub(super) async fn open(
     let origin = origin_guard::check_origin(headers, host::authority(request.uri(), headers), &state.settings)?;
     origin_guard::require_page(headers, origin.as_deref())?;
     let otp = presented_otp(request.uri().query(), headers);
-    let admission = redeem(&state, otp.as_ref(), origin.as_deref()).await?;
-    let subprotocol = otp.is_some_and(|otp| otp.by_subprotocol).then_some(SUBPROTOCOL);
+    let admission = redeem(&state, otp.as_deref(), origin.as_deref()).await?;
+    let subprotocol = offered(request.headers()).any(|item| item == SUBPROTOCOL).then_some(SUBPROTOCOL);
     let (response, upgrade) = handshake.accept(subprotocol);
     tokio::spawn(serve(state, upgrade, admission, address, running));
     Ok(response)
 }
 
 /// Spends the OTP and checks that its session is still good: every failure looks the same.
-async fn redeem(state: &HttpState, otp: Option<&PresentedOtp>, origin: Option<&str>) -> Result<Admission, ApiError> {
+async fn redeem(state: &HttpState, otp: Option<&str>, origin: Option<&str>) -> Result<Admission, ApiError> {
     let refused = || ApiError::new(ErrorCode::BadOtp, "the one-time password is missing, wrong, used or expired");
-    let admission = otp.and_then(|otp| state.otps.redeem(&otp.value, Instant::now())).ok_or_else(refused)?;
+    let admission = otp.and_then(|otp| state.otps.redeem(otp, Instant::now())).ok_or_else(refused)?;
     if !admission.is_for_origin(origin) {
         return Err(refused());
     }
@@ -70,21 +70,23 @@ async fn serve(state: HttpState, upgrade: OnUpgrade, admission: Admission, addre
     let Admission { user, session, resume, .. } = admission;
     let client = state.manager.connect(Identity { user, session, network: auth::network(address) });
     let connected_at = Instant::now();
-    tracing::info!(client.id = %client.id(), user.name = %client.user().name, %address, "connected");
+    tracing::info!(client.id = %client.id(), user.name = %client.user().name, client.address = %address, "connected");
     let settings = state.settings.clone();
     let receiver = EventReceiver::new(state.manager.clone(), client.clone());
     let manager = state.manager.clone();
-    let store = state.store.clone();
-    drop(state);
-    // Boxed: it is over soon, and its memory should be too.
-    let arrive = Box::pin(async {
-        // Whoever ended the session after it was checked did not find this client yet.
-        if store.live_sessions(vec![session]).await.is_ok_and(|live| live.is_empty()) {
-            return Err(CloseReason::SignedOut);
+    let arrive = {
+        let (store, client, manager) = (state.store, client.clone(), manager.clone());
+        async move {
+            // Again, now that whoever ends the session finds this client: it may have ended in between.
+            let live = store.live_sessions(vec![client.session()]).await.map_err(|_| CloseReason::Internal)?;
+            if live.is_empty() {
+                return Err(CloseReason::SignedOut);
+            }
+            manager.recover(&client, resume).await
         }
-        drop(store);
-        manager.recover(&client, resume).await
-    });
+    };
+    // Boxed: it is over soon, and its memory should be too.
+    let arrive = Box::pin(arrive);
     connection::run(TokioIo::new(upgraded), client.clone(), &settings.socket, arrive, receiver).await;
     manager.disconnect(&client);
     if let Some(reason) = client.close_reason() {
@@ -94,26 +96,23 @@ async fn serve(state: HttpState, upgrade: OnUpgrade, admission: Admission, addre
     tracing::info!(
         client.id = %client.id(),
         user.name = %client.user().name,
-        reason,
+        close.reason = reason,
         duration_ms = connected_at.elapsed().as_millis(),
         "disconnected"
     );
     drop(running);
 }
 
-struct PresentedOtp {
-    value: String,
-    by_subprotocol: bool,
+/// The one OTP a request presents; two of them are none.
+fn presented_otp(query: Option<&str>, headers: &HeaderMap) -> Option<String> {
+    let in_query = query.unwrap_or_default().split('&').filter_map(|pair| pair.strip_prefix("otp="));
+    let mut presented = in_query.chain(offered(headers).filter_map(|item| item.strip_prefix(OTP_PREFIX)));
+    let first = presented.next()?;
+    presented.next().is_none().then(|| first.to_owned())
 }
 
-/// The one OTP a request presents; two of them are none.
-fn presented_otp(query: Option<&str>, headers: &HeaderMap) -> Option<PresentedOtp> {
-    let in_query = query.unwrap_or_default().split('&').filter_map(|pair| pair.strip_prefix("otp="));
-    let in_query = in_query.map(|value| PresentedOtp { value: value.to_owned(), by_subprotocol: false });
-    let offered = headers.get_all(header::SEC_WEBSOCKET_PROTOCOL).into_iter().filter_map(|value| value.to_str().ok());
-    let offered = offered.flat_map(|value| value.split(',')).filter_map(|item| item.trim().strip_prefix(OTP_PREFIX));
-    let offered = offered.map(|value| PresentedOtp { value: value.to_owned(), by_subprotocol: true });
-    let mut presented = in_query.chain(offered);
-    let first = presented.next()?;
-    presented.next().is_none().then_some(first)
+/// The subprotocols a request offers; only one that was offered may be chosen (RFC 6455 section 4.2.2).
+fn offered(headers: &HeaderMap) -> impl Iterator<Item = &str> {
+    let lines = headers.get_all(header::SEC_WEBSOCKET_PROTOCOL).into_iter().filter_map(|value| value.to_str().ok());
+    lines.flat_map(|line| line.split(',')).map(str::trim)
 }

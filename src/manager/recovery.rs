@@ -10,9 +10,11 @@ use crate::{
     storage::{LogRange, StoreError, TopicState, can_recover},
 };
 use serde::Serialize;
+use serde_json::Number;
 use std::{
     collections::{BTreeMap, HashMap},
     sync::Arc,
+    time::Duration,
 };
 
 /// Publications read and queued at a time: few enough to hold in memory for many clients at once.
@@ -22,7 +24,7 @@ const PAGE: u32 = 128;
 struct Hello<'a> {
     user: &'a User,
     epoch: &'a Epoch,
-    ping_period_secs: f64,
+    ping_period_secs: Number,
     topics: BTreeMap<&'a TopicName, HelloTopic>,
 }
 
@@ -85,8 +87,14 @@ fn hello(manager: &Manager, client: &Client, topics: &[TopicState], missed: &[(T
             (&state.topic, HelloTopic { offset: state.head, recovered })
         })
         .collect();
-    let ping_period_secs = manager.settings().socket.ping_period.as_secs_f64();
+    let ping_period_secs = seconds(manager.settings().socket.ping_period);
     Frame::event("hello", &Hello { user: client.user(), epoch: manager.store().epoch(), ping_period_secs, topics })
+}
+
+/// Whole when it is: not every reader of JSON takes `25.0` for an integer.
+fn seconds(duration: Duration) -> Number {
+    let fraction = Number::from_f64(duration.as_secs_f64()).filter(|_| duration.subsec_nanos() > 0);
+    fraction.unwrap_or_else(|| duration.as_secs().into())
 }
 
 /// Queues the publications after `after` up to `until`, a page whenever the last one is written.
