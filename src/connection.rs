@@ -41,14 +41,20 @@ where
     let writer = tokio::spawn(write_pump::run(write, client.clone(), write_pump::Timing::from(settings)));
     // Should this task be dropped or panic, the write pump still says why and ends.
     let abandoned = AbandonedConnection(client.clone());
-    if let Err(reason) = not_silent_during(arrive, &client, settings.ping_period).await {
+    let arrived = tokio::select! {
+        biased;
+        () = client.closing().cancelled() => Ok(()),
+        arrived = not_silent_during(arrive, &client, settings.ping_period) => arrived,
+    };
+    if let Err(reason) = arrived {
         client.close(reason);
     }
     let half = ReadHalf::new(read, client.clone(), FrameLimits::from(settings));
     let socket = WebSocketStream::from_raw_socket(half, Role::Server, Some(library_config(settings))).await;
     read_pump::run(socket, &client, receiver).await;
     drop(abandoned);
-    // The write pump ends by itself: the queue is closed now and each write is bounded.
+    // The write pump ends by itself: nothing more is queued, and once a connection is closing
+    // its writes together have only so long.
     let _ = writer.await;
 }
 
