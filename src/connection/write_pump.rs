@@ -26,6 +26,10 @@ use tokio::{
 /// Frames per write; more only fill the kernel's list without saving a call.
 const MAX_SLICES: usize = 64;
 
+/// How many write waits a batch may take: with the defaults a full egress takes a minute at
+/// 17 KiB/s, and whoever is slower than that recovers from the log instead.
+const WRITES_PER_BATCH: u32 = 12;
+
 /// The write pump's clocks.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Timing {
@@ -72,7 +76,7 @@ pub(super) async fn run(mut socket: impl AsyncWrite + Unpin, client: Arc<Client>
 }
 
 /// Bounds a batch as a whole, because a peer that takes a byte now and then makes progress for
-/// ever: by the pong wait, and once the connection is closing by what a peer has for its answer.
+/// ever: by some write waits, and once the connection is closing by what a peer has for its answer.
 async fn in_time(client: &Client, timing: Timing, writing: impl Future<Output = io::Result<()>>) -> io::Result<()> {
     let mut writing = pin!(writing);
     if let Poll::Ready(written) = poll_fn(|cx| Poll::Ready(writing.as_mut().poll(cx))).await {
@@ -84,7 +88,7 @@ async fn in_time(client: &Client, timing: Timing, writing: impl Future<Output = 
             client.closing().cancelled().await;
             sleep(CLOSE_WAIT).await;
         };
-        let _ = timeout(timing.pong_wait, closing_for_long).await;
+        let _ = timeout(timing.write_wait * WRITES_PER_BATCH, closing_for_long).await;
     });
     tokio::select! {
         biased;
