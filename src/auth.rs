@@ -24,5 +24,7 @@ pub use hasher::Hasher;
 pub use otp::{Admission, MAX_RESUME_TOPICS, Otps, reap};
 pub use password::{Policy, WeakPassword};
 pub use retention_map::{Retention, RetentionMap};
-pub use throttle::{Subject, Throttle, Verdict, network};
+pub use throttle::{Subject, Throttle, Verdict};
 pub use token::Secret;
+
+pub use crate::model::network;

@@ -8,8 +8,9 @@ pub mod invite;
 mod password;
 
 use crate::{
-    settings::{Overrides, Settings, SettingsError, TlsMode, environment},
+    settings::{Fault, Overrides, Settings, SettingsError, TlsMode, environment},
     storage::StoreError,
+    tls,
 };
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use std::{io, net::SocketAddr, path::PathBuf};
@@ -96,7 +97,9 @@ pub enum Switch {
 /// What to do with the settings.
 #[derive(Debug, Clone, Copy, Subcommand)]
 pub enum ConfigCommand {
-    /// Say whether the server would start with these settings; if not, everything that is wrong
+    /// Say whether the settings can be used, and the certificate they name; if not, everything that is wrong
+    ///
+    /// Neither the port nor the store is tried: a server that runs has both.
     Check,
     /// Print the settings in force as TOML, those that are not defaults with where they come from
     Show,
@@ -117,7 +120,12 @@ impl Cli {
     /// [`SettingsError`], with every fault.
     pub fn config(&self, command: ConfigCommand) -> Result<String, SettingsError> {
         match command {
-            ConfigCommand::Check => self.settings().map(|_| "the settings are good\n".to_owned()),
+            ConfigCommand::Check => {
+                tls::check(&self.settings()?).map_err(|error| SettingsError {
+                    faults: vec![Fault { place: "tls.certificate, tls.key".to_owned(), message: error.to_string() }],
+                })?;
+                Ok("the settings are good\n".to_owned())
+            }
             ConfigCommand::Show => Settings::show(self.config.as_deref(), environment(), self.overrides()),
         }
     }
@@ -155,8 +163,19 @@ pub enum CliError {
     #[error("there is no password on standard input: {0}")]
     NoPassword(&'static str),
     /// A link needs to know where it leads.
-    #[error("the link would not say where the server is: it listens on port 0. Set server.public_url")]
+    #[error(
+        "the link would not say where the server is: its settings say port 0. Start it first, or set server.public_url"
+    )]
     NoOrigin,
+    /// Whoever accepts an invitation must not be the first.
+    #[error(
+        "there is no account yet: make the owner's first, with the setup link that the server prints at its start or \
+         with `switchboard account add NAME`"
+    )]
+    NoOwner,
+    /// The invitation is not made; the text says why.
+    #[error("{0}")]
+    Invitation(String),
     /// The store refused or failed.
     #[error(transparent)]
     Store(#[from] StoreError),

@@ -1,12 +1,15 @@
 //! From the port to the router: TCP, TLS and HTTP/1.1 or HTTP/2 on one port.
 //!
-//! A connection passes `accept::Door` (cap, deadline for the first bytes, TLS handshake) and
-//! is then hyper's, whose own limits are set here. Everything that stays with an idle
-//! connection is in `socket::Socket`, and kept small.
+//! A connection passes `accept::Door` (caps, TLS handshake) and is then hyper's, whose own
+//! limits are set here. What hyper does not limit, `watch` (silence) and `tcp` (writes that
+//! stall) do. Everything that stays with an idle connection is in `socket::Socket`, and kept small.
 
 mod accept;
 mod descriptors;
+mod slots;
 mod socket;
+mod tcp;
+mod watch;
 
 use crate::settings::Http;
 use axum::{Router, extract::connect_info::IntoMakeServiceWithConnectInfo};
@@ -107,7 +110,13 @@ impl Listener {
     pub fn serve(self, router: Router, tls: Option<RustlsConfig>, http: &Http) -> Serving {
         descriptors::raise_limit(http.max_connections);
         let handle = axum_server::Handle::new();
-        let door = accept::Door::new(tls, http.max_connections, http.header_wait);
+        if tls.is_none() && http.trusted_proxies.is_empty() {
+            tracing::warn!(
+                "tls.mode is off and http.trusted_proxies is empty: behind a proxy all clients would count as one \
+                 address, and share its limits"
+            );
+        }
+        let door = accept::Door::new(tls, http);
         let mut server = axum_server::Server::from_listener(self.tcp).handle(handle.clone()).acceptor(door);
         limit(server.http_builder(), http);
         let service: IntoMakeServiceWithConnectInfo<Router, SocketAddr> = router.into_make_service_with_connect_info();

@@ -4,13 +4,16 @@
 //! [`Settings::load`] lays file, environment and flags over the defaults and reports every
 //! fault at once.
 
+mod authority;
 mod error;
 mod layers;
+mod origin;
 mod parse;
 #[cfg(test)]
 mod tests;
 mod validate;
 
+pub use authority::{host_address, split_authority};
 pub use error::{Fault, SettingsError};
 pub use layers::{Overrides, environment};
 
@@ -111,8 +114,13 @@ pub struct Http {
     pub header_wait: Duration,
     #[serde(rename = "body_wait_secs", deserialize_with = "secs")]
     pub body_wait: Duration,
+    #[serde(rename = "write_wait_secs", deserialize_with = "secs")]
+    pub write_wait: Duration,
+    #[serde(rename = "idle_wait_secs", deserialize_with = "secs")]
+    pub idle_wait: Duration,
     pub max_body_bytes: usize,
     pub max_connections: usize,
+    pub max_connections_per_address: usize,
 }
 
 /// `[auth]`
@@ -266,34 +274,6 @@ impl Settings {
     #[must_use]
     pub fn defaults() -> Self {
         Self::load(None, [], Overrides::default()).expect("config/default.toml is tested")
-    }
-
-    /// The origin people open: `server.public_url`, or [`Settings::local_url`].
-    #[must_use]
-    pub fn origin(&self, listen: SocketAddr) -> String {
-        if self.server.public_url.is_empty() { self.local_url(listen) } else { self.server.public_url.clone() }
-    }
-
-    /// The origin under which this machine reaches a server that listens there.
-    #[must_use]
-    pub fn local_url(&self, listen: SocketAddr) -> String {
-        let (scheme, usual) = match self.tls.mode {
-            TlsMode::On => ("https", 443),
-            TlsMode::Off => ("http", 80),
-        };
-        // A name is what browsers tie certificates, cookies and passkeys to; the rest is an address.
-        let ip = listen.ip();
-        let host = if ip.is_unspecified() || ip == std::net::Ipv4Addr::LOCALHOST || ip == std::net::Ipv6Addr::LOCALHOST
-        {
-            "localhost".to_owned()
-        } else {
-            SocketAddr::new(ip, 0).to_string().trim_end_matches(":0").to_owned()
-        };
-        if listen.port() == usual {
-            format!("{scheme}://{host}")
-        } else {
-            format!("{scheme}://{host}:{}", listen.port())
-        }
     }
 
     /// Where the certificate chain and the key are.

@@ -75,6 +75,9 @@ pub trait Store: Send + Sync + 'static {
     /// Disables an account and ends its sessions. `false`: there is none of that name.
     async fn disable_account(&self, name: &UserName) -> Result<bool, StoreError>;
 
+    /// Takes back [`Store::disable_account`]; what sessions there were stay ended. `false`: none of that name.
+    async fn enable_account(&self, name: &UserName) -> Result<bool, StoreError>;
+
     /// Sets a new password hash and ends the account's sessions. `false`: none of that name.
     async fn reset_password(&self, name: &UserName, password_hash: &str) -> Result<bool, StoreError>;
 

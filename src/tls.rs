@@ -4,7 +4,7 @@ mod generate;
 mod validity;
 mod watch;
 
-use crate::settings::Settings;
+use crate::settings::{Settings, TlsMode};
 use axum_server::tls_rustls::RustlsConfig;
 use rustls::{
     ServerConfig,
@@ -99,14 +99,8 @@ pub struct Certificate {
 /// # Errors
 /// [`TlsError`] says what is missing or wrong.
 pub fn load(settings: &Settings) -> Result<Certificate, TlsError> {
-    let (certificate, key) = settings.tls_files();
-    let files = Files { certificate, key };
-    let listen = settings.server.listen;
-    if !files.certificate.exists() && !files.key.exists() {
-        if !listen.ip().is_loopback() {
-            let Files { certificate, key } = files;
-            return Err(TlsError::NoneOnNetwork { listen, certificate, key });
-        }
+    let files = Files::of(settings);
+    if files.are_to_be_made(settings)? {
         generate::generate(&files)?;
         tracing::info!(tls.certificate = ?files.certificate, "made a certificate for localhost");
     }
@@ -114,6 +108,18 @@ pub fn load(settings: &Settings) -> Result<Certificate, TlsError> {
     let stamp = watch::Stamp::of(&files);
     let config = RustlsConfig::from_config(files.load()?);
     Ok(Certificate { config, files, stamp })
+}
+
+/// Whether [`load`] would work, as far as can be told without making anything.
+///
+/// # Errors
+/// [`TlsError`] says what is missing or wrong.
+pub fn check(settings: &Settings) -> Result<(), TlsError> {
+    let files = Files::of(settings);
+    if settings.tls.mode == TlsMode::Off || files.are_to_be_made(settings)? {
+        return Ok(());
+    }
+    files.load().map(|_| ())
 }
 
 impl Certificate {
@@ -125,6 +131,22 @@ impl Certificate {
 }
 
 impl Files {
+    fn of(settings: &Settings) -> Self {
+        let (certificate, key) = settings.tls_files();
+        Self { certificate, key }
+    }
+
+    /// Whether neither is there and only this machine can connect.
+    fn are_to_be_made(&self, settings: &Settings) -> Result<bool, TlsError> {
+        let listen = settings.server.listen;
+        let neither = !self.certificate.exists() && !self.key.exists();
+        if neither && !listen.ip().is_loopback() {
+            let Self { certificate, key } = self.clone();
+            return Err(TlsError::NoneOnNetwork { listen, certificate, key });
+        }
+        Ok(neither)
+    }
+
     /// Reads both files and checks that they can be used together.
     fn load(&self) -> Result<Arc<ServerConfig>, TlsError> {
         let chain = self.chain()?;

@@ -41,6 +41,13 @@ fn config_check_says_good_or_everything_that_is_wrong() {
     assert!(stderr.contains("2 bad settings"), "{stderr}");
     assert!(stderr.contains("did you mean otp.ttl_secs?"), "{stderr}");
     assert!(stderr.contains("socket.pong_wait_secs (SWITCHBOARD__SOCKET__PONG_WAIT_SECS), socket.ping_period_secs"));
+    let on_network = [("SWITCHBOARD__SERVER__LISTEN", "0.0.0.0:443")];
+    let (code, stdout, stderr) = run(&["config", "check"], &on_network);
+    assert_eq!((code, stdout.as_str(), stderr.lines().count()), (78, "", 1), "{stderr}");
+    assert!(stderr.contains("gencert.sh"), "{stderr}");
+    let plain =
+        [on_network[0], ("SWITCHBOARD__TLS__MODE", "off"), ("SWITCHBOARD__TLS__ALLOW_PLAIN_ON_NETWORK", "true")];
+    assert_eq!(run(&["config", "check"], &plain).0, 0);
     let (code, stdout, _) = run(&["config", "show"], &[("SWITCHBOARD__SERVER__NAME", "Ours")]);
     assert_eq!(code, 0);
     assert!(stdout.contains("\nname = \"Ours\" # SWITCHBOARD__SERVER__NAME\n"), "{stdout}");
@@ -109,6 +116,8 @@ fn accounts_and_invitations_are_made_on_the_command_line() {
     let add = |name: &str, password: &str| with_password(&["account", "add", name, "--password-stdin"], data, password);
 
     assert_eq!(command(&["account", "list"]).1, "");
+    let early = command(&["invite"]);
+    assert!(early.0 == 1 && early.1.is_empty() && early.2.contains("setup link"), "{early:?}");
     let weak = add("alice", "short\n");
     assert_eq!((weak.0, weak.1.as_str()), (1, ""), "{}", weak.2);
     assert_eq!(add("alice", "a long enough pass phrase\n").1, "account alice is there, role owner\n");
@@ -123,9 +132,16 @@ fn accounts_and_invitations_are_made_on_the_command_line() {
     let listed = command(&["account", "list"]).1;
     let rows: Vec<Vec<_>> = listed.lines().map(|line| line.split_whitespace().take(3).collect()).collect();
     assert_eq!(rows, [["NAME", "ROLE", "STATE"], ["alice", "owner", "active"], ["bob", "member", "disabled"]]);
+    assert_eq!(command(&["account", "enable", "bob"]).1, "account bob can sign in again\n");
+    assert!(!command(&["account", "list"]).1.contains("disabled"));
+    let many = command(&["invite", "--uses", "1001"]);
+    assert!(many.0 == 1 && many.2.contains("--uses must be 1 to 1000"), "{many:?}");
     let (code, link, note) = command(&["invite", "--uses", "2"]);
     assert_eq!(code, 0, "{note}");
     assert!(link.starts_with("https://localhost:8080/#invite=") && link.lines().count() == 1, "{link}");
+    // What a server with other flags leaves.
+    std::fs::write(data.join("server.url"), "http://localhost:4711\n").unwrap();
+    assert!(command(&["invite"]).1.starts_with("http://localhost:4711/#invite="));
 }
 
 #[test]

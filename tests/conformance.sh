@@ -9,7 +9,7 @@ trap 'kill "${echo_pid:-}" 2>/dev/null || true; rm -rf "$work"' EXIT
 
 kosoku=${KOSOKU:-kosoku}
 cargo build --locked --quiet --example echo
-target/debug/examples/echo >"$work/address" &
+"${CARGO_TARGET_DIR:-target}/debug/examples/echo" >"$work/address" &
 echo_pid=$!
 until [ -s "$work/address" ]; do kill -0 "$echo_pid"; done
 "$kosoku" -m fuzzingclient -x '12.*' -x '13.*' -o "$work/report" "$(cat "$work/address")/echo" >"$work/output" 2>&1 ||

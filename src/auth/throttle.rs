@@ -4,12 +4,16 @@
 //! the verdict is withheld, even a good one. So guesses sent at once tell no more than guesses sent in a row, while any
 //! number of right passwords at once all get in.
 
-use crate::{model::UserName, settings, storage::TokenHash};
+use crate::{
+    model::{UserName, network},
+    settings,
+    storage::TokenHash,
+};
 use sha2::{Digest, Sha256};
 use std::{
     collections::{BTreeMap, HashMap, VecDeque},
     hash::Hash,
-    net::{IpAddr, Ipv6Addr},
+    net::IpAddr,
     sync::{Mutex, MutexGuard, PoisonError},
     time::{Duration, Instant},
 };
@@ -159,18 +163,6 @@ impl Throttle {
     fn lock(&self) -> MutexGuard<'_, State> {
         // No code between two changes panics, so a poisoned state is still whole.
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-/// What counts as one address: an IPv4 address, or the /64 that one IPv6 subscriber has.
-#[must_use]
-pub fn network(address: IpAddr) -> IpAddr {
-    match address.to_canonical() {
-        IpAddr::V6(v6) => {
-            let [a, b, c, d, ..] = v6.segments();
-            Ipv6Addr::new(a, b, c, d, 0, 0, 0, 0).into()
-        }
-        v4 @ IpAddr::V4(_) => v4,
     }
 }
 

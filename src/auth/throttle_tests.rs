@@ -99,15 +99,6 @@ fn an_address_has_thirty_failures_a_minute_whatever_the_names() {
 }
 
 #[test]
-fn one_subscriber_is_one_address() {
-    let parse = |text: &str| network(text.parse().unwrap());
-    assert_eq!(parse("2001:db8:1:2:3:4:5:6"), parse("2001:db8:1:2:ffff::1"));
-    assert_ne!(parse("2001:db8:1:2::1"), parse("2001:db8:1:3::1"));
-    assert_eq!(parse("::ffff:192.0.2.1"), HOME);
-    assert_ne!(parse("192.0.2.2"), HOME);
-}
-
-#[test]
 fn memory_is_bounded_and_the_oldest_makes_room() {
     let mut recent = Recent::new(3);
     for (key, value) in [(1, 'a'), (2, 'b'), (3, 'c'), (1, 'd'), (4, 'e')] {

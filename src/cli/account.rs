@@ -35,6 +35,12 @@ Examples:
         #[arg(value_parser = name)]
         name: UserName,
     },
+    /// Enable a disabled account: it can sign in again, with the password it had
+    Enable {
+        /// Whose
+        #[arg(value_parser = name)]
+        name: UserName,
+    },
     /// Set a new password, which ends all sessions of the account
     ResetPassword {
         /// Whose
@@ -100,6 +106,12 @@ pub async fn run(
             writeln!(out, "account {name} is disabled, its sessions have ended")?;
             warn_without_owner(store).await
         }
+        AccountCommand::Enable { name } => {
+            if !store.enable_account(&name).await? {
+                return Err(CliError::NoSuchAccount(name.to_string()));
+            }
+            Ok(writeln!(out, "account {name} can sign in again")?)
+        }
         AccountCommand::ResetPassword { name, password } => {
             let Some(account) = store.account(&name).await? else {
                 return Err(CliError::NoSuchAccount(name.to_string()));
@@ -158,7 +170,7 @@ fn list(accounts: &[Account], out: &mut impl Write) -> Result<(), CliError> {
     Ok(())
 }
 
-pub(super) fn now() -> UnixMillis {
+fn now() -> UnixMillis {
     let since = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
     since.as_millis().try_into().unwrap_or(UnixMillis::MAX)
 }

@@ -1,7 +1,10 @@
 //! Which host a request is for, and whether we serve it.
 
 use super::ApiError;
-use crate::{auth::origin::split_authority, protocol::ErrorCode, settings::Settings};
+use crate::{
+    protocol::ErrorCode,
+    settings::{Settings, host_address, split_authority},
+};
 use axum::{
     extract::{Request, State},
     http::{HeaderMap, Uri, Version, header},
@@ -23,6 +26,25 @@ pub fn authority<'a>(uri: &'a Uri, headers: &'a HeaderMap) -> Option<&'a str> {
         }
     };
     split_authority(named).map(|_| named)
+}
+
+/// Whether a request is for this machine by name or address, as those are who sit at it.
+#[must_use]
+pub fn is_loopback(authority: &str) -> bool {
+    split_authority(authority).is_some_and(|(host, _)| {
+        is_localhost(&host) || host_address(&host).is_some_and(|address| address.is_loopback())
+    })
+}
+
+/// Whether a host is a name that others can know it by too.
+#[must_use]
+pub fn is_public_name(authority: &str) -> bool {
+    split_authority(authority).is_some_and(|(host, _)| !is_localhost(&host) && host_address(&host).is_none())
+}
+
+/// RFC 6761 section 6.3.
+fn is_localhost(host: &str) -> bool {
+    host == "localhost" || host.ends_with(".localhost")
 }
 
 /// Middleware: answers 421 where no host of ours is meant. With `http.hosts` empty every well-formed one is.
@@ -71,6 +93,23 @@ mod tests {
         }
         assert!(is_served("any.example", &[]));
         assert!(!is_served("any example", &[]));
+    }
+
+    #[test]
+    fn this_machine_is_told_from_names_and_other_addresses() {
+        for (authority, loopback, public) in [
+            ("localhost:8080", true, false),
+            ("chat.localhost", true, false),
+            ("127.0.0.1:8080", true, false),
+            ("[::1]", true, false),
+            ("192.0.2.1", false, false),
+            ("[2001:db8::1]:8080", false, false),
+            ("chat.example", false, true),
+            ("localhost.example", false, true),
+            ("not a host", false, false),
+        ] {
+            assert_eq!((is_loopback(authority), is_public_name(authority)), (loopback, public), "{authority}");
+        }
     }
 
     #[test]

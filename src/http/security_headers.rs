@@ -1,5 +1,6 @@
 //! Headers of every answer, errors and upgrades included.
 
+use super::host;
 use crate::settings::{Settings, TlsMode};
 use axum::{
     extract::{Request, State},
@@ -31,12 +32,15 @@ const FIXED: [(HeaderName, &str); 5] = [
 
 /// Middleware, to be the outermost but for what catches panics: also add it to the answer of that one with [`apply`].
 pub async fn add(State(settings): State<Arc<Settings>>, request: Request, next: Next) -> Response {
+    // Browsers heed HSTS never for a bare address (RFC 6797 section 8.1.1), but for localhost, where it would bind every
+    // other program that serves there.
+    let strict = host::authority(request.uri(), request.headers()).is_some_and(host::is_public_name);
     let mut response = next.run(request).await;
-    apply(response.headers_mut(), settings.tls.mode);
+    apply(response.headers_mut(), if strict { settings.tls.mode } else { TlsMode::Off });
     response
 }
 
-/// Adds the headers to an answer. A `Content-Security-Policy` that is there already stays.
+/// Adds the headers to an answer, with `TlsMode::On` HSTS too. A `Content-Security-Policy` that is there already stays.
 pub fn apply(headers: &mut HeaderMap, tls: TlsMode) {
     if !headers.contains_key(header::CONTENT_SECURITY_POLICY) {
         let csp = if is_api(headers) { API_CSP } else { PAGE_CSP };
@@ -46,7 +50,7 @@ pub fn apply(headers: &mut HeaderMap, tls: TlsMode) {
         headers.insert(name, HeaderValue::from_static(value));
     }
     if tls == TlsMode::On {
-        // Browsers heed it only where the certificate is good, and never for a bare address (RFC 6797 section 8.1).
+        // Browsers heed it only where the certificate is good.
         headers.insert(header::STRICT_TRANSPORT_SECURITY, HeaderValue::from_static("max-age=31536000"));
     }
     headers.remove(header::SERVER);
@@ -82,6 +86,22 @@ mod tests {
             assert!(headers.contains_key(header::STRICT_TRANSPORT_SECURITY) && !headers.contains_key(header::SERVER));
         }
         assert!(!headers(None, TlsMode::Off).contains_key(header::STRICT_TRANSPORT_SECURITY));
+    }
+
+    #[tokio::test]
+    async fn localhost_and_addresses_are_not_bound_to_https() {
+        use axum::{Router, body::Body, middleware, routing::get};
+        use tower::ServiceExt as _;
+        let settings = Arc::new(Settings::defaults());
+        let router = Router::new().route("/", get(|| async {})).layer(middleware::from_fn_with_state(settings, add));
+        for (host, strict) in
+            [("chat.example", true), ("localhost:8080", false), ("127.0.0.1", false), ("[::1]", false)]
+        {
+            let request = Request::builder().uri("/").header(header::HOST, host).body(Body::empty()).unwrap();
+            let headers = router.clone().oneshot(request).await.unwrap().headers().clone();
+            assert_eq!(headers.contains_key(header::STRICT_TRANSPORT_SECURITY), strict, "{host}");
+            assert!(headers.contains_key(header::REFERRER_POLICY));
+        }
     }
 
     #[test]

@@ -18,7 +18,7 @@ use hyper_util::rt::TokioIo;
 use rustls::{ClientConfig, ProtocolVersion, RootCertStore, SupportedProtocolVersion, pki_types::ServerName};
 use std::{sync::Arc, time::Instant};
 use tokio::{
-    io::{AsyncReadExt as _, AsyncWriteExt as _},
+    io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _},
     net::TcpStream,
 };
 use tokio_rustls::{TlsConnector, client::TlsStream};
@@ -53,6 +53,9 @@ async fn echo(mut request: Request) -> Response {
     response.body(Body::empty()).unwrap()
 }
 
+/// More than the kernel buffers.
+const BIG: usize = 48 << 20;
+
 struct Server {
     serving: Serving,
     address: SocketAddr,
@@ -78,6 +81,7 @@ impl Server {
         }
         let router = Router::new()
             .route("/peer", get(|ConnectInfo(peer): ConnectInfo<SocketAddr>| async move { peer.to_string() }))
+            .route("/big", get(|| async { vec![0; BIG] }))
             .route("/ws", any(echo));
         let listener = Listener::bind("127.0.0.1:0".parse().unwrap()).unwrap();
         let address = listener.address();
@@ -106,7 +110,7 @@ impl Server {
 const BOTH: &[&SupportedProtocolVersion] = &[&rustls::version::TLS13, &rustls::version::TLS12];
 
 /// Reads until the other side closes, and says how long that took.
-async fn closed(mut stream: impl tokio::io::AsyncRead + Unpin) -> Duration {
+async fn closed(mut stream: impl AsyncRead + Unpin) -> Duration {
     let start = Instant::now();
     let mut rest = Vec::new();
     let read = tokio::time::timeout(Duration::from_secs(5), stream.read_to_end(&mut rest)).await;
@@ -160,6 +164,95 @@ async fn over_the_cap_a_connection_is_closed_at_once_and_a_place_becomes_free_ag
         tokio::time::sleep(Duration::from_millis(20)).await;
     }
     panic!("the place stayed taken");
+}
+
+#[tokio::test]
+async fn one_address_cannot_take_every_place() {
+    let server = Server::start(TlsMode::Off, |http| http.max_connections_per_address = 2);
+    let _two = [server.tcp().await, server.tcp().await];
+    assert!(closed(server.tcp().await).await < Duration::from_millis(200), "the third waits for its deadline");
+    let trusting = Server::start(TlsMode::Off, |http| {
+        http.max_connections_per_address = 2;
+        http.trusted_proxies = vec!["127.0.0.0/8".parse().unwrap()];
+    });
+    for _ in 0..4 {
+        let mut tcp = trusting.tcp().await;
+        tcp.write_all(b"GET /peer HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n").await.unwrap();
+        let mut answer = String::new();
+        tcp.read_to_string(&mut answer).await.unwrap();
+        assert!(answer.starts_with("HTTP/1.1 200"), "{answer}");
+    }
+}
+
+/// Asks for the big file, reads `step` bytes at a time after a `pause` each, and says how much came.
+async fn read_at_leisure(mut stream: impl AsyncRead + AsyncWrite + Unpin, step: usize, pause: Duration) -> usize {
+    stream.write_all(b"GET /big HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n").await.unwrap();
+    let (mut buffer, mut read) = (vec![0; 64 * 1024], 0);
+    loop {
+        tokio::time::sleep(pause).await;
+        let mut left = step;
+        while left > 0 {
+            match stream.read(&mut buffer).await {
+                Ok(0) | Err(_) => return read,
+                Ok(length) => {
+                    read += length;
+                    left = left.saturating_sub(length);
+                }
+            }
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_client_that_does_not_read_is_closed_and_a_slow_one_is_not() {
+    for mode in [TlsMode::Off, TlsMode::On] {
+        let server = Server::start(mode, |http| http.write_wait = Duration::from_millis(400));
+        for (step, pause, whole) in [(usize::MAX, 1_500, false), (8 << 20, 100, true)] {
+            let pause = Duration::from_millis(pause);
+            let read = match mode {
+                TlsMode::Off => read_at_leisure(server.tcp().await, step, pause).await,
+                TlsMode::On => read_at_leisure(server.tls(&["http/1.1"], BOTH).await.unwrap(), step, pause).await,
+            };
+            assert_eq!(read >= BIG, whole, "{mode:?}, {pause:?}: {read} of {BIG} bytes");
+        }
+    }
+}
+
+#[tokio::test]
+async fn the_write_deadline_is_not_for_websockets() {
+    let server = Server::start(TlsMode::On, |http| http.write_wait = Duration::from_millis(200));
+    let (mut sink, mut stream) = upgraded_over_http1(&server).await.split();
+    let sent = 300;
+    let sender = tokio::spawn(async move {
+        for _ in 0..sent {
+            sink.send(Message::text("x".repeat(64 * 1024))).await.unwrap();
+        }
+        sink
+    });
+    tokio::time::sleep(Duration::from_secs(1)).await; // five times the deadline
+    for n in 0..sent {
+        assert!(stream.next().await.unwrap().is_ok(), "after {n} messages");
+    }
+    drop(sender.await.unwrap());
+}
+
+#[tokio::test]
+async fn pings_alone_do_not_keep_an_http2_connection() {
+    let server = Server::start(TlsMode::Off, |http| http.idle_wait = Duration::from_millis(400));
+    let (client, mut connection) = h2::client::handshake(server.tcp().await).await.unwrap();
+    let mut pings = connection.ping_pong().unwrap();
+    let start = Instant::now();
+    let ended = tokio::spawn(connection);
+    let mut client = client.ready().await.unwrap();
+    let request = axum::http::Request::get(format!("http://{}/peer", server.address)).body(()).unwrap();
+    let (response, _) = client.send_request(request, true).unwrap();
+    assert_eq!(response.await.unwrap().status(), StatusCode::OK);
+    while pings.ping(h2::Ping::opaque()).await.is_ok() {
+        assert!(start.elapsed() < Duration::from_secs(5), "it stayed open");
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    assert!(start.elapsed() > Duration::from_millis(350), "{:?}", start.elapsed());
+    drop(ended.await.unwrap());
 }
 
 #[tokio::test]
@@ -225,7 +318,7 @@ async fn a_websocket_outlives_the_deadline_and_a_new_certificate() {
 
 #[tokio::test]
 async fn a_websocket_works_over_http2() {
-    let server = Server::start(TlsMode::On, |_| {});
+    let server = Server::start(TlsMode::On, |http| http.idle_wait = Duration::from_millis(250));
     let tls = server.tls(&["h2"], BOTH).await.unwrap();
     let (client, connection) = h2::client::handshake(tls).await.unwrap();
     tokio::spawn(connection);
@@ -243,9 +336,13 @@ async fn a_websocket_works_over_http2() {
     let (response, mut upstream) = client.send_request(request, false).unwrap();
     let response = response.await.unwrap();
     assert_eq!(response.status(), StatusCode::OK);
-    // A masked text frame "hi" with a mask of zeros, echoed unmasked.
-    upstream.send_data(bytes::Bytes::from_static(b"\x81\x82\0\0\0\0hi"), false).unwrap();
-    assert_eq!(response.into_body().data().await.unwrap().unwrap().as_ref(), b"\x81\x02hi");
+    let mut body = response.into_body();
+    for _ in 0..6 {
+        // A masked text frame "hi" with a mask of zeros, echoed unmasked.
+        upstream.send_data(bytes::Bytes::from_static(b"\x81\x82\0\0\0\0hi"), false).unwrap();
+        assert_eq!(body.data().await.unwrap().unwrap().as_ref(), b"\x81\x02hi");
+        tokio::time::sleep(Duration::from_millis(100)).await; // six of them are over twice the idle wait
+    }
 }
 
 #[tokio::test]

@@ -118,7 +118,11 @@ fn contradictions_are_refused() {
         ("[http]\nallowed_origins = [\"chat.example.org\"]", "http.allowed_origins"),
         ("[http]\nallowed_origins = [\"https://a:443\"]", "http.allowed_origins"),
         ("[http]\nallowed_origins = [\"https://*.example.org/x\"]", "http.allowed_origins"),
-        ("[http]\nhosts = [\"a.example:80\"]", "http.hosts"),
+        ("[http]\nhosts = [\"::1\"]", "http.hosts"),
+        ("[http]\nhosts = [\"*.a.example\"]", "http.hosts"),
+        ("[http]\nhosts = [\"https://a.example\"]", "http.hosts"),
+        ("[http]\nwrite_wait_secs = 0", "http.write_wait_secs"),
+        ("[http]\nidle_wait_secs = 60", "http.idle_wait_secs"),
         ("[log]\nfilter = \"switchboard=loud\"", "log.filter"),
         ("[server]\nname = \"\"", "server.name"),
         ("[journal]\nretention_days = 1e300", "journal.retention_days"),
@@ -127,7 +131,8 @@ fn contradictions_are_refused() {
         assert!(found.len() == 1 && found[0].contains(key), "{toml}: {found:?}");
     }
     load("[tls]\nmode = \"off\"\nallow_plain_on_network = true\n[server]\nlisten = \"0.0.0.0:80\"", &[]).unwrap();
-    load("[http]\nallowed_origins = [\"https://[::1]:8443\", \"http://a\"]\nhosts = [\"[::1]\", \"a\"]", &[]).unwrap();
+    load("[http]\nallowed_origins = [\"https://[::1]:8443\", \"http://a\"]\nhosts = [\"[::1]:80\", \"A:80\"]", &[])
+        .unwrap();
 }
 
 #[test]
@@ -138,15 +143,4 @@ fn what_is_shown_can_be_loaded() {
     let settings = load(&shown, &[]).unwrap();
     assert_eq!(settings.otp.ttl, Duration::from_millis(2500));
     assert_eq!(format!("{:?}", settings.server), format!("{:?}", Settings::defaults().server));
-}
-
-#[test]
-fn the_origin_is_what_people_open() {
-    let mut settings = Settings::defaults();
-    assert_eq!(settings.origin(([127, 0, 0, 1], 8080).into()), "https://localhost:8080");
-    assert_eq!(settings.origin(([10, 0, 0, 1], 443).into()), "https://10.0.0.1");
-    settings.tls.mode = TlsMode::Off;
-    assert_eq!(settings.origin("[2001:db8::1]:8080".parse().unwrap()), "http://[2001:db8::1]:8080");
-    settings.server.public_url = "https://chat.example.org".into();
-    assert_eq!(settings.origin(([127, 0, 0, 1], 1).into()), "https://chat.example.org");
 }

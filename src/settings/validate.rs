@@ -1,6 +1,6 @@
 //! Relations between settings, and limits that a type does not show.
 
-use super::{Fault, Settings, TlsMode};
+use super::{Fault, Settings, TlsMode, split_authority};
 use axum::http::Uri;
 use std::{collections::BTreeSet, ops::RangeInclusive, time::Duration};
 use tracing_subscriber::EnvFilter;
@@ -91,13 +91,13 @@ fn server(Settings { server, tls, http, log, .. }: &Settings, check: &mut Check)
         check.that(origin.is_ok(), ["http.allowed_origins"], origin.err().unwrap_or_default());
     }
     for host in &http.hosts {
-        let forbidden = |c: char| c.is_whitespace() || c.is_uppercase() || matches!(c, '/' | '@' | '*' | '?' | '#');
-        let port = host.rsplit_once(':').is_some_and(|(name, _)| !name.contains(':'));
-        let good = !host.is_empty() && !host.contains(forbidden) && !port;
-        check.that(good, ["http.hosts"], format!("`{host}` is not a lower-case host name without port"));
+        // As requests are judged: what is no host there would never match here.
+        let good = split_authority(host).is_some();
+        check.that(good, ["http.hosts"], format!("`{host}` is no host[:port] such as chat.example.org or [::1]:8080"));
     }
     check.some_time("http.header_wait_secs", http.header_wait);
     check.some_time("http.body_wait_secs", http.body_wait);
+    check.some_time("http.write_wait_secs", http.write_wait);
     check.within("http.max_body_bytes", http.max_body_bytes as u64, 4096..=1 << 30);
     let filter = EnvFilter::builder().parse(&log.filter);
     check.that(filter.is_ok(), ["log.filter"], filter.err().map(|error| error.to_string()).unwrap_or_default());
@@ -133,7 +133,12 @@ fn door(Settings { auth, otp, .. }: &Settings, check: &mut Check) {
     );
 }
 
-fn socket(Settings { socket, .. }: &Settings, check: &mut Check) {
+fn socket(Settings { socket, http, .. }: &Settings, check: &mut Check) {
+    check.that(
+        http.idle_wait > socket.pong_wait,
+        ["http.idle_wait_secs", "socket.pong_wait_secs"],
+        "the first must exceed the second, or quiet WebSockets over HTTP/2 are cut",
+    );
     check.some_time("socket.ping_period_secs", socket.ping_period);
     check.that(
         socket.pong_wait > socket.ping_period,
@@ -165,7 +170,7 @@ fn store(Settings { recovery, journal, storage, .. }: &Settings, check: &mut Che
 }
 
 /// Whether `text` is what a browser would send as `Origin`: anything else would never match one.
-fn origin(text: &str) -> Result<(), String> {
+pub(super) fn origin(text: &str) -> Result<(), String> {
     let bad = |why: &str| Err(format!("`{text}` is not an origin such as https://chat.example.org: {why}"));
     let Ok(uri) = text.parse::<Uri>() else { return bad("it is no URL") };
     let (Some(scheme), Some(authority)) = (uri.scheme_str(), uri.authority()) else {

@@ -108,6 +108,11 @@ impl Store for SqliteStore {
         self.writer.run(move |db| accounts::disable(db, &name)).await
     }
 
+    async fn enable_account(&self, name: &UserName) -> Result<bool, StoreError> {
+        let name = name.clone();
+        self.writer.run(move |db| accounts::enable(db, &name)).await
+    }
+
     async fn reset_password(&self, name: &UserName, password_hash: &str) -> Result<bool, StoreError> {
         let (name, password_hash) = (name.clone(), password_hash.to_owned());
         self.writer.run(move |db| accounts::reset_password(db, &name, &password_hash)).await

@@ -58,6 +58,7 @@ macro_rules! store_suite {
             only_the_first_account_is_the_first,
             accounts_are_in_general_at_once,
             disabling_ends_sessions,
+            enabling_brings_no_session_back,
             a_new_password_ends_sessions_and_a_rehash_does_not,
             a_session_lives_within_its_limits,
             a_session_ends_when_it_is_told_to,

@@ -8,7 +8,7 @@ use std::{
 
 /// Each layer and what it may use, from the top down. What everything may use is not listed.
 const LAYERS: &[(&str, &[&str])] = &[
-    ("cli", &["app", "auth", "http", "storage", "model"]),
+    ("cli", &["app", "auth", "http", "storage", "model", "tls"]),
     (
         "app",
         &["http", "events", "journal", "manager", "auth", "cluster", "storage", "protocol", "model", "listener", "tls"],
@@ -19,7 +19,7 @@ const LAYERS: &[(&str, &[&str])] = &[
     ("journal", &["manager", "storage", "model"]),
     ("manager", &["cluster", "storage", "protocol", "model"]),
     ("auth", &["storage", "model"]),
-    ("listener", &[]),
+    ("listener", &["model"]),
     ("tls", &[]),
     ("cluster", &["model"]),
     ("storage", &["model"]),

@@ -52,6 +52,17 @@ pub(super) fn disable(db: &Connection, name: &UserName) -> Result<bool, Failure>
     Ok(true)
 }
 
+/// Enables a disabled account. A session that was opened while it was being disabled must not
+/// come to life now, so all end; those of an account that was not disabled go on.
+pub(super) fn enable(db: &Connection, name: &UserName) -> Result<bool, Failure> {
+    let Some(id) = id(db, name)? else { return Ok(false) };
+    if db.any("SELECT 1 FROM account WHERE id = $1 AND disabled = 1", [id.0])? {
+        sessions::end_all(db, id)?;
+        db.run("UPDATE account SET disabled = 0 WHERE id = $1", [id.0])?;
+    }
+    Ok(true)
+}
+
 /// Sets another password hash and ends the account's sessions.
 pub(super) fn reset_password(db: &Connection, name: &UserName, password_hash: &str) -> Result<bool, Failure> {
     let Some(id) = id(db, name)? else { return Ok(false) };

@@ -50,6 +50,22 @@ pub(crate) async fn disabling_ends_sessions(store: Fresh) {
     assert!(store.live_sessions(vec![late]).await.unwrap().is_empty());
 }
 
+pub(crate) async fn enabling_brings_no_session_back(store: Fresh) {
+    let (alice, bob) = (member(&store, "alice").await, member(&store, "bob").await);
+    let (hers, his) = (open(&store, &alice, 1).await, open(&store, &bob, 2).await);
+    assert!(store.disable_account(&alice.name).await.unwrap());
+    let late = open(&store, &alice, 3).await;
+    assert!(store.enable_account(&name("ALICE")).await.unwrap());
+    assert!(!store.account(&alice.name).await.unwrap().unwrap().disabled);
+    assert!(store.live_sessions(vec![hers, late]).await.unwrap().is_empty());
+    assert!(store.use_session([3; 32], 2_000, LIMITS).await.unwrap().is_none());
+    let new = open(&store, &alice, 4).await;
+    assert!(store.enable_account(&alice.name).await.unwrap());
+    assert!(store.enable_account(&bob.name).await.unwrap());
+    assert_eq!(store.live_sessions(vec![new, his]).await.unwrap().len(), 2, "those who were not disabled lose nothing");
+    assert!(!store.enable_account(&name("nobody")).await.unwrap());
+}
+
 pub(crate) async fn a_new_password_ends_sessions_and_a_rehash_does_not(store: Fresh) {
     let alice = member(&store, "alice").await;
     let session = open(&store, &alice, 1).await;
