@@ -1,0 +1,72 @@
+//! Accounts, sessions and rooms, written into the store before the server opens it: five thousand logins would
+//! spend four minutes on password hashes, which is what they are for.
+
+use anyhow::{Context, Result};
+use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
+use sha2::{Digest, Sha256};
+use std::{
+    path::Path,
+    time::{SystemTime, UNIX_EPOCH},
+};
+use switchboard::{
+    model::{Role, RoomName, RoomTitle, User, UserName},
+    settings::{Settings, Synchronous},
+    storage::{Change, Draft, NewAccount, NewSession, Store, sqlite::SqliteStore},
+};
+
+/// What there is to be when the server starts.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Seed {
+    /// Accounts, each with a session. Everyone is in `general`.
+    pub(crate) users: usize,
+    /// Rooms beside it.
+    pub(crate) rooms: usize,
+    /// Members of each: the first room has the first users, and so on.
+    pub(crate) members: usize,
+}
+
+/// The name of the `n`th room.
+pub(crate) fn room_name(n: usize) -> String {
+    format!("r{n:05}")
+}
+
+/// Fills the store in `dir`; the values of the session cookies.
+pub(crate) async fn plant(dir: &Path, seed: Seed) -> Result<Vec<String>> {
+    let mut settings = Settings::defaults().storage;
+    // Nobody has been promised anything yet.
+    settings.synchronous = Synchronous::Normal;
+    let store = SqliteStore::open(dir, &settings)?;
+    let at = i64::try_from(SystemTime::now().duration_since(UNIX_EPOCH)?.as_millis())?;
+    let mut users = Vec::new();
+    let mut sessions = Vec::new();
+    for n in 0..seed.users {
+        let name = UserName::parse(&format!("u{n:05}"))?;
+        let role = if n == 0 { Role::Owner } else { Role::Member };
+        let account = NewAccount { name, role, password_hash: "none, nobody signs in".into(), at };
+        let user = store.create_account(account).await?;
+        // Any 43 characters of base64url are a token; this one is good for nothing but a benchmark.
+        let token = URL_SAFE_NO_PAD.encode(Sha256::digest(format!("session {n}")));
+        let token_hash = Sha256::digest(token.as_bytes()).into();
+        store.create_session(NewSession { user: user.id, token_hash, at }).await?;
+        users.push(user);
+        sessions.push(token);
+    }
+    for n in 0..seed.rooms {
+        let members = users.get(n * seed.members..).unwrap_or_default();
+        let drafts = drafts(&room_name(n), members.get(..seed.members).context("too few users for the rooms")?, at)?;
+        for decision in store.commit(drafts).await? {
+            decision?;
+        }
+    }
+    store.close().await;
+    Ok(sessions)
+}
+
+/// The first member makes the room, the others join it.
+fn drafts(room: &str, members: &[User], at: i64) -> Result<Vec<Draft>> {
+    let name = RoomName::parse(room)?;
+    let create = Change::CreateRoom { room: name.clone(), title: RoomTitle::parse(room)?, public: true };
+    let join = Change::JoinRoom { room: name };
+    let changes = std::iter::once(create).chain(std::iter::repeat(join));
+    Ok(members.iter().cloned().zip(changes).map(|(author, change)| Draft { author, at, change }).collect())
+}
