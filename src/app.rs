@@ -141,6 +141,7 @@ pub async fn start_with(settings: Settings, register: impl FnOnce(&mut Registry)
     };
     let router = http::router(state, door_state(&door, &settings, &manager, &metrics, &journal_handle));
     let serving = listener.serve(router, certificate.map(|certificate| certificate.config()), &settings.http);
+    settings.leave_origin(address);
     Ok(Server {
         address,
         settings,
@@ -189,7 +190,7 @@ fn door_state(
         settings: settings.clone(),
         on_session_end: Arc::new(move |session| manager.close_session(session, CloseReason::SignedOut)),
         on_newcomer: Arc::new(move |user| Rooms::welcome(&journal, user)),
-        on_login: Arc::new(move |outcome| metrics.login(outcome.as_str())),
+        metrics,
     }
 }
 

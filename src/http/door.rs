@@ -6,6 +6,7 @@ use super::{
 };
 use crate::{
     auth::{AuthError, Door, LoginOutcome, LoginRequest, Secret, SignedIn, Visitor},
+    metrics::{Metrics, Otp},
     model::{Resume, SessionId, User},
     settings::Settings,
 };
@@ -34,8 +35,8 @@ pub struct DoorState {
     pub on_session_end: Arc<dyn Fn(SessionId) + Send + Sync>,
     /// Tells the others that somebody new is here.
     pub on_newcomer: Arc<dyn Fn(&User) + Send + Sync>,
-    /// Counts how logins end.
-    pub on_login: Arc<dyn Fn(LoginOutcome) + Send + Sync>,
+    /// Where logins and OTPs are counted.
+    pub metrics: Arc<Metrics>,
 }
 
 /// All that belongs to the door, guarded against foreign pages and never cached.
@@ -68,7 +69,7 @@ async fn login(State(state): State<DoorState>, request: Request) -> Result<Respo
     let body: Login = read_json(request, MAX_BODY_BYTES, state.settings.http.body_wait).await?;
     let Login { username, password, resume } = body;
     let result = state.door.login(LoginRequest { username, password, resume, visitor }).await;
-    (state.on_login)((&result).into());
+    state.metrics.login(LoginOutcome::from(&result).as_str());
     signed_in(&state, result)
 }
 
@@ -98,7 +99,7 @@ async fn otp(State(state): State<DoorState>, request: Request) -> Result<Respons
     let http = &state.settings.http;
     let FreshOtp { resume } = read_json(request, http.max_body_bytes, http.body_wait).await?;
     let issued = state.door.otp(token.as_ref(), resume, origin).await?;
-    Ok(admitted(&issued.otp, issued.expires_in, &issued.user))
+    Ok(admitted(&state, &issued.otp, issued.expires_in, &issued.user))
 }
 
 /// From where a request comes.
@@ -111,19 +112,20 @@ pub(super) fn visitor(request: &Request, state: &DoorState) -> Result<Visitor, A
 /// The answer to whoever has just signed in, by whatever way.
 pub(super) fn signed_in(state: &DoorState, result: Result<SignedIn, AuthError>) -> Result<Response, ApiError> {
     let signed_in = result?;
-    let mut response = admitted(&signed_in.otp, signed_in.expires_in, &signed_in.user);
+    let mut response = admitted(state, &signed_in.otp, signed_in.expires_in, &signed_in.user);
     let session_max = state.settings.auth.session_max;
     session_cookie::set(response.headers_mut(), &signed_in.session_token, session_max, &signed_in.device_token);
     Ok(response)
 }
 
-fn admitted(otp: &Secret, expires_in: Duration, user: &User) -> Response {
+fn admitted(state: &DoorState, otp: &Secret, expires_in: Duration, user: &User) -> Response {
     #[derive(Serialize)]
     struct Admitted<'a> {
         otp: &'a str,
         expires_in: serde_json::Value,
         user: &'a User,
     }
+    state.metrics.otp(Otp::Issued);
     // A whole number whenever it is one.
     let expires_in = match expires_in.subsec_nanos() {
         0 => expires_in.as_secs().into(),

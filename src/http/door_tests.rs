@@ -17,7 +17,7 @@ struct Site {
     world: World,
     router: Router,
     ended: Arc<Mutex<Vec<SessionId>>>,
-    outcomes: Arc<Mutex<Vec<LoginOutcome>>>,
+    metrics: Arc<Metrics>,
 }
 
 struct Answer {
@@ -47,7 +47,7 @@ impl Site {
     }
 
     fn of(world: World) -> Self {
-        let (ended, outcomes): (Arc<Mutex<Vec<_>>>, Arc<Mutex<Vec<_>>>) = Default::default();
+        let (ended, metrics): (Arc<Mutex<Vec<_>>>, Arc<Metrics>) = Default::default();
         let settings = Arc::new(world.settings.clone());
         let state = DoorState {
             door: world.door.clone(),
@@ -57,16 +57,18 @@ impl Site {
                 move |session| ended.lock().unwrap().push(session)
             }),
             on_newcomer: Arc::new(|_| {}),
-            on_login: Arc::new({
-                let outcomes = outcomes.clone();
-                move |outcome| outcomes.lock().unwrap().push(outcome)
-            }),
+            metrics: metrics.clone(),
         };
         let router = routes(state)
             .fallback(error::not_found)
             .layer(middleware::from_fn_with_state(settings.clone(), host::guard))
             .layer(middleware::from_fn_with_state(settings, security_headers::add));
-        Self { world, router, ended, outcomes }
+        Self { world, router, ended, metrics }
+    }
+
+    fn counted(&self, series: &str) {
+        let text = self.metrics.encode();
+        assert!(text.contains(&format!("switchboard_{series}\n")), "{series} is missing from {text}");
     }
 
     async fn send(&self, method: Method, path: &str, headers: &[(&str, &str)], body: impl Into<Body>) -> Answer {
@@ -123,7 +125,8 @@ async fn signing_in_reconnecting_and_signing_out() {
     assert_eq!((out.status, out.body.len()), (204, 0));
     assert!(out.headers["set-cookie"].to_str().unwrap().starts_with("__Host-session=; Max-Age=0;"));
     assert_eq!(*site.ended.lock().unwrap(), [admission.session]);
-    assert_eq!(*site.outcomes.lock().unwrap(), [LoginOutcome::SignedIn]);
+    site.counted("logins_total{outcome=\"signed_in\"} 1");
+    site.counted("otps_total{outcome=\"issued\"} 1");
     for path in ["/otp", "/logout"] {
         assert_eq!(site.post(path, &cookie, json!({})).await.code(), "unauthorized");
     }
@@ -139,7 +142,7 @@ async fn unknown_wrong_and_disabled_get_the_same_bytes() {
     }
     assert_eq!(answers[0].0, 401);
     assert!(answers.iter().all(|answer| *answer == answers[0]), "{answers:?}");
-    assert_eq!(*site.outcomes.lock().unwrap(), [LoginOutcome::BadCredentials; 4]);
+    site.counted("logins_total{outcome=\"bad_credentials\"} 4");
 }
 
 #[tokio::test]
