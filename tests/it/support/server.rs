@@ -39,6 +39,7 @@ impl TestServer {
         settings.tls.mode = TlsMode::Off;
         settings.socket.connections_per_user = 0;
         settings.socket.connections_per_address = 0;
+        settings.http.max_connections_per_address = 0;
         change(&mut settings);
         let server = app::start(settings.clone()).await.expect("the server starts");
         Self { server, settings, data }
