@@ -45,6 +45,7 @@ impl TestServer {
         settings.tls.mode = TlsMode::Off;
         settings.socket.connections_per_user = 0;
         settings.socket.connections_per_address = 0;
+        settings.http.max_connections_per_address = 0;
         change(&mut settings);
         let server = app::start_with(settings.clone(), register).await.expect("the server starts");
         Self { server, settings, data }
