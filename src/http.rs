@@ -60,7 +60,6 @@ pub struct HttpState {
 pub fn router(state: HttpState, door: DoorState) -> Router {
     let settings = state.settings.clone();
     let metrics = state.metrics.clone();
-    let tls = settings.tls.mode;
     Router::new()
         .route("/ws", any(ws::open))
         .route("/health/live", get(health::live))
@@ -72,7 +71,7 @@ pub fn router(state: HttpState, door: DoorState) -> Router {
         .merge(door::routes(door))
         .layer(middleware::from_fn_with_state(settings.clone(), host::guard))
         .layer(middleware::from_fn_with_state(settings, security_headers::add))
-        .layer(CatchPanicLayer::custom(move |panic| panicked(panic, tls)))
+        .layer(CatchPanicLayer::custom(panicked))
         .layer(middleware::from_fn_with_state(metrics, count))
 }
 
@@ -81,9 +80,10 @@ async fn page(State(state): State<HttpState>, request: Request) -> Result<Respon
 }
 
 /// A handler's panic costs its own request.
-fn panicked(_: Box<dyn Any + Send>, tls: TlsMode) -> Response {
+fn panicked(_: Box<dyn Any + Send>) -> Response {
     let mut response = ApiError::internal(&"a handler panicked").into_response();
-    security_headers::apply(response.headers_mut(), tls);
+    // The host is not known here, so no HSTS.
+    security_headers::apply(response.headers_mut(), TlsMode::Off);
     response
 }
 

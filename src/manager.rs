@@ -23,10 +23,10 @@ pub use subscriptions::Subscriptions;
 use crate::{
     cluster::Bus,
     metrics::Metrics,
-    model::{ClientId, Offset, Publication, SessionId, TopicName, User, UserId},
+    model::{ClientId, Offset, Publication, Resume, SessionId, TopicName, User, UserId},
     protocol::{CloseReason, Event, Frame},
     settings::Settings,
-    storage::Store,
+    storage::{Store, TopicState},
 };
 use std::{
     net::IpAddr,
@@ -158,12 +158,17 @@ impl Manager {
         client.remove_topic(topic, || self.subscriptions.remove(topic, client.id()));
     }
 
-    /// Brings a new client up to date; see the module of the same name.
+    /// Brings a new client up to date, whose topics were `topics` when it was admitted; see the module of the same name.
     ///
     /// # Errors
     /// Why the connection has to be closed instead.
-    pub async fn recover(&self, client: &Arc<Client>, resume: Option<crate::model::Resume>) -> Result<(), CloseReason> {
-        recovery::recover(self, client, resume).await
+    pub async fn recover(
+        &self,
+        client: &Arc<Client>,
+        topics: Vec<TopicState>,
+        resume: Option<Resume>,
+    ) -> Result<(), CloseReason> {
+        recovery::recover(self, client, topics, resume).await
     }
 
     /// Finds the handler for `event` and lets it decide.

@@ -37,6 +37,10 @@ pub trait Store: Send + Sync + 'static {
     /// and last offset each log still has, read as one snapshot.
     async fn topics_of(&self, user: UserId) -> Result<Vec<TopicState>, StoreError>;
 
+    /// As [`Store::topics_of`], and whether the session is still good, in one read: `None` when
+    /// it has ended or its account is disabled.
+    async fn topics_of_session(&self, session: SessionId, user: UserId) -> Result<Option<Vec<TopicState>>, StoreError>;
+
     /// Publications of `topic` above `after` up to and including `until`, oldest first, at
     /// most `limit`.
     async fn read_log(&self, range: LogRange, limit: u32) -> Result<Vec<Publication>, StoreError>;

@@ -48,12 +48,13 @@ pub(crate) struct Server {
 
 /// Limits that protect against a single client, which is what a load generator looks like. All others stay at their
 /// defaults, the log too.
-const LIMITS: [(&str, &str); 6] = [
+const LIMITS: [(&str, &str); 7] = [
     ("SWITCHBOARD__HTTP__MAX_CONNECTIONS", "0"),
     ("SWITCHBOARD__SOCKET__EVENTS_PER_SEC", "0"),
     ("SWITCHBOARD__SOCKET__EVENTS_BURST", "0"),
     ("SWITCHBOARD__SOCKET__CONNECTIONS_PER_USER", "0"),
     ("SWITCHBOARD__SOCKET__CONNECTIONS_PER_ADDRESS", "0"),
+    ("SWITCHBOARD__HTTP__MAX_CONNECTIONS_PER_ADDRESS", "0"),
     ("SWITCHBOARD__OTP__MAX_PER_USER", "100000"),
 ];
 

@@ -67,6 +67,7 @@ impl Store for Accounts {
     fn epoch(&self) -> &Epoch { panic!("not asked for") }
     async fn commit(&self, _: Vec<Draft>) -> Answer<Vec<Result<Committed, Refusal>>> { Err(StoreError::Closed) }
     async fn topics_of(&self, _: UserId) -> Answer<Vec<TopicState>> { Err(StoreError::Closed) }
+    async fn topics_of_session(&self, _: SessionId, _: UserId) -> Answer<Option<Vec<TopicState>>> { Err(StoreError::Closed) }
     async fn read_log(&self, _: LogRange, _: u32) -> Answer<Vec<Publication>> { Err(StoreError::Closed) }
     async fn trim_log(&self, _: UnixMillis, _: u32) -> Answer<u32> { Err(StoreError::Closed) }
     async fn rooms_for(&self, _: UserId) -> Answer<Vec<Room>> { Err(StoreError::Closed) }

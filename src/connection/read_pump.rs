@@ -79,7 +79,8 @@ pub(super) async fn run<R: AsyncRead + Unpin>(
         End::Broken(reason) => client.close(reason),
     }
     // After an error the library reads no more, so what still comes is thrown away unread.
-    let mut scrap = [0; 1024];
+    // Boxed: every idle connection would pay for its size.
+    let mut scrap = vec![0; 1024];
     while let Ok(Ok(1..)) = timeout_at(deadline, socket.get_mut().unmetered().read(&mut scrap)).await {}
 }
 

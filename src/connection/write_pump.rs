@@ -13,9 +13,9 @@ use std::{
     collections::VecDeque,
     future::{Future, poll_fn},
     io::{self, IoSlice},
-    pin::pin,
+    pin::{Pin, pin},
     sync::Arc,
-    task::Poll,
+    task::{Context, Poll},
     time::Duration,
 };
 use tokio::{
@@ -105,14 +105,9 @@ async fn write_all(
     wait: Duration,
 ) -> io::Result<()> {
     let mut written_of_first = 0;
-    while let Some(first) = frames.front() {
-        let mut slices = [IoSlice::new(&[]); MAX_SLICES];
-        slices[0] = IoSlice::new(&first.bytes()[written_of_first..]);
-        for (slice, frame) in slices[1..].iter_mut().zip(frames.iter().skip(1)) {
-            *slice = IoSlice::new(frame.bytes());
-        }
-        let count = frames.len().min(MAX_SLICES);
-        let mut written = at_once_or_within(wait, socket.write_vectored(&slices[..count])).await?;
+    while !frames.is_empty() {
+        let mut written =
+            at_once_or_within(wait, poll_fn(|cx| poll_write(socket, cx, frames, written_of_first))).await?;
         if written == 0 {
             return Err(io::ErrorKind::WriteZero.into());
         }
@@ -128,6 +123,30 @@ async fn write_all(
         }
     }
     at_once_or_within(wait, socket.flush()).await
+}
+
+/// Hands the socket as many frames as it may take. The list of slices lives only here: every
+/// idle connection would pay for it if it were kept over an `.await`.
+fn poll_write(
+    socket: &mut (impl AsyncWrite + Unpin),
+    cx: &mut Context<'_>,
+    frames: &VecDeque<Frame>,
+    written_of_first: usize,
+) -> Poll<io::Result<usize>> {
+    let mut frames = frames.iter();
+    let Some(first) = frames.next() else { return Poll::Ready(Ok(0)) };
+    let first = &first.bytes()[written_of_first..];
+    if frames.len() == 0 {
+        return Pin::new(socket).poll_write(cx, first);
+    }
+    let mut slices = [IoSlice::new(&[]); MAX_SLICES];
+    slices[0] = IoSlice::new(first);
+    let mut count = 1;
+    for (slice, frame) in slices[1..].iter_mut().zip(frames) {
+        *slice = IoSlice::new(frame.bytes());
+        count += 1;
+    }
+    Pin::new(socket).poll_write_vectored(cx, &slices[..count])
 }
 
 /// Most writes succeed at once, so a timer is made only for one that does not.

@@ -126,7 +126,7 @@ async fn signing_in_reconnecting_and_signing_out() {
     assert!(out.headers["set-cookie"].to_str().unwrap().starts_with("__Host-session=; Max-Age=0;"));
     assert_eq!(*site.ended.lock().unwrap(), [admission.session]);
     site.counted("logins_total{outcome=\"signed_in\"} 1");
-    site.counted("otps_total{outcome=\"issued\"} 1");
+    site.counted("otps_total{outcome=\"issued\"} 2");
     for path in ["/otp", "/logout"] {
         assert_eq!(site.post(path, &cookie, json!({})).await.code(), "unauthorized");
     }

@@ -7,6 +7,7 @@ use crate::{
     manager::{Client, Identity, Manager},
     metrics::Otp,
     protocol::{CloseReason, ErrorCode},
+    storage::TopicState,
 };
 use axum::{
     body::Body,
@@ -51,25 +52,37 @@ pub(super) async fn open(
     let otp = presented_otp(request.uri().query(), headers);
     let admission = redeem(&state, otp.as_deref(), origin.as_deref()).await;
     state.metrics.otp(if admission.is_ok() { Otp::Redeemed } else { Otp::Refused });
-    let admission = admission?;
+    let (admission, topics) = admission?;
     let subprotocol = offered(request.headers()).any(|item| item == SUBPROTOCOL).then_some(SUBPROTOCOL);
     let (response, upgrade) = handshake.accept(subprotocol);
-    tokio::spawn(serve(state, upgrade, admission, address, running));
+    tokio::spawn(serve(state, upgrade, admission, topics, address, running));
     Ok(response)
 }
 
 /// Spends the OTP and checks that its session is still good: every failure looks the same.
-async fn redeem(state: &HttpState, otp: Option<&str>, origin: Option<&str>) -> Result<Admission, ApiError> {
+/// Answers the topics its user hears too, which the same read finds.
+async fn redeem(
+    state: &HttpState,
+    otp: Option<&str>,
+    origin: Option<&str>,
+) -> Result<(Admission, Vec<TopicState>), ApiError> {
     let refused = || ApiError::new(ErrorCode::BadOtp, "the one-time password is missing, wrong, used or expired");
     let admission = otp.and_then(|otp| state.otps.redeem(otp, Instant::now())).ok_or_else(refused)?;
     if !admission.is_for_origin(origin) {
         return Err(refused());
     }
-    let live = state.store.live_sessions(vec![admission.session]).await?;
-    if live.is_empty() { Err(refused()) } else { Ok(admission) }
+    let topics = state.store.topics_of_session(admission.session, admission.user.id).await?;
+    topics.map(|topics| (admission, topics)).ok_or_else(refused)
 }
 
-async fn serve(state: HttpState, upgrade: OnUpgrade, admission: Admission, address: IpAddr, running: TaskTrackerToken) {
+async fn serve(
+    state: HttpState,
+    upgrade: OnUpgrade,
+    admission: Admission,
+    topics: Vec<TopicState>,
+    address: IpAddr,
+    running: TaskTrackerToken,
+) {
     let Ok(upgraded) = upgrade.await else { return };
     let Admission { user, session, resume, .. } = admission;
     let client = state.manager.connect(Identity { user, session, network: auth::network(address) });
@@ -78,18 +91,11 @@ async fn serve(state: HttpState, upgrade: OnUpgrade, admission: Admission, addre
     let settings = state.settings.clone();
     let receiver = EventReceiver::new(state.manager.clone(), client.clone());
     let arrive = {
-        let (store, client, manager) = (state.store, client.clone(), state.manager);
-        async move {
-            // Again, now that whoever ends the session finds this client: it may have ended in between.
-            let live = store.live_sessions(vec![client.session()]).await.map_err(|_| CloseReason::Internal)?;
-            if live.is_empty() {
-                return Err(CloseReason::SignedOut);
-            }
-            manager.recover(&client, resume).await
-        }
+        let (client, manager) = (client.clone(), state.manager);
+        // Boxed: it is over soon, and its memory should be too.
+        Box::pin(async move { manager.recover(&client, topics, resume).await })
     };
-    // Boxed: it is over soon, and its memory should be too.
-    connection::run(TokioIo::new(upgraded), client, &settings.socket, Box::pin(arrive), receiver).await;
+    connection::run(TokioIo::new(upgraded), client, &settings.socket, arrive, receiver).await;
     drop(connected);
     drop(running);
 }

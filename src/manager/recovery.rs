@@ -37,13 +37,16 @@ struct HelloTopic {
 pub(super) async fn recover(
     manager: &Manager,
     client: &Arc<Client>,
+    topics: Vec<TopicState>,
     resume: Option<Resume>,
 ) -> Result<(), CloseReason> {
     let failed = |error: StoreError| {
         tracing::error!(client.id = %client.id(), %error, "recovery failed");
         CloseReason::Internal
     };
-    let topics = register(manager, client).await.map_err(failed)?;
+    let Some(topics) = register(manager, client, topics).await.map_err(failed)? else {
+        return Err(CloseReason::SignedOut);
+    };
     // A batch that is committed and not yet published is the only one that the log has and that
     // is still to come.
     let until = manager.published.load(Ordering::Acquire) + 1;
@@ -59,27 +62,32 @@ pub(super) async fn recover(
     Ok(())
 }
 
-/// Subscribes the client and reads where every log stands, as one snapshot.
+/// Subscribes the client and reads where every log stands, as one snapshot. `None`: its session
+/// has ended since it was admitted, unseen by whoever ended it.
 ///
 /// The client is in the client list already, so whoever changes its user's rooms from now on
-/// changes its subscriptions too; this covers the rooms it was in before. A room that was left
-/// between the two reads must not stay subscribed, so it is repeated until they agree.
-async fn register(manager: &Manager, client: &Arc<Client>) -> Result<Vec<TopicState>, StoreError> {
-    let user = client.user().id;
+/// changes its subscriptions too; this covers what it was in before. It is repeated until what
+/// is subscribed was true of the snapshot: a room joined in between needs its live buffer
+/// first, and one that was left must not stay subscribed.
+async fn register(
+    manager: &Manager,
+    client: &Arc<Client>,
+    mut subscribed: Vec<TopicState>,
+) -> Result<Option<Vec<TopicState>>, StoreError> {
+    let has = |topics: &[TopicState], topic: &TopicName| topics.iter().any(|state| state.topic == *topic);
     loop {
-        let before = manager.store().topics_of(user).await?;
-        for state in &before {
+        for state in &subscribed {
             manager.subscribe(client, &state.topic);
         }
-        let now = manager.store().topics_of(user).await?;
-        let mut stable = true;
-        for left in before.iter().filter(|old| now.iter().all(|new| new.topic != old.topic)) {
+        let session = manager.store().topics_of_session(client.session(), client.user().id).await?;
+        let Some(now) = session else { return Ok(None) };
+        for left in subscribed.iter().filter(|old| !has(&now, &old.topic)) {
             manager.unsubscribe(client, &left.topic);
-            stable = false;
         }
-        if stable {
-            return Ok(now);
+        if now.iter().all(|state| has(&subscribed, &state.topic)) && now.len() == subscribed.len() {
+            return Ok(Some(now));
         }
+        subscribed = now;
     }
 }
 

@@ -69,6 +69,15 @@ impl Store for SqliteStore {
         self.readers.run(move |db| log::topics_of(db, user)).await
     }
 
+    async fn topics_of_session(&self, session: SessionId, user: UserId) -> Result<Option<Vec<TopicState>>, StoreError> {
+        self.readers
+            .run(move |db| match sessions::live(db, vec![session])?.is_empty() {
+                true => Ok(None),
+                false => log::topics_of(db, user).map(Some),
+            })
+            .await
+    }
+
     async fn read_log(&self, range: LogRange, limit: u32) -> Result<Vec<Publication>, StoreError> {
         self.readers.run(move |db| log::read(db, &range, limit)).await
     }
