@@ -112,6 +112,16 @@ describe("layOut", () => {
     assert.deepEqual(shape([item("1", "bob", late), item("2", "bob", late + 60_000)]), ["day", "1*", "day", "2*"]);
   });
 
+  it("separates no day twice, though a message that failed yesterday stays below today's", () => {
+    const items = [item("1", "bob", at(0, 9)), item("2", "bob", at(0, 10)), item("3", "alice", at(0, 9))];
+    const rows = layOut(items, { me: "alice" });
+    assert.deepEqual(
+      rows.map((row) => row.kind),
+      ["day", "item", "day", "item", "item"],
+    );
+    assert.equal(new Set(rows.map((row) => row.key)).size, rows.length, "keys are unique");
+  });
+
   it("draws one line above what is new and not one's own", () => {
     const items = [item("1"), item("2", "alice"), item("3"), item("4")];
     assert.deepEqual(shape(items, { newAfter: 1, me: "alice" }), ["day", "1*", "2*", "new", "3*", "4"]);
