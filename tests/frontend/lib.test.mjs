@@ -7,6 +7,7 @@ import { layOut } from "../../frontend/lib/grouping.js";
 import { splitLinks } from "../../frontend/lib/linkify.js";
 import { slug } from "../../frontend/lib/slug.js";
 import { textLength } from "../../frontend/lib/text_length.js";
+import { TokenBucket } from "../../frontend/lib/token_bucket.js";
 import { Drafts } from "../../frontend/models/drafts.js";
 import { linkOf } from "../../frontend/models/door.js";
 import { memoryStorage } from "./fakes.mjs";
@@ -206,6 +207,25 @@ describe("Drafts", () => {
     const drafts = new Drafts(full, 1);
     drafts.set("general", "x");
     assert.equal(drafts.get("general"), "");
+  });
+});
+
+describe("TokenBucket", () => {
+  it("lets a burst pass, then a steady pace", () => {
+    const bucket = new TokenBucket({ burst: 3, perSecond: 2 }, 1000);
+    assert.deepEqual(
+      [1000, 1000, 1000, 1000, 1400, 1500, 1500].map((now) => bucket.take(now)),
+      [0, 0, 0, 500, 100, 0, 500],
+    );
+    assert.deepEqual(
+      [9000, 9000, 9000, 9000].map((now) => bucket.take(now)),
+      [0, 0, 0, 500],
+    );
+  });
+
+  it("survives a clock that is set back", () => {
+    const bucket = new TokenBucket({ burst: 1, perSecond: 1 }, 100_000);
+    assert.deepEqual([bucket.take(100_000), bucket.take(5), bucket.take(1005)], [0, 1000, 0]);
   });
 });
 
