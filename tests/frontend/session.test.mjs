@@ -30,9 +30,8 @@ function scripted(answers) {
 }
 
 /** @param {Api} api */
-function newSession(api) {
+function newSession(api, storage = memoryStorage()) {
   FakeWebSocket.all = [];
-  const storage = memoryStorage();
   return new Session(api, ({ user, admission, onSignedOut }) => {
     const socket = {
       url: (/** @type {string} */ otp) => otp,
@@ -126,6 +125,7 @@ describe("Session", () => {
     const session = newSession(scripted({ "/otp": [grant()], "/login": [grant()] }).api);
     await session.restore();
     await settled();
+    latest().greets({ "room.general": { offset: 0, recovered: false } });
     session.chat?.timeline("general").send("hello");
     latest().drops(4001, "signed_out");
     await session.login({ username: "alice", password: "x" });
@@ -133,6 +133,73 @@ describe("Session", () => {
     latest().greets({ "room.general": { offset: 0, recovered: false } });
     latest().catchesUp();
     assert.equal(latest().request("send_message").payload.message, "hello");
+    session.chat?.stop();
+  });
+
+  it("sends nothing of it to another server at the same address", async () => {
+    const session = newSession(scripted({ "/otp": [grant()], "/login": [grant()] }).api);
+    await session.restore();
+    await settled();
+    latest().greets({ "room.general": { offset: 0, recovered: false } }, "e1");
+    session.chat?.timeline("general").send("hello");
+    latest().drops(4001, "signed_out");
+    await session.login({ username: "alice", password: "x" });
+    await settled();
+    latest().greets({ "room.general": { offset: 0, recovered: false } }, "e2");
+    latest().catchesUp();
+    assert.equal(
+      latest().sent.some((sent) => sent.type === "send_message"),
+      false,
+    );
+    session.chat?.stop();
+  });
+
+  it("leaves nothing half-said behind when the user signs out", async () => {
+    const storage = memoryStorage();
+    const answers = { "/otp": [grant()], "/login": [grant()], "/logout": [{ status: 204 }] };
+    const session = newSession(scripted(answers).api, storage);
+    const write = async () => {
+      await settled();
+      latest().greets({ "room.general": { offset: 0, recovered: false } });
+      session.chat?.timeline("general").send("unsent");
+      session.chat?.drafts.set("general", "half a thought");
+    };
+    const left = () => Array.from({ length: storage.length }, (_, index) => storage.key(index)).join(" ");
+    await session.restore();
+    await write();
+    latest().drops(4001, "signed_out"); // not the user's doing
+    assert.match(left(), /outbox.*draft/);
+    await session.login({ username: "alice", password: "x" });
+    await write();
+    await session.logout();
+    assert.doesNotMatch(left(), /outbox|draft/);
+  });
+
+  it("lets nobody in by the old cookie once somebody has signed in", async () => {
+    /** @type {(grant: any) => void} */
+    let answer = () => undefined;
+    const { api } = scripted({ "/login": [grant(BOB)] });
+    api.otp = () => new Promise((resolve) => (answer = resolve));
+    const session = newSession(api);
+    const restoring = session.restore();
+    await session.login({ username: "bob", password: "x" });
+    const { chat } = session;
+    answer(grant().body);
+    await restoring;
+    assert.equal(session.chat, chat);
+    assert.equal(session.user?.name, "bob");
+    chat?.stop();
+  });
+
+  it("asks no more about the cookie once somebody has signed in", async () => {
+    const { api, calls } = scripted({ "/otp": [refusal(503, "unavailable")], "/login": [grant(BOB)] });
+    const session = newSession(api);
+    await session.restore();
+    await session.login({ username: "bob", password: "x" });
+    mock.timers.tick(2000);
+    await settled();
+    assert.equal(calls.filter(({ path }) => path === "/otp").length, 1);
+    assert.equal(session.state, "signed_in");
     session.chat?.stop();
   });
 });
