@@ -5,6 +5,7 @@ import { fullJitter, slowJitter } from "../../frontend/lib/backoff.js";
 import { cleanText } from "../../frontend/lib/clean_text.js";
 import { layOut } from "../../frontend/lib/grouping.js";
 import { splitLinks } from "../../frontend/lib/linkify.js";
+import { roomStep } from "../../frontend/lib/room_step.js";
 import { slug } from "../../frontend/lib/slug.js";
 import { textLength } from "../../frontend/lib/text_length.js";
 import { TokenBucket } from "../../frontend/lib/token_bucket.js";
@@ -226,6 +227,30 @@ describe("TokenBucket", () => {
   it("survives a clock that is set back", () => {
     const bucket = new TokenBucket({ burst: 1, perSecond: 1 }, 100_000);
     assert.deepEqual([bucket.take(100_000), bucket.take(5), bucket.take(1005)], [0, 1000, 0]);
+  });
+});
+
+describe("roomStep", () => {
+  /** @param {object} [more] */
+  const pressed = (more) => /** @type {any} */ ({ key: "ArrowDown", altKey: true, target: { tagName: "BODY" }, ...more });
+  const field = { tagName: "TEXTAREA", value: "text" };
+
+  it("is Alt with an arrow, and nothing else", () => {
+    assert.equal(roomStep(pressed(), "Win32"), 1);
+    assert.equal(roomStep(pressed({ key: "ArrowUp" }), "MacIntel"), -1);
+    for (const other of [{ altKey: false }, { ctrlKey: true }, { shiftKey: true }, { metaKey: true }, { key: "a" }]) {
+      assert.equal(roomStep(pressed(other), "Win32"), 0, JSON.stringify(other));
+    }
+  });
+
+  it("leaves a Mac's text fields alone while there is text in them", () => {
+    assert.equal(roomStep(pressed({ target: field }), "MacIntel"), 0);
+    assert.equal(roomStep(pressed({ target: { ...field, value: "" } }), "MacIntel"), 1);
+    assert.equal(roomStep(pressed({ target: field }), "Linux x86_64"), 1);
+  });
+
+  it("leaves lists of choices alone, which it opens", () => {
+    assert.equal(roomStep(pressed({ target: { tagName: "SELECT", value: "1" } }), "Win32"), 0);
   });
 });
 

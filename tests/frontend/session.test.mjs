@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { beforeEach, describe, it, mock } from "node:test";
 import { Chat } from "../../frontend/models/chat.js";
 import { Door } from "../../frontend/models/door.js";
+import { Server } from "../../frontend/models/server.js";
 import { Session } from "../../frontend/models/session.js";
 import { Api, ApiError } from "../../frontend/transport/api.js";
 import { ALICE, FakeWebSocket, latest, memoryStorage, settled } from "./fakes.mjs";
@@ -204,6 +205,20 @@ describe("Session", () => {
   });
 });
 
+describe("Server", () => {
+  it("says its name and its terms, and keeps the name for the next time", async () => {
+    const storage = memoryStorage();
+    const answer = { status: 200, body: { needed: false, server: "Our chat", password_min_chars: 20 } };
+    const server = new Server(scripted({ "/setup": [answer] }).api, storage);
+    assert.deepEqual([server.name, server.passwordMinChars, server.known], ["Switchboard", 15, false]);
+    await Promise.all([server.load(), server.load()]);
+    assert.deepEqual([server.name, server.passwordMinChars, server.known], ["Our chat", 20, true]);
+    const again = new Server(scripted({}).api, storage);
+    await again.load(); // there is no answer
+    assert.deepEqual([again.name, again.known], ["Our chat", false]);
+  });
+});
+
 describe("Api", () => {
   it("says code, status and how long to wait", async () => {
     const { api } = scripted({ "/login": [refusal(429, "too_many_attempts", { "Retry-After": "30" })] });
@@ -244,9 +259,8 @@ describe("Api", () => {
 describe("Door", () => {
   it("shows who invites, or that the link no longer works", async () => {
     const info = { role: "member", invited_by: "alice", expires_at: 5 };
-    const door = new Door(
-      scripted({ "/invitations/check": [{ status: 200, body: info }, refusal(403, "bad_token")] }).api,
-    );
+    const { api } = scripted({ "/invitations/check": [{ status: 200, body: info }, refusal(403, "bad_token")] });
+    const door = new Door(api, new Server(api));
     door.arrive({ kind: "invite", token: "t" });
     await new Promise((resolve) => setImmediate(resolve));
     await settled();
@@ -255,11 +269,12 @@ describe("Door", () => {
     assert.equal(door.error?.code, "bad_token");
   });
 
-  it("knows when the server has no owner yet", async () => {
-    const door = new Door(scripted({ "/setup": [{ status: 200, body: { needed: true } }] }).api);
+  it("knows when the server has no owner yet, even if it answers late", async () => {
+    const { api } = scripted({ "/setup": [{ status: 200, body: { needed: true } }] });
+    const server = new Server(api);
+    const door = new Door(api, server);
     door.arrive(null);
-    await new Promise((resolve) => setImmediate(resolve));
-    await settled();
+    await server.load();
     assert.equal(door.kind, "needs_setup");
   });
 });
