@@ -54,10 +54,10 @@ export function RoomView({ chat, name, onBack, onInvite, onLeave }) {
         name === GENERAL &&
         h(
           "button",
-          { type: "button", class: "button quiet", onClick: onInvite },
+          // On a phone the picture has to do.
+          { type: "button", class: "button quiet", "aria-label": "Invite people", onClick: onInvite },
           h(Icon, { name: "invite" }),
           h("span", { class: "wide-only" }, "Invite"),
-          h("span", { class: "visually-hidden" }, " people"),
         ),
       room?.joined &&
         name !== GENERAL &&
