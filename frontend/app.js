@@ -2,6 +2,7 @@
 import { Chat } from "./models/chat.js";
 import { Door, linkOf } from "./models/door.js";
 import { Invitations } from "./models/invitations.js";
+import { Server } from "./models/server.js";
 import { Session } from "./models/session.js";
 import { Api } from "./transport/api.js";
 import { h, render } from "./vendor/preact.js";
@@ -30,7 +31,8 @@ const session = new Session(
   api,
   ({ user, admission, onSignedOut }) => new Chat({ user, storage, onSignedOut, socket: { url: socketUrl, admission } }),
 );
-const door = new Door(api);
+const server = new Server(api, storage);
+const door = new Door(api, server);
 const invitations = new Invitations(api, location.origin);
 
 /** Reads the link in the address bar and takes it out again: a token has no business in a history. */
@@ -45,10 +47,15 @@ addEventListener("online", () => session.chat?.connection.setOnline(true));
 addEventListener("offline", () => session.chat?.connection.setOnline(false));
 addEventListener("storage", (event) => session.chat?.rooms.storageChanged(event.key));
 document.addEventListener("visibilitychange", () => {
-  if (document.visibilityState === "visible") session.chat?.connection.verify();
+  if (document.visibilityState === "visible") session.chat?.wake();
 });
 
+// Before anybody is let in the name is asked for with each look at the door; afterwards a server may have become known.
+session.addEventListener("change", () => {
+  if (!server.known) void server.load();
+});
 readLink();
+void server.load();
 void session.restore();
 const root = /** @type {HTMLElement} */ (document.getElementById("app"));
-render(h(App, { session, door, invitations }), root);
+render(h(App, { session, door, server, invitations }), root);

@@ -29,7 +29,8 @@ export function layOut(items, { newAfter = null, me } = {}) {
   /** @type {T | undefined} */
   let previous;
   for (const item of items) {
-    if (item.sent !== undefined && dayOf(item.sent) !== day) {
+    // Later, not other: a message that failed yesterday stays below today's, and a day has one separator.
+    if (item.sent !== undefined && dayOf(item.sent) > day) {
       day = dayOf(item.sent);
       rows.push({ kind: "day", key: `day:${day}`, at: item.sent });
       previous = undefined;

@@ -46,6 +46,10 @@ export class JsonStore {
     return keys;
   }
 
+  clear() {
+    for (const key of this.keys()) this.remove(key);
+  }
+
   /** Whether a `storage` event is about us. @param {string | null} key */
   owns(key) {
     return key?.startsWith(this.#prefix) ?? false;

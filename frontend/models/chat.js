@@ -2,7 +2,7 @@ import { EventSocket } from "../transport/event_socket.js";
 import { Connection } from "./connection.js";
 import { Drafts } from "./drafts.js";
 import { Outbox } from "./outbox.js";
-import { Rooms } from "./rooms.js";
+import { GENERAL, Rooms } from "./rooms.js";
 import { Timeline } from "./timeline.js";
 
 /** @typedef {import("../transport/event_socket.js").User} User */
@@ -26,7 +26,9 @@ export class Chat {
     this.socket = new EventSocket(socket);
     this.rooms = new Rooms({ user, socket: this.socket, storage });
     this.drafts = new Drafts(storage, user.id);
-    this.connection = new Connection(this.socket, () => this.rooms.refresh());
+    // What costs the server least of all it answers.
+    const probe = () => this.socket.request("get_history", { room: GENERAL, limit: 1 }).catch(() => undefined);
+    this.connection = new Connection(this.socket, probe);
     this.#outbox = new Outbox(storage, user.id);
     this.#listen(onSignedOut);
   }
@@ -41,6 +43,18 @@ export class Chat {
   stop() {
     this.connection.stop();
     this.socket.stop();
+  }
+
+  /** The page is looked at again: it may have slept through the end of its connection, or through new rooms. */
+  wake() {
+    if (this.socket.state === "open") void this.rooms.refresh();
+    else this.connection.verify();
+  }
+
+  /** Forgets what was written and not sent: the user has signed out, and others may use this browser. */
+  clear() {
+    this.#outbox.clear();
+    this.drafts.clear();
   }
 
   /** @param {string} room */
@@ -58,8 +72,9 @@ export class Chat {
     const on = (/** @type {string} */ name, /** @type {(detail: any) => void} */ handle) =>
       this.socket.addEventListener(name, (event) => handle(/** @type {CustomEvent} */ (event).detail));
     on("hello", (hello) => {
+      this.#outbox.greeted(hello.epoch);
       void this.rooms.connected(hello);
-      for (const timeline of this.#timelines.values()) timeline.connected(hello.topics[timeline.topic]);
+      for (const timeline of this.#timelines.values()) timeline.connected(hello.topics[timeline.topic], hello.epoch);
     });
     on("event", (envelope) => this.#apply(envelope));
     // After the replay: what it confirms need not be sent again.

@@ -1,7 +1,8 @@
 import { Model } from "../lib/model.js";
 
-/** How often a quiet connection is asked whether it still lives; a browser cannot see the server's pings. */
-const VERIFY_MS = 30_000;
+/** After so long without a frame a connection is asked whether it still lives: a browser cannot see pings. */
+const IDLE_MS = 45_000;
+const LOOK_MS = 5_000;
 
 /** How we stand with the server, for people. */
 export class Connection extends Model {
@@ -11,6 +12,7 @@ export class Connection extends Model {
 
   #socket;
   #verify;
+  #askedAt = 0;
   /** @type {ReturnType<typeof setInterval> | undefined} */
   #timer;
 
@@ -37,7 +39,10 @@ export class Connection extends Model {
   }
 
   start() {
-    this.#timer = setInterval(() => this.verify(), VERIFY_MS);
+    this.#timer = setInterval(() => {
+      const silentSince = Math.max(this.#socket.heardAt, this.#askedAt);
+      if (this.state === "open" && Date.now() - silentSince >= IDLE_MS) this.verify();
+    }, LOOK_MS);
   }
 
   stop() {
@@ -46,6 +51,7 @@ export class Connection extends Model {
 
   /** Also whenever the page wakes up: it may have slept through the end of its connection. */
   verify() {
+    this.#askedAt = Date.now();
     if (this.state === "open") this.#verify();
     else this.#socket.tryNow();
   }

@@ -15,11 +15,14 @@ export class Door extends Model {
   error = null;
 
   #api;
+  #server;
 
-  /** @param {Api} api */
-  constructor(api) {
+  /** @param {Api} api @param {import("./server.js").Server} server */
+  constructor(api, server) {
     super();
     this.#api = api;
+    this.#server = server;
+    server.addEventListener("change", () => this.#checkSetup());
   }
 
   /** @param {Link | null} link */
@@ -30,7 +33,8 @@ export class Door extends Model {
     this.error = null;
     this.changed();
     if (this.kind === "invite") void this.checkInvitation();
-    if (this.kind === "login") void this.#checkSetup();
+    // Without an answer the login form is the better guess.
+    if (this.kind === "login") void this.#server.load();
   }
 
   /** Back to the login form. */
@@ -53,14 +57,10 @@ export class Door extends Model {
     this.changed();
   }
 
-  async #checkSetup() {
-    try {
-      const { needed } = await this.#api.setupState();
-      if (this.kind === "login" && needed) this.kind = "needs_setup";
-      this.changed();
-    } catch {
-      // Then the login form is the better guess.
-    }
+  #checkSetup() {
+    if (this.kind !== "login" || !this.#server.needsOwner) return;
+    this.kind = "needs_setup";
+    this.changed();
   }
 }
 

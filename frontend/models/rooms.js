@@ -12,6 +12,9 @@ export const GENERAL = "general";
 /** Beyond this we say "99+". */
 export const MOST_UNREAD = 99;
 
+/** How old the list may be when somebody looks at it. */
+const LIST_MS = 10_000;
+
 /** The rooms this user is in and those they could join, and how much is unread in each. */
 export class Rooms extends Model {
   /** The room being shown. */
@@ -23,6 +26,7 @@ export class Rooms extends Model {
   #marks;
   #preferences;
   #epoch = "";
+  #refreshedAt = 0;
   /** @type {Map<string, RoomEntry>} */
   #rooms = new Map();
   /** The room whose end somebody is looking at: what arrives there is read. @type {string | null} */
@@ -89,6 +93,7 @@ export class Rooms extends Model {
 
   /** A connection has begun: what is there, and what was missed. @param {Hello} hello */
   async connected(hello) {
+    if (this.#epoch !== hello.epoch) this.#forgetReading();
     this.#epoch = hello.epoch;
     for (const [topic, { recovered }] of Object.entries(hello.topics)) {
       if (!recovered && topic.startsWith("room.")) this.#uncounted.add(topic.slice("room.".length));
@@ -97,8 +102,14 @@ export class Rooms extends Model {
     for (const name of this.#uncounted) await this.#count(name, hello.topics[`room.${name}`]?.offset ?? 0);
   }
 
+  /** Somebody looks at the list, so it should not be old. */
+  look() {
+    if (Date.now() - this.#refreshedAt > LIST_MS && this.#socket.state === "open") void this.refresh();
+  }
+
   /** Reads the list anew: public rooms come and go without an event for us. @returns {Promise<boolean>} */
   async refresh() {
+    this.#refreshedAt = Date.now();
     try {
       const { rooms } = await this.#socket.request("list_rooms", {});
       this.#replace(rooms);
@@ -203,6 +214,9 @@ export class Rooms extends Model {
 
   /** Counts what came after the read mark. @param {string} name @param {number} offset where the log stands */
   async #count(name, offset) {
+    const end = Math.max(offset, this.#socket.resume?.positions[`room.${name}`] ?? 0);
+    // The log may have gone back behind what was read: the server was restored from a backup.
+    if (this.#mark(name) > end) this.#rewind(name, end);
     const read = this.#mark(name);
     // A browser that never saw the room: all of it is history, none of it is news.
     if (read < 0) this.#markRead(name, offset);
@@ -226,6 +240,13 @@ export class Rooms extends Model {
     }
   }
 
+  /** Another store: its offsets have nothing to do with those we know. */
+  #forgetReading() {
+    this.#uncounted.clear();
+    for (const room of this.#rooms.values()) this.#set({ ...room, read: -1, unread: 0 });
+    this.changed();
+  }
+
   /** @param {string} name @param {number} offset */
   #markRead(name, offset) {
     const room = this.#rooms.get(name);
@@ -234,6 +255,13 @@ export class Rooms extends Model {
     this.#set({ ...room, read, unread: 0 });
     this.#marks.set(name, { epoch: this.#epoch, offset: read });
     this.changed();
+  }
+
+  /** @param {string} name @param {number} offset */
+  #rewind(name, offset) {
+    const room = this.#rooms.get(name);
+    if (room) this.#set({ ...room, read: offset, unread: 0 });
+    this.#marks.set(name, { epoch: this.#epoch, offset });
   }
 
   /** @param {string} name @returns {number} -1 when nothing was ever read here, or it was another store */

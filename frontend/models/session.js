@@ -30,6 +30,8 @@ export class Session extends Model {
   #fresh = null;
   // The server closes our sockets before it answers, and that is no surprise then.
   #leaving = false;
+  // Rises when somebody is let in: what was asked about the cookie before is no longer of interest.
+  #turn = 0;
 
   /** @param {Api} api @param {(admitted: Admitted) => Chat} newChat */
   constructor(api, newChat) {
@@ -45,15 +47,19 @@ export class Session extends Model {
 
   /** Takes up the session of the cookie, if there is one; waits for a server that does not answer. */
   async restore(attempt = 0) {
+    const turn = this.#turn;
     try {
-      this.#admit(await this.#api.otp());
+      const grant = await this.#api.otp();
+      if (turn === this.#turn) this.#admit(grant);
     } catch (error) {
+      if (turn !== this.#turn) return;
       if (error instanceof ApiError && error.code !== "network" && error.status < 500 && error.status !== 429) {
         this.#become("signed_out");
         return;
       }
       this.#become("unreachable");
-      setTimeout(() => void this.restore(attempt + 1), 500 + fullJitter(attempt));
+      const again = () => turn === this.#turn && void this.restore(attempt + 1);
+      setTimeout(again, 500 + fullJitter(attempt));
     }
   }
 
@@ -87,6 +93,7 @@ export class Session extends Model {
 
   /** @param {Grant} grant */
   #admit(grant) {
+    this.#turn += 1;
     this.chat?.stop();
     this.ended = false;
     this.#fresh = { grant, until: Date.now() + grant.expires_in * 1000 - MARGIN_MS };
@@ -122,6 +129,7 @@ export class Session extends Model {
     if (!chat) return;
     this.chat = null;
     chat.stop();
+    if (this.#leaving) chat.clear();
     this.ended = !this.#leaving;
     this.#become("signed_out");
   }

@@ -21,6 +21,7 @@ import { SocketError } from "../transport/socket_error.js";
  * @property {string} [clientId]
  * @property {"sending" | "sent" | "failed"} delivery
  * @property {string} [error] the code of the refusal
+ * @property {string} [epoch] of what is not sent: the store it was written for; undefined before any has said hello
  */
 /**
  * @typedef {{ kind: "joined" | "left" | "created", key: string, from: string, offset: number,
@@ -29,12 +30,19 @@ import { SocketError } from "../transport/socket_error.js";
 /** @typedef {MessageItem | SystemItem} Item */
 
 const PAGE = 50;
+/** More than this is not held while nobody reads so far up; then so much stays. */
+const MOST = 500;
+const FEWER = 300;
+/** Why a message is not sent that was written for another store. */
+export const OTHER_STORE = "other_store";
 const SYSTEM_KINDS = /** @type {const} */ ({ member_joined: "joined", member_left: "left", room_created: "created" });
 
 /** One room's messages: history, what is live, and what this user has sent and the server has not yet confirmed. */
 export class Timeline extends Model {
   /** In the order of their offsets; what is not yet confirmed comes last. @type {Item[]} */
   items = [];
+  /** Rises when everything became another conversation: the server has another store. */
+  generation = 0;
   loaded = false;
   loading = false;
   /** Whether there is history before the first item. */
@@ -47,12 +55,18 @@ export class Timeline extends Model {
   #me;
   #newClientId;
   #now;
-  /** @type {(MessageItem | SystemItem)[]} */
+  /** @type {Item[]} */
   #confirmed = [];
+  /** The offsets of what is confirmed. @type {Set<number>} */
+  #offsets = new Set();
+  /** What was confirmed before the topic jumped: shown until the fresh page replaces it whole. @type {Item[]} */
+  #outdated = [];
   /** @type {MessageItem[]} */
   #unconfirmed = [];
+  #epoch;
   #opened = false;
   #stale = true;
+  #readingPast = false;
   #flushing = false;
   // Rises with every fresh load, so that an older page that arrives after it is not glued to the wrong place.
   #version = 0;
@@ -74,6 +88,7 @@ export class Timeline extends Model {
     this.#outbox = outbox;
     this.#newClientId = newClientId;
     this.#now = now;
+    this.#epoch = socket.epoch;
     for (const unsent of outbox.all()) {
       if (unsent.room === room) this.#unconfirmed.push(this.#unsentItem(unsent));
     }
@@ -90,60 +105,66 @@ export class Timeline extends Model {
     if (this.#stale) void this.load();
   }
 
+  /** Nobody looks at it any more: one page is enough to begin with next time. */
+  close() {
+    this.#opened = false;
+    this.#readingPast = false;
+    if (this.#stale) this.#outdate();
+    this.#trim(PAGE, PAGE);
+    this.#rebuild();
+  }
+
+  /** Whether somebody reads further up, and what is there must stay. @param {"end" | "past"} place */
+  readingAt(place) {
+    this.#readingPast = place === "past";
+  }
+
   /** Reads the newest page anew and forgets what was there, but never what is unsent. */
   async load() {
     if (this.#socket.state !== "open") return;
-    const version = ++this.#version;
     this.#stale = true;
-    this.loading = true;
-    this.error = null;
-    this.changed();
-    try {
-      const page = await this.#socket.request("get_history", { room: this.room, limit: PAGE });
-      if (version !== this.#version) return;
+    await this.#read({}, (page) => {
       this.#stale = false;
       this.loaded = true;
-      this.moreBefore = page.more_before;
+      this.#outdated = [];
       // Live events may have come first; what is after the page stays.
-      this.#confirmed = this.#confirmed.filter((item) => (item.offset ?? 0) > page.offset);
+      this.#hold(this.#confirmed.filter((item) => (item.offset ?? 0) > page.offset));
+      this.moreBefore = page.more_before;
       for (const message of page.messages) this.#confirm(message);
-    } catch (error) {
-      if (version === this.#version) this.#loadFailed(error);
-    } finally {
-      if (version === this.#version) this.#loadEnded();
-    }
+    });
   }
 
   /** One page further into the past. */
   async loadOlder() {
     const first = this.#confirmed[0];
-    if (this.loading || !this.moreBefore || !first) return;
-    const version = this.#version;
-    this.loading = true;
-    this.error = null;
-    this.changed();
-    try {
-      const before = first.offset;
-      const page = await this.#socket.request("get_history", { room: this.room, before, limit: PAGE });
-      if (version !== this.#version) return;
-      this.moreBefore = page.more_before && page.messages.length > 0;
+    if (this.loading || this.#stale || !this.moreBefore || !first) return;
+    await this.#read({ before: first.offset }, (page) => {
+      // Before the messages go in: they lie before the first one on purpose.
+      this.moreBefore = false;
       for (const message of page.messages) this.#confirm(message);
-    } catch (error) {
-      if (version === this.#version) this.#loadFailed(error);
-    } finally {
-      if (version === this.#version) this.#loadEnded();
-    }
+      this.moreBefore = page.more_before && page.messages.length > 0;
+    });
   }
 
-  /** A connection has begun. @param {TopicState | undefined} topic */
-  connected(topic) {
-    if (!topic?.recovered) this.#stale = true;
+  /** After an error. */
+  async loadAgain() {
+    await (this.#stale ? this.load() : this.loadOlder());
+  }
+
+  /** A connection has begun. @param {TopicState | undefined} topic @param {string} epoch of the server's store */
+  connected(topic, epoch) {
+    if (this.#epoch !== "" && epoch !== this.#epoch) this.#beginAnew();
+    this.#epoch = epoch;
+    this.#claim(epoch);
+    if (!topic?.recovered) this.#outdate();
     if (this.#opened && this.#stale) void this.load();
+    this.#rebuild();
+    this.changed();
   }
 
   /** The topic jumped over something. */
   gap() {
-    this.#stale = true;
+    this.#outdate();
     if (this.#opened) void this.load();
   }
 
@@ -153,6 +174,7 @@ export class Timeline extends Model {
     else if (Object.hasOwn(SYSTEM_KINDS, type)) {
       this.#note(/** @type {keyof typeof SYSTEM_KINDS} */ (type), payload, offset);
     } else return;
+    if (!this.#readingPast) this.#trim(MOST, FEWER);
     this.#rebuild();
     this.changed();
   }
@@ -161,7 +183,8 @@ export class Timeline extends Model {
   send(text) {
     const message = cleanText(text);
     if (message.trim() === "") return;
-    const unsent = { clientId: this.#newClientId(), room: this.room, message, created: this.#now() };
+    const epoch = this.#epoch === "" ? undefined : this.#epoch;
+    const unsent = { clientId: this.#newClientId(), room: this.room, message, created: this.#now(), epoch };
     this.#outbox.put(unsent);
     this.#unconfirmed.push(this.#unsentItem(unsent));
     this.#rebuild();
@@ -226,23 +249,76 @@ export class Timeline extends Model {
   #mark(key, delivery, error) {
     this.#unconfirmed = this.#unconfirmed.map((item) => {
       if (item.key !== key) return item;
-      const { clientId = "", message, sent } = item;
-      this.#outbox.put({ clientId, room: this.room, message, created: sent, error });
+      const { clientId = "", message, sent, epoch } = item;
+      this.#outbox.put({ clientId, room: this.room, message, created: sent, epoch, error });
       return { ...item, delivery, error };
     });
     this.#rebuild();
     this.changed();
   }
 
+  /**
+   * What was written for another store is not for this one, unless its author says so. What was written before the
+   * first hello is: whoever has this store has let us in.
+   * @param {string} epoch
+   */
+  #claim(epoch) {
+    this.#unconfirmed = this.#unconfirmed.map((item) => {
+      if (item.epoch === epoch) return item;
+      const other = item.epoch !== undefined;
+      /** @type {MessageItem} */
+      const claimed = other ? { ...item, epoch, delivery: "failed", error: OTHER_STORE } : { ...item, epoch };
+      const { clientId = "", message, sent, error } = claimed;
+      this.#outbox.put({ clientId, room: this.room, message, created: sent, epoch, error });
+      return claimed;
+    });
+  }
+
+  /** Another store: nothing of what is here exists in it. */
+  #beginAnew() {
+    this.generation += 1;
+    this.#version += 1;
+    this.#outdated = [];
+    this.#hold([]);
+    this.loaded = false;
+    this.loading = false;
+    this.moreBefore = false;
+    this.error = null;
+    this.#stale = true;
+    this.#rebuild();
+  }
+
+  /** The log went on without us: what we hold is true, but nobody knows what lies between it and what comes now. */
+  #outdate() {
+    this.#stale = true;
+    this.#outdated = this.#opened ? this.items.filter((item) => item.offset !== null) : [];
+    this.#hold([]);
+    if (!this.#opened) this.loaded = false;
+  }
+
+  /** @param {Item[]} items in the order of their offsets */
+  #hold(items) {
+    this.#confirmed = items;
+    this.#offsets = new Set(items.map((item) => item.offset ?? 0));
+  }
+
+  /** Lets go of the oldest when there are more than `most`. @param {number} most @param {number} left */
+  #trim(most, left) {
+    // A page on its way belongs right before the first item.
+    if (this.#confirmed.length <= most || this.loading) return;
+    this.#hold(this.#confirmed.slice(-left));
+    this.moreBefore = true;
+  }
+
   /** @param {Message} message */
   #confirm(message) {
-    if (this.#confirmed.some((item) => item.kind === "message" && item.id === message.id)) return;
     const clientId = message.client_id;
     const mine = clientId !== undefined && message.from === this.#me;
     const unsent = mine ? this.#unconfirmed.find((item) => item.clientId === clientId) : undefined;
     if (unsent) this.#dropUnconfirmed(unsent);
     const key = unsent?.key ?? (clientId === undefined ? `m:${message.id}` : `${message.from}:${clientId}`);
     const { id, from, sent, offset } = message;
+    if (this.#offsets.has(offset) || this.#isBefore(offset)) return;
     this.#insert({
       kind: "message",
       key,
@@ -258,13 +334,23 @@ export class Timeline extends Model {
 
   /** @param {keyof typeof SYSTEM_KINDS} type @param {any} payload @param {number} offset */
   #note(type, payload, offset) {
-    if (this.#confirmed.some((item) => item.offset === offset)) return;
+    if (this.#offsets.has(offset)) return;
     this.#insert({ kind: SYSTEM_KINDS[type], key: `o:${offset}`, from: payload.user ?? payload.by, offset });
   }
 
-  /** @param {MessageItem | SystemItem} item */
+  /**
+   * Whether it lies in the part of the past that is not loaded, as the answer to a repeated send may: shown now, it
+   * would hide the hole after it.
+   * @param {number} offset
+   */
+  #isBefore(offset) {
+    return this.loaded && !this.#stale && this.moreBefore && offset < (this.#confirmed[0]?.offset ?? 0);
+  }
+
+  /** @param {Item} item */
   #insert(item) {
     const offset = item.offset ?? 0;
+    this.#offsets.add(offset);
     let at = this.#confirmed.length;
     while (at > 0 && (this.#confirmed[at - 1]?.offset ?? 0) > offset) at -= 1;
     this.#confirmed.splice(at, 0, item);
@@ -277,7 +363,7 @@ export class Timeline extends Model {
   }
 
   /** @param {import("./outbox.js").Unsent} unsent @returns {MessageItem} */
-  #unsentItem({ clientId, message, created, error }) {
+  #unsentItem({ clientId, message, created, error, epoch }) {
     const key = `${this.#me}:${clientId}`;
     const delivery = error === undefined ? "sending" : "failed";
     return {
@@ -291,7 +377,27 @@ export class Timeline extends Model {
       id: null,
       delivery,
       error,
+      epoch,
     };
+  }
+
+  /**
+   * @param {{ before?: number | null }} where
+   * @param {(page: { messages: Message[], offset: number, more_before: boolean }) => void} take
+   */
+  async #read(where, take) {
+    const version = ++this.#version;
+    this.loading = true;
+    this.error = null;
+    this.changed();
+    try {
+      const page = await this.#socket.request("get_history", { room: this.room, ...where, limit: PAGE });
+      if (version === this.#version) take(page);
+    } catch (error) {
+      if (version === this.#version) this.#loadFailed(error);
+    } finally {
+      if (version === this.#version) this.#loadEnded();
+    }
   }
 
   /** @param {unknown} error */
@@ -308,6 +414,8 @@ export class Timeline extends Model {
   }
 
   #rebuild() {
-    this.items = [...this.#confirmed, ...this.#unconfirmed];
+    const keys = new Set(this.#outdated.length > 0 ? this.#confirmed.map((item) => item.key) : []);
+    const outdated = this.#outdated.filter((item) => !keys.has(item.key) && !this.#offsets.has(item.offset ?? 0));
+    this.items = [...outdated, ...this.#confirmed, ...this.#unconfirmed];
   }
 }

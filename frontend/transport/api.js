@@ -3,8 +3,11 @@
 /** @typedef {import("./event_socket.js").User} User */
 /** @typedef {import("./event_socket.js").Resume} Resume */
 /** @typedef {{ otp: string, expires_in: number, user: User }} Grant what signing in and `POST /otp` answer */
-/** @typedef {{ role: string, invited_by: string, expires_at: number }} InvitationInfo */
-/** @typedef {{ id: number, role: string, uses_left: number, expires_at: number, created_by: string }} Invitation */
+/**
+ * Who made an invitation is null when it was made on the command line.
+ * @typedef {{ role: string, invited_by: string | null, expires_at: number }} InvitationInfo
+ * @typedef {{ id: number, role: string, uses_left: number, expires_at: number, created_by: string | null }} Invitation
+ */
 /** @typedef {{ id: number, token: string, role: string, uses: number, expires_at: number }} NewInvitation */
 
 const TIMEOUT_MS = 15_000;
@@ -49,7 +52,7 @@ export class Api {
     return this.#call("POST", "/logout", {});
   }
 
-  /** @returns {Promise<{ needed: boolean }>} */
+  /** @returns {Promise<{ needed: boolean, server?: string, password_min_chars?: number }>} */
   setupState() {
     return this.#call("GET", "/setup");
   }

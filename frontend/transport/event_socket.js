@@ -5,6 +5,7 @@
  * (detail: {topic}) when a topic jumped over offsets and must be read anew.
  */
 import { fullJitter, slowJitter } from "../lib/backoff.js";
+import { TokenBucket } from "../lib/token_bucket.js";
 import { SocketError } from "./socket_error.js";
 
 /** @typedef {"connecting" | "open" | "waiting" | "signed_out" | "closed"} SocketState */
@@ -14,8 +15,8 @@ import { SocketError } from "./socket_error.js";
 /** @typedef {{ user: User, epoch: string, ping_period_secs: number, topics: Record<string, TopicState> }} Hello */
 /** @typedef {{ type: string, payload: any, topic?: string, offset?: number, id?: number | string }} Envelope */
 /**
- * @typedef {{ resolve: (payload: any) => void, reject: (error: SocketError) => void,
- *   timer: ReturnType<typeof setTimeout> }} Pending
+ * @typedef {{ resolve: (payload: any) => void, reject: (error: SocketError) => void, timeoutMs: number,
+ *   timer?: ReturnType<typeof setTimeout> }} Pending
  */
 /**
  * @typedef {object} EventSocketOptions
@@ -25,18 +26,23 @@ import { SocketError } from "./socket_error.js";
  * @property {new (url: string) => WebSocket} [WebSocket] an implementation, where there is no global one
  * @property {() => number} [random]
  * @property {number} [answerTimeoutMs] silence after a request that means the connection is dead
+ * @property {{ burst: number, perSecond: number }} [pace] requests that leave at once and in the long run; to stay below
+ *   the server's `events_burst` and `events_per_sec`, since whoever exceeds these is thrown out
  */
 
 const DO_NOT_RECONNECT = new Set([1003]);
 const RECONNECT_SLOWLY = new Set([1008, 4003, 4004]);
 const SIGNED_OUT = 4001;
 const RESTART = 1012;
+const PACE = { burst: 60, perSecond: 15 };
 
 export class EventSocket extends EventTarget {
   /** @type {SocketState} */
   state = "closed";
   /** When the next attempt starts, in milliseconds since 1970; null when none is planned. @type {number | null} */
   retryAt = null;
+  /** When the last frame came, in milliseconds since 1970. */
+  heardAt = 0;
 
   #options;
   /** @type {WebSocket | null} */
@@ -50,6 +56,11 @@ export class EventSocket extends EventTarget {
   #timer;
   /** @type {Map<number | string, Pending>} */
   #pending = new Map();
+  /** What waits for its turn to leave, in order. @type {{ id: number, frame: string }[]} */
+  #queue = [];
+  #bucket;
+  /** @type {ReturnType<typeof setTimeout> | undefined} */
+  #paceTimer;
   #epoch = "";
   /** @type {Map<string, number>} */
   #positions = new Map();
@@ -57,13 +68,20 @@ export class EventSocket extends EventTarget {
   /** @param {EventSocketOptions} options */
   constructor(options) {
     super();
-    this.#options = { WebSocket: globalThis.WebSocket, random: Math.random, answerTimeoutMs: 10_000, ...options };
+    const defaults = { WebSocket: globalThis.WebSocket, random: Math.random, answerTimeoutMs: 10_000, pace: PACE };
+    this.#options = { ...defaults, ...options };
+    this.#bucket = new TokenBucket(this.#options.pace, Date.now());
   }
 
   /** Where we are, as the server wants to hear it. @returns {Resume | undefined} */
   get resume() {
     if (this.#epoch === "" || this.#positions.size === 0) return undefined;
     return { epoch: this.#epoch, positions: Object.fromEntries(this.#positions) };
+  }
+
+  /** Identity of the server's store; "" before the first hello. */
+  get epoch() {
+    return this.#epoch;
   }
 
   start() {
@@ -82,7 +100,7 @@ export class EventSocket extends EventTarget {
   }
 
   /**
-   * Sends a request and waits for its answer. Rejects with a SocketError; `connectionLost` says whether to repeat it.
+   * Sends a request, as soon as the pace allows, and waits for its answer. Rejects with a SocketError; `connectionLost` says whether to repeat it.
    * @param {string} type
    * @param {object} payload
    * @param {{ timeoutMs?: number }} [options]
@@ -90,16 +108,14 @@ export class EventSocket extends EventTarget {
    */
   request(type, payload, { timeoutMs = this.#options.answerTimeoutMs } = {}) {
     return new Promise((resolve, reject) => {
-      const socket = this.#socket;
-      if (this.state !== "open" || !socket) {
+      if (this.state !== "open") {
         reject(new SocketError("disconnected", "not connected"));
         return;
       }
       const id = this.#nextId++;
-      // A browser shows us no pings: a request without an answer is the only sign of a dead connection.
-      const timer = setTimeout(() => this.#timedOut(id), timeoutMs);
-      this.#pending.set(id, { resolve, reject, timer });
-      socket.send(JSON.stringify({ type, id, payload }));
+      this.#pending.set(id, { resolve, reject, timeoutMs });
+      this.#queue.push({ id, frame: JSON.stringify({ type, id, payload }) });
+      if (this.#queue.length === 1) this.#sendQueued();
     });
   }
 
@@ -115,6 +131,21 @@ export class EventSocket extends EventTarget {
   /** We no longer hear this topic. @param {string} topic */
   forget(topic) {
     this.#positions.delete(topic);
+  }
+
+  #sendQueued() {
+    while (this.#queue.length > 0) {
+      const wait = this.#bucket.take(Date.now());
+      if (wait > 0) {
+        this.#paceTimer = setTimeout(() => this.#sendQueued(), wait);
+        return;
+      }
+      const { id, frame } = /** @type {{ id: number, frame: string }} */ (this.#queue.shift());
+      const pending = this.#pending.get(id);
+      // A browser shows us no pings: a request without an answer is the only sign of a dead connection.
+      if (pending) pending.timer = setTimeout(() => this.#timedOut(id), pending.timeoutMs);
+      this.#socket?.send(frame);
+    }
   }
 
   async #connect() {
@@ -151,6 +182,7 @@ export class EventSocket extends EventTarget {
 
   /** @param {string} text */
   #received(text) {
+    this.heardAt = Date.now();
     /** @type {Envelope} */
     const envelope = JSON.parse(text);
     if (envelope.type === "hello" && !this.#greeted) {
@@ -172,6 +204,7 @@ export class EventSocket extends EventTarget {
   #hello(hello) {
     clearTimeout(this.#timer);
     this.#greeted = true;
+    this.#bucket = new TokenBucket(this.#options.pace, Date.now()); // the server counts anew, too
     if (hello.epoch !== this.#epoch) this.#positions.clear();
     this.#epoch = hello.epoch;
     for (const topic of this.#positions.keys()) {
@@ -255,6 +288,8 @@ export class EventSocket extends EventTarget {
       socket.onclose = null;
       socket.close(code);
     }
+    clearTimeout(this.#paceTimer);
+    this.#queue = [];
     const pending = [...this.#pending.values()];
     this.#pending.clear();
     // Before the promises, so that whoever sees the rejection sees that we are not connected.

@@ -1,4 +1,5 @@
-import { h, useEffect, useState } from "../vendor/preact.js";
+import { roomStep } from "../lib/room_step.js";
+import { h, useEffect, useRef, useState } from "../vendor/preact.js";
 import { ConnectionBanner } from "./connection_banner.js";
 import { CreateRoomDialog } from "./create_room_dialog.js";
 import { InviteDialog } from "./invite_dialog.js";
@@ -14,9 +15,10 @@ import { useModel } from "./use_model.js";
  * @param {object} props
  * @param {import("../models/session.js").Session} props.session
  * @param {import("../models/chat.js").Chat} props.chat
+ * @param {string} props.serverName
  * @param {import("../models/invitations.js").Invitations} props.invitations
  */
-export function ChatPage({ session, chat, invitations }) {
+export function ChatPage({ session, chat, serverName, invitations }) {
   const { rooms, user } = chat;
   const room = useModel(rooms, (model) => model.find(model.current));
   const [screen, setScreen] = useState(/** @type {"list" | "room"} */ ("room"));
@@ -24,12 +26,12 @@ export function ChatPage({ session, chat, invitations }) {
   const close = () => setDialog(null);
   const mayInvite = user.role !== "member";
 
-  useTitle(room?.title ?? rooms.current, rooms.unread);
+  useTitle(room?.title ?? rooms.current, rooms.unread, serverName);
   useEffect(() => {
     /** @param {KeyboardEvent} event */
     function onKeyDown(event) {
-      const step = event.key === "ArrowUp" ? -1 : event.key === "ArrowDown" ? 1 : 0;
-      if (!event.altKey || event.ctrlKey || event.metaKey || event.shiftKey || step === 0) return;
+      const step = roomStep(event, navigator.platform);
+      if (step === 0 || document.querySelector("dialog[open]")) return;
       event.preventDefault();
       rooms.selectNeighbour(step);
     }
@@ -37,11 +39,23 @@ export function ChatPage({ session, chat, invitations }) {
     return () => removeEventListener("keydown", onKeyDown);
   }, [rooms]);
 
+  const before = useRef(screen);
+  useEffect(() => {
+    if (before.current === screen) return;
+    before.current = screen;
+    const at = document.activeElement;
+    if (at !== document.body && at?.getClientRects().length) return;
+    // What had the focus is on the screen that is gone.
+    const next = document.querySelector(screen === "list" ? ".room-item[aria-current]" : ".room-header .back");
+    /** @type {HTMLElement | null} */ (next)?.focus();
+  }, [screen]);
+
   return h(
     "div",
     { class: "chat", "data-screen": screen },
     h(RoomList, {
       session,
+      serverName,
       rooms,
       user,
       onSelect: (name) => {
@@ -74,12 +88,12 @@ export function ChatPage({ session, chat, invitations }) {
   );
 }
 
-/** @param {string} room @param {number} unread */
-function useTitle(room, unread) {
+/** @param {string} room @param {number} unread @param {string} serverName */
+function useTitle(room, unread, serverName) {
   useEffect(() => {
-    document.title = `${unread > 0 ? `(${unread > 99 ? "99+" : unread}) ` : ""}${room} · Switchboard`;
+    document.title = `${unread > 0 ? `(${unread > 99 ? "99+" : unread}) ` : ""}${room} · ${serverName}`;
     return () => {
-      document.title = "Switchboard";
+      document.title = serverName;
     };
-  }, [room, unread]);
+  }, [room, unread, serverName]);
 }

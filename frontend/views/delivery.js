@@ -16,6 +16,21 @@ export function Delivery({ item, connected, timeline }) {
       connected ? "Sending…" : "Goes out when you are connected again",
     );
   }
+  /** The button goes away; whoever pressed it stays in the conversation. @param {Event} event */
+  const keepFocus = (event) => {
+    const log = /** @type {HTMLElement} */ (event.currentTarget).closest("[role=log]");
+    /** @type {HTMLElement | null} */ (log)?.focus({ preventScroll: true });
+  };
+  /** @param {Event} event */
+  function retry(event) {
+    keepFocus(event);
+    timeline.retry(item.key);
+  }
+  /** @param {Event} event */
+  function discard(event) {
+    keepFocus(event);
+    timeline.discard(item.key);
+  }
   return h(
     "div",
     { class: "delivery refused" },
@@ -25,7 +40,7 @@ export function Delivery({ item, connected, timeline }) {
       h(Icon, { name: "warning" }),
       h("span", null, "Not sent. ", explain({ code: item.error ?? "internal" })),
     ),
-    h("button", { type: "button", class: "button small", onClick: () => timeline.retry(item.key) }, "Retry"),
-    h("button", { type: "button", class: "button small quiet", onClick: () => timeline.discard(item.key) }, "Delete"),
+    h("button", { type: "button", class: "button small", onClick: retry }, "Retry"),
+    h("button", { type: "button", class: "button small quiet", onClick: discard }, "Delete"),
   );
 }

@@ -3,17 +3,17 @@ import { Logo } from "./logo.js";
 
 /**
  * What somebody sees who is not signed in: one card.
- * @param {{ title: string, lead?: import("../vendor/preact.js").ComponentChildren,
+ * @param {{ serverName: string, title: string, lead?: import("../vendor/preact.js").ComponentChildren,
  *   children?: import("../vendor/preact.js").ComponentChildren }} props
  */
-export function DoorPage({ title, lead, children }) {
+export function DoorPage({ serverName, title, lead, children }) {
   return h(
     "main",
     { class: "door" },
     h(
       "div",
       { class: "door-card" },
-      h("div", { class: "brand" }, h(Logo, null), h("span", null, "Switchboard")),
+      h("div", { class: "brand" }, h(Logo, null), h("bdi", null, serverName)),
       h("h1", null, title),
       lead && h("p", { class: "lead" }, lead),
       children,

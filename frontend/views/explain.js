@@ -18,6 +18,7 @@ const TEXTS = /** @type {Record<string, string>} */ ({
   room_exists: "There is already a room with this name. Choose another.",
   no_such_room: "This room does not exist, or you are not in it any more.",
   conflict: "The server already has another message in this one's place.",
+  other_store: "It was written for the server as it was before. Retry sends it to this one.",
   too_large: "That is too long for the server.",
 });
 

@@ -4,8 +4,14 @@ import { DoorPage } from "./door_page.js";
 import { explain } from "./explain.js";
 import { NewAccountForm } from "./new_account_form.js";
 
-/** @param {{ session: import("../models/session.js").Session, door: import("../models/door.js").Door }} props */
-export function InvitationForm({ session, door }) {
+/**
+ * @param {object} props
+ * @param {import("../models/session.js").Session} props.session
+ * @param {import("../models/door.js").Door} props.door
+ * @param {import("../models/server.js").Server} props.server
+ */
+export function InvitationForm({ session, door, server }) {
+  const serverName = server.name;
   const { invitation, error, token } = door;
   const back = h(
     "button",
@@ -16,6 +22,7 @@ export function InvitationForm({ session, door }) {
     return h(
       DoorPage,
       {
+        serverName,
         title: "This invitation no longer works",
         lead: "It has expired, been used up or been withdrawn. Ask whoever sent it for a new link.",
       },
@@ -25,7 +32,7 @@ export function InvitationForm({ session, door }) {
   if (error) {
     return h(
       DoorPage,
-      { title: "Invitation", lead: explain(error) },
+      { serverName, title: "Invitation", lead: explain(error) },
       h(
         "button",
         { type: "button", class: "button primary wide", onClick: () => void door.checkInvitation() },
@@ -33,14 +40,17 @@ export function InvitationForm({ session, door }) {
       ),
     );
   }
-  if (!invitation) return h(DoorPage, { title: "Invitation", lead: "Checking your invitation…" });
+  if (!invitation) return h(DoorPage, { serverName, title: "Invitation", lead: "Checking your invitation…" });
   return h(
     DoorPage,
     {
+      serverName,
       title: "You’re invited",
       lead: [
-        h("bdi", { class: "name" }, invitation.invited_by),
-        ` invites you to join the conversation. The link works for you once and ends ${timeUntil(invitation.expires_at, Date.now())}.`,
+        invitation.invited_by === null
+          ? "You are invited"
+          : [h("bdi", { class: "name" }, invitation.invited_by), " invites you"],
+        ` to join the conversation. The link works for you once and ends ${timeUntil(invitation.expires_at, Date.now())}.`,
       ],
     },
     session.user &&
@@ -52,6 +62,7 @@ export function InvitationForm({ session, door }) {
         ". Accepting makes a new account and signs you in as that one.",
       ),
     h(NewAccountForm, {
+      passwordMinChars: server.passwordMinChars,
       label: "Create account and join",
       onCreate: async (account) => {
         await session.acceptInvitation({ token, ...account });

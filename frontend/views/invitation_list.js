@@ -1,5 +1,5 @@
 import { timeUntil } from "../lib/time.js";
-import { h } from "../vendor/preact.js";
+import { h, useEffect, useRef } from "../vendor/preact.js";
 import { FormError } from "./form_error.js";
 import { useModel } from "./use_model.js";
 import { useSubmit } from "./use_submit.js";
@@ -7,6 +7,15 @@ import { useSubmit } from "./use_submit.js";
 /** The links that still work. @param {{ invitations: import("../models/invitations.js").Invitations }} props */
 export function InvitationList({ invitations }) {
   const { live, loaded } = useModel(invitations, (model) => model);
+  const count = useRef(0);
+  useEffect(() => {
+    // With a link its button goes, and the focus must not go with it.
+    if (live.length < count.current && document.activeElement === document.body) {
+      const left = document.querySelector(".invitations button") ?? document.querySelector(".dialog .form-actions button");
+      /** @type {HTMLElement | null} */ (left)?.focus();
+    }
+    count.current = live.length;
+  }, [live.length]);
   if (!loaded || live.length === 0) return null;
   return h(
     "section",
@@ -35,7 +44,12 @@ function InvitationItem({ invitation, invitations }) {
       "div",
       null,
       h("strong", null, what),
-      h("span", { class: "hint" }, "by ", h("bdi", null, created_by), `, ends ${timeUntil(expires_at, Date.now())}`),
+      h(
+        "span",
+        { class: "hint" },
+        created_by === null ? "made on the command line" : ["by ", h("bdi", null, created_by)],
+        `, ends ${timeUntil(expires_at, Date.now())}`,
+      ),
       h(FormError, { failure }),
     ),
     h(

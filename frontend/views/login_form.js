@@ -5,14 +5,15 @@ import { PasswordField } from "./password_field.js";
 import { TextField } from "./text_field.js";
 import { useSubmit } from "./use_submit.js";
 
-/** @param {{ session: import("../models/session.js").Session }} props */
-export function LoginForm({ session }) {
+/** @param {{ session: import("../models/session.js").Session, serverName: string }} props */
+export function LoginForm({ session, serverName }) {
   const [username, setUsername] = useState("");
   const [password, setPassword] = useState("");
   const { busy, failure, submit } = useSubmit(() => session.login({ username, password }));
   return h(
     DoorPage,
     {
+      serverName,
       title: "Sign in",
       lead: session.ended ? "Your session has ended. Sign in again to go on where you were." : "Welcome back.",
     },

@@ -1,11 +1,11 @@
 import { h } from "../vendor/preact.js";
 import { DoorPage } from "./door_page.js";
 
-/** A server without an owner, and a visitor without the setup link. */
-export function NeedsSetupPage() {
+/** A server without an owner, and a visitor without the setup link. @param {{ serverName: string }} props */
+export function NeedsSetupPage({ serverName }) {
   return h(
     DoorPage,
-    { title: "Almost there", lead: "This server is running, but it has no owner yet." },
+    { serverName, title: "Almost there", lead: "This server is running, but it has no owner yet." },
     h(
       "div",
       { class: "explanation" },

@@ -1,12 +1,17 @@
 import { textLength } from "../lib/text_length.js";
 import { h, useState } from "../vendor/preact.js";
 import { FormError } from "./form_error.js";
-import { MIN_PASSWORD, PasswordField } from "./password_field.js";
+import { PasswordField } from "./password_field.js";
 import { TextField } from "./text_field.js";
 import { useSubmit } from "./use_submit.js";
 
-/** @param {{ label: string, onCreate: (account: { username: string, password: string }) => Promise<void> }} props */
-export function NewAccountForm({ label, onCreate }) {
+/**
+ * @param {object} props
+ * @param {string} props.label
+ * @param {number} props.passwordMinChars
+ * @param {(account: { username: string, password: string }) => Promise<void>} props.onCreate
+ */
+export function NewAccountForm({ label, passwordMinChars, onCreate }) {
   const [username, setUsername] = useState("");
   const [password, setPassword] = useState("");
   const { busy, failure, submit, fail } = useSubmit(() => onCreate({ username: username.trim(), password }));
@@ -16,8 +21,8 @@ export function NewAccountForm({ label, onCreate }) {
     event.preventDefault();
     const length = textLength(password.normalize("NFKC"));
     if (username.trim() === "") fail("bad_name", "");
-    else if (length < MIN_PASSWORD) {
-      fail("weak_password", `The password has ${length} of at least ${MIN_PASSWORD} characters`);
+    else if (length < passwordMinChars) {
+      fail("weak_password", `The password has ${length} of at least ${passwordMinChars} characters`);
     } else void submit();
   }
 
@@ -46,7 +51,8 @@ export function NewAccountForm({ label, onCreate }) {
       value: password,
       onValue: setPassword,
       autocomplete: "new-password",
-      hint: `At least ${MIN_PASSWORD} characters. Four or five unrelated words are strong and easy to remember.`,
+      minLength: passwordMinChars,
+      hint: `At least ${passwordMinChars} characters. Four or five unrelated words are strong and easy to remember.`,
     }),
     h("button", { class: "button primary wide", "aria-busy": busy }, busy ? "One moment…" : label),
   );

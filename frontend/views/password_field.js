@@ -1,7 +1,6 @@
 import { h, useId, useState } from "../vendor/preact.js";
 
-export const MIN_PASSWORD = 15;
-export const MAX_PASSWORD = 256;
+const MAX_PASSWORD = 256;
 
 /**
  * @param {object} props
@@ -9,9 +8,10 @@ export const MAX_PASSWORD = 256;
  * @param {string} props.value
  * @param {(value: string) => void} props.onValue
  * @param {"current-password" | "new-password"} props.autocomplete
+ * @param {number} [props.minLength] of a new one
  * @param {string} [props.hint]
  */
-export function PasswordField({ label, value, onValue, autocomplete, hint }) {
+export function PasswordField({ label, value, onValue, autocomplete, minLength, hint }) {
   const [shown, setShown] = useState(false);
   const id = useId();
   return h(
@@ -27,7 +27,7 @@ export function PasswordField({ label, value, onValue, autocomplete, hint }) {
         name: "password",
         autocomplete,
         required: true,
-        minLength: autocomplete === "new-password" ? MIN_PASSWORD : undefined,
+        minLength,
         maxLength: MAX_PASSWORD,
         spellcheck: false,
         autocapitalize: "none",

@@ -9,13 +9,14 @@ import { UserMenu } from "./user_menu.js";
 /**
  * @param {object} props
  * @param {import("../models/session.js").Session} props.session
+ * @param {string} props.serverName
  * @param {import("../models/rooms.js").Rooms} props.rooms
  * @param {import("../transport/event_socket.js").User} props.user
  * @param {(name: string) => void} props.onSelect
  * @param {() => void} props.onCreate
  * @param {(() => void) | undefined} props.onInvite absent when the user may not invite
  */
-export function RoomList({ session, rooms, user, onSelect, onCreate, onInvite }) {
+export function RoomList({ session, serverName, rooms, user, onSelect, onCreate, onInvite }) {
   const { joined, others, current } = useModel(rooms, (model) => model);
   const [problem, setProblem] = useState("");
 
@@ -32,11 +33,17 @@ export function RoomList({ session, rooms, user, onSelect, onCreate, onInvite })
 
   return h(
     "nav",
-    { class: "sidebar", "aria-label": "Rooms" },
+    {
+      class: "sidebar",
+      "aria-label": "Rooms",
+      // Public rooms are announced to their members only.
+      onPointerEnter: () => rooms.look(),
+      onFocusCapture: () => rooms.look(),
+    },
     h(
       "header",
       { class: "sidebar-header" },
-      h("div", { class: "brand" }, h(Logo, null), h("span", null, "Switchboard")),
+      h("div", { class: "brand" }, h(Logo, null), h("bdi", null, serverName)),
     ),
     h(
       "div",

@@ -18,7 +18,11 @@ export function RoomView({ chat, name, onBack, onInvite, onLeave }) {
   const { rooms } = chat;
   const room = useModel(rooms, (model) => model.find(name));
   const [timeline] = useState(() => chat.timeline(name));
-  useEffect(() => timeline.open(), [timeline]);
+  const generation = useModel(timeline, (model) => model.generation);
+  useEffect(() => {
+    timeline.open();
+    return () => timeline.close();
+  }, [timeline]);
   const title = room?.title ?? (name === GENERAL ? "General" : name);
   const elsewhere = rooms.unread - (room?.unread ?? 0);
 
@@ -50,10 +54,10 @@ export function RoomView({ chat, name, onBack, onInvite, onLeave }) {
         name === GENERAL &&
         h(
           "button",
-          { type: "button", class: "button quiet", onClick: onInvite },
+          // On a phone the picture has to do.
+          { type: "button", class: "button quiet", "aria-label": "Invite people", onClick: onInvite },
           h(Icon, { name: "invite" }),
           h("span", { class: "wide-only" }, "Invite"),
-          h("span", { class: "visually-hidden" }, " people"),
         ),
       room?.joined &&
         name !== GENERAL &&
@@ -69,7 +73,15 @@ export function RoomView({ chat, name, onBack, onInvite, onLeave }) {
           h(Icon, { name: "leave" }),
         ),
     ),
-    h(TimelineView, { timeline, rooms, connection: chat.connection, title, me: chat.user.name, onInvite }),
+    h(TimelineView, {
+      key: generation,
+      timeline,
+      rooms,
+      connection: chat.connection,
+      title,
+      me: chat.user.name,
+      onInvite,
+    }),
     h(Composer, { timeline, drafts: chat.drafts, title }),
   );
 }

@@ -20,6 +20,7 @@ export class ScrollKeeper {
 
   /** To be called when somebody has scrolled. */
   remember() {
+    if (this.#hidden) return;
     const { scrollTop, scrollHeight, clientHeight } = this.scroller;
     this.atEnd = scrollHeight - scrollTop - clientHeight < NEAR;
     this.#remember();
@@ -27,6 +28,7 @@ export class ScrollKeeper {
 
   /** To be called when rows have changed, before they are painted. */
   restore() {
+    if (this.#hidden) return;
     if (this.atEnd) {
       this.toEnd();
     } else if (this.#anchor?.isConnected) {
@@ -45,6 +47,11 @@ export class ScrollKeeper {
   toRow(row) {
     this.scroller.scrollTop = row.offsetTop - this.scroller.clientHeight / 4;
     this.remember();
+  }
+
+  /** On a phone the list of rooms takes its place: nothing has a size then. */
+  get #hidden() {
+    return this.scroller.clientHeight === 0;
   }
 
   #remember() {

@@ -2,12 +2,22 @@ import { h } from "../vendor/preact.js";
 import { DoorPage } from "./door_page.js";
 import { NewAccountForm } from "./new_account_form.js";
 
-/** @param {{ session: import("../models/session.js").Session, door: import("../models/door.js").Door }} props */
-export function SetupForm({ session, door }) {
+/**
+ * @param {object} props
+ * @param {import("../models/session.js").Session} props.session
+ * @param {import("../models/door.js").Door} props.door
+ * @param {import("../models/server.js").Server} props.server
+ */
+export function SetupForm({ session, door, server }) {
   return h(
     DoorPage,
-    { title: "Set up your server", lead: "Make the owner’s account. It can invite everyone else." },
+    {
+      serverName: server.name,
+      title: "Set up your server",
+      lead: "Make the owner’s account. It can invite everyone else.",
+    },
     h(NewAccountForm, {
+      passwordMinChars: server.passwordMinChars,
       label: "Create owner account",
       onCreate: async (account) => {
         await session.setup({ token: door.token, ...account });

@@ -1,4 +1,4 @@
-import { h, useId } from "../vendor/preact.js";
+import { h, useEffect, useId, useRef } from "../vendor/preact.js";
 
 /**
  * @param {object} props
@@ -10,6 +10,11 @@ import { h, useId } from "../vendor/preact.js";
  */
 export function TextField({ label, value, onValue, hint, input = {} }) {
   const id = useId();
+  const element = useRef(/** @type {HTMLInputElement | null} */ (null));
+  // The browser heeds `autofocus` once in the life of a document, and forms here come and go.
+  useEffect(() => {
+    if (input.autofocus) element.current?.focus();
+  }, []);
   return h(
     "div",
     { class: "field" },
@@ -17,6 +22,7 @@ export function TextField({ label, value, onValue, hint, input = {} }) {
     h("input", {
       type: "text",
       ...input,
+      ref: element,
       id,
       value,
       "aria-describedby": hint ? `${id}-hint` : undefined,

@@ -37,7 +37,8 @@ export function TimelineView({ timeline, rooms, connection, title, me, onInvite 
 
   const fill = () => {
     const element = scroller.current;
-    if (element && placed.current && element.scrollTop < AHEAD && !timeline.error && connected) {
+    const near = element && element.clientHeight > 0 && element.scrollTop < AHEAD;
+    if (near && placed.current && !timeline.error && connected) {
       void timeline.loadOlder();
     }
   };
@@ -45,8 +46,12 @@ export function TimelineView({ timeline, rooms, connection, title, me, onInvite 
     const end = keeper.current?.atEnd ?? true;
     setAtEnd(end);
     if (end) setSeen(lastOffset(items));
-    rooms.watch(end && placed.current && document.visibilityState === "visible" ? timeline.room : null);
+    timeline.readingAt(end ? "end" : "past");
+    const visible = document.visibilityState === "visible" && scroller.current?.clientHeight !== 0;
+    rooms.watch(end && placed.current && visible ? timeline.room : null);
   };
+  const latestSettle = useRef(settle);
+  latestSettle.current = settle;
   const onScroll = () => {
     keeper.current?.remember();
     settle();
@@ -79,7 +84,10 @@ export function TimelineView({ timeline, rooms, connection, title, me, onInvite 
   }, [items, timeline.loaded, connected, newAfter]);
 
   useEffect(() => {
-    const observer = new ResizeObserver(() => keeper.current?.restore());
+    const observer = new ResizeObserver(() => {
+      keeper.current?.restore();
+      latestSettle.current();
+    });
     if (scroller.current) observer.observe(scroller.current);
     return () => observer.disconnect();
   }, []);
@@ -143,7 +151,7 @@ export function TimelineView({ timeline, rooms, connection, title, me, onInvite 
  */
 function top({ timeline, rooms, title, onInvite }) {
   if (timeline.error) {
-    const again = () => void (timeline.loaded ? timeline.loadOlder() : timeline.load());
+    const again = () => void timeline.loadAgain();
     return h(
       "p",
       { class: "timeline-error" },

@@ -27,9 +27,14 @@ describe("Connection", () => {
     assert.equal((await opened()).connection.everOpen, true);
   });
 
-  it("asks a quiet connection now and then whether it lives, and when the page wakes up", async () => {
+  it("asks a silent connection whether it lives, and one that speaks not at all", async () => {
     const { connection, verified } = await opened();
-    mock.timers.tick(30_000);
+    for (let seconds = 0; seconds < 300; seconds += 20) {
+      mock.timers.tick(20_000);
+      latest().receives({ type: "new_message", topic: "room.general", offset: seconds + 1, payload: {} });
+    }
+    assert.equal(verified(), 0);
+    mock.timers.tick(45_000);
     assert.equal(verified(), 1);
     connection.verify();
     assert.equal(verified(), 2);

@@ -237,4 +237,42 @@ describe("EventSocket", () => {
     await settled();
     assert.equal(FakeWebSocket.all.length, 0);
   });
+
+  it("stays below the server's rate limit, and keeps the order", async () => {
+    const { socket, server } = await connected();
+    const answers = Array.from({ length: 100 }, (_, index) => socket.request("send_message", { index }));
+    assert.equal(server.sent.length, 60);
+    mock.timers.tick(1000);
+    assert.equal(server.sent.length, 75);
+    mock.timers.tick(2000);
+    assert.deepEqual(
+      server.sent.map((sent) => sent.payload.index),
+      Array.from({ length: 100 }, (_, index) => index),
+    );
+    for (const { id } of server.sent) server.receives({ type: "ok", id, payload: {} });
+    assert.equal((await Promise.all(answers)).length, 100);
+  });
+
+  it("gives a request that had to wait its whole time for an answer", async () => {
+    const { socket, server } = await connected();
+    const many = Array.from({ length: 61 }, () => socket.request("list_rooms", {}));
+    for (const { id } of server.sent) server.receives({ type: "ok", id, payload: {} });
+    mock.timers.tick(10_000); // the last one left a moment after the others
+    assert.equal(socket.state, "open");
+    server.receives({ type: "ok", id: server.sent[60].id, payload: {} });
+    await Promise.all(many);
+  });
+
+  it("rejects what still waited for its turn when the connection drops, and sends it to nobody", async () => {
+    const { socket, server } = await connected();
+    const many = Array.from({ length: 62 }, () => socket.request("list_rooms", {}));
+    server.drops(1006);
+    const ends = await Promise.allSettled(many);
+    assert.ok(ends.every((end) => end.status === "rejected" && end.reason.connectionLost));
+    mock.timers.tick(500);
+    await settled();
+    latest().greets();
+    mock.timers.tick(5000);
+    assert.deepEqual(latest().sent, []);
+  });
 });

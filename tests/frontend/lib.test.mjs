@@ -5,8 +5,10 @@ import { fullJitter, slowJitter } from "../../frontend/lib/backoff.js";
 import { cleanText } from "../../frontend/lib/clean_text.js";
 import { layOut } from "../../frontend/lib/grouping.js";
 import { splitLinks } from "../../frontend/lib/linkify.js";
+import { roomStep } from "../../frontend/lib/room_step.js";
 import { slug } from "../../frontend/lib/slug.js";
 import { textLength } from "../../frontend/lib/text_length.js";
+import { TokenBucket } from "../../frontend/lib/token_bucket.js";
 import { Drafts } from "../../frontend/models/drafts.js";
 import { linkOf } from "../../frontend/models/door.js";
 import { memoryStorage } from "./fakes.mjs";
@@ -112,6 +114,16 @@ describe("layOut", () => {
     assert.deepEqual(shape([item("1", "bob", late), item("2", "bob", late + 60_000)]), ["day", "1*", "day", "2*"]);
   });
 
+  it("separates no day twice, though a message that failed yesterday stays below today's", () => {
+    const items = [item("1", "bob", at(0, 9)), item("2", "bob", at(0, 10)), item("3", "alice", at(0, 9))];
+    const rows = layOut(items, { me: "alice" });
+    assert.deepEqual(
+      rows.map((row) => row.kind),
+      ["day", "item", "day", "item", "item"],
+    );
+    assert.equal(new Set(rows.map((row) => row.key)).size, rows.length, "keys are unique");
+  });
+
   it("draws one line above what is new and not one's own", () => {
     const items = [item("1"), item("2", "alice"), item("3"), item("4")];
     assert.deepEqual(shape(items, { newAfter: 1, me: "alice" }), ["day", "1*", "2*", "new", "3*", "4"]);
@@ -196,6 +208,49 @@ describe("Drafts", () => {
     const drafts = new Drafts(full, 1);
     drafts.set("general", "x");
     assert.equal(drafts.get("general"), "");
+  });
+});
+
+describe("TokenBucket", () => {
+  it("lets a burst pass, then a steady pace", () => {
+    const bucket = new TokenBucket({ burst: 3, perSecond: 2 }, 1000);
+    assert.deepEqual(
+      [1000, 1000, 1000, 1000, 1400, 1500, 1500].map((now) => bucket.take(now)),
+      [0, 0, 0, 500, 100, 0, 500],
+    );
+    assert.deepEqual(
+      [9000, 9000, 9000, 9000].map((now) => bucket.take(now)),
+      [0, 0, 0, 500],
+    );
+  });
+
+  it("survives a clock that is set back", () => {
+    const bucket = new TokenBucket({ burst: 1, perSecond: 1 }, 100_000);
+    assert.deepEqual([bucket.take(100_000), bucket.take(5), bucket.take(1005)], [0, 1000, 0]);
+  });
+});
+
+describe("roomStep", () => {
+  /** @param {object} [more] */
+  const pressed = (more) => /** @type {any} */ ({ key: "ArrowDown", altKey: true, target: { tagName: "BODY" }, ...more });
+  const field = { tagName: "TEXTAREA", value: "text" };
+
+  it("is Alt with an arrow, and nothing else", () => {
+    assert.equal(roomStep(pressed(), "Win32"), 1);
+    assert.equal(roomStep(pressed({ key: "ArrowUp" }), "MacIntel"), -1);
+    for (const other of [{ altKey: false }, { ctrlKey: true }, { shiftKey: true }, { metaKey: true }, { key: "a" }]) {
+      assert.equal(roomStep(pressed(other), "Win32"), 0, JSON.stringify(other));
+    }
+  });
+
+  it("leaves a Mac's text fields alone while there is text in them", () => {
+    assert.equal(roomStep(pressed({ target: field }), "MacIntel"), 0);
+    assert.equal(roomStep(pressed({ target: { ...field, value: "" } }), "MacIntel"), 1);
+    assert.equal(roomStep(pressed({ target: field }), "Linux x86_64"), 1);
+  });
+
+  it("leaves lists of choices alone, which it opens", () => {
+    assert.equal(roomStep(pressed({ target: { tagName: "SELECT", value: "1" } }), "Win32"), 0);
   });
 });
 

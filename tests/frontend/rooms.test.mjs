@@ -208,4 +208,40 @@ describe("Rooms", () => {
     assert.equal(again.rooms.current, "alpha");
     assert.equal(latest(), again.server);
   });
+
+  it("takes no read mark of another store for its own", async () => {
+    const { rooms, server, greeting } = await wired(TOPICS);
+    await greeting;
+    server.receives(said(10));
+    assert.deepEqual([rooms.find("alpha")?.read, rooms.unread], [9, 1]);
+    const topics = { "room.general": { offset: 1, recovered: false }, "room.alpha": { offset: 2, recovered: false } };
+    const again = rooms.connected({ user: ALICE, epoch: "e2", ping_period_secs: 25, topics });
+    await server.ok("list_rooms", { rooms: [ALPHA, GENERAL] });
+    await again;
+    assert.deepEqual([rooms.find("alpha")?.read, rooms.unread], [2, 0]);
+    rooms.apply(said(3));
+    assert.equal(rooms.unread, 1);
+  });
+
+  it("counts on from the end of a log that went back behind what was read", async () => {
+    const first = await wired(TOPICS);
+    await first.greeting;
+    const { rooms, server, greeting } = await wired({ ...TOPICS, "room.alpha": { offset: 4, recovered: false } });
+    await greeting;
+    assert.equal(rooms.find("alpha")?.read, 4);
+    server.receives(said(5));
+    assert.equal(rooms.find("alpha")?.unread, 1);
+  });
+
+  it("reads the list anew when somebody looks at an old one", async () => {
+    const { rooms, server, greeting } = await wired(TOPICS);
+    await greeting;
+    const asked = () => server.sent.filter((sent) => sent.type === "list_rooms").length;
+    rooms.look();
+    assert.equal(asked(), 1);
+    mock.timers.tick(10_001);
+    rooms.look();
+    rooms.look();
+    assert.equal(asked(), 2);
+  });
 });

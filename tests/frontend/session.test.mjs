@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { beforeEach, describe, it, mock } from "node:test";
 import { Chat } from "../../frontend/models/chat.js";
 import { Door } from "../../frontend/models/door.js";
+import { Server } from "../../frontend/models/server.js";
 import { Session } from "../../frontend/models/session.js";
 import { Api, ApiError } from "../../frontend/transport/api.js";
 import { ALICE, FakeWebSocket, latest, memoryStorage, settled } from "./fakes.mjs";
@@ -30,9 +31,8 @@ function scripted(answers) {
 }
 
 /** @param {Api} api */
-function newSession(api) {
+function newSession(api, storage = memoryStorage()) {
   FakeWebSocket.all = [];
-  const storage = memoryStorage();
   return new Session(api, ({ user, admission, onSignedOut }) => {
     const socket = {
       url: (/** @type {string} */ otp) => otp,
@@ -126,6 +126,7 @@ describe("Session", () => {
     const session = newSession(scripted({ "/otp": [grant()], "/login": [grant()] }).api);
     await session.restore();
     await settled();
+    latest().greets({ "room.general": { offset: 0, recovered: false } });
     session.chat?.timeline("general").send("hello");
     latest().drops(4001, "signed_out");
     await session.login({ username: "alice", password: "x" });
@@ -134,6 +135,87 @@ describe("Session", () => {
     latest().catchesUp();
     assert.equal(latest().request("send_message").payload.message, "hello");
     session.chat?.stop();
+  });
+
+  it("sends nothing of it to another server at the same address", async () => {
+    const session = newSession(scripted({ "/otp": [grant()], "/login": [grant()] }).api);
+    await session.restore();
+    await settled();
+    latest().greets({ "room.general": { offset: 0, recovered: false } }, "e1");
+    session.chat?.timeline("general").send("hello");
+    latest().drops(4001, "signed_out");
+    await session.login({ username: "alice", password: "x" });
+    await settled();
+    latest().greets({ "room.general": { offset: 0, recovered: false } }, "e2");
+    latest().catchesUp();
+    assert.equal(
+      latest().sent.some((sent) => sent.type === "send_message"),
+      false,
+    );
+    session.chat?.stop();
+  });
+
+  it("leaves nothing half-said behind when the user signs out", async () => {
+    const storage = memoryStorage();
+    const answers = { "/otp": [grant()], "/login": [grant()], "/logout": [{ status: 204 }] };
+    const session = newSession(scripted(answers).api, storage);
+    const write = async () => {
+      await settled();
+      latest().greets({ "room.general": { offset: 0, recovered: false } });
+      session.chat?.timeline("general").send("unsent");
+      session.chat?.drafts.set("general", "half a thought");
+    };
+    const left = () => Array.from({ length: storage.length }, (_, index) => storage.key(index)).join(" ");
+    await session.restore();
+    await write();
+    latest().drops(4001, "signed_out"); // not the user's doing
+    assert.match(left(), /outbox.*draft/);
+    await session.login({ username: "alice", password: "x" });
+    await write();
+    await session.logout();
+    assert.doesNotMatch(left(), /outbox|draft/);
+  });
+
+  it("lets nobody in by the old cookie once somebody has signed in", async () => {
+    /** @type {(grant: any) => void} */
+    let answer = () => undefined;
+    const { api } = scripted({ "/login": [grant(BOB)] });
+    api.otp = () => new Promise((resolve) => (answer = resolve));
+    const session = newSession(api);
+    const restoring = session.restore();
+    await session.login({ username: "bob", password: "x" });
+    const { chat } = session;
+    answer(grant().body);
+    await restoring;
+    assert.equal(session.chat, chat);
+    assert.equal(session.user?.name, "bob");
+    chat?.stop();
+  });
+
+  it("asks no more about the cookie once somebody has signed in", async () => {
+    const { api, calls } = scripted({ "/otp": [refusal(503, "unavailable")], "/login": [grant(BOB)] });
+    const session = newSession(api);
+    await session.restore();
+    await session.login({ username: "bob", password: "x" });
+    mock.timers.tick(2000);
+    await settled();
+    assert.equal(calls.filter(({ path }) => path === "/otp").length, 1);
+    assert.equal(session.state, "signed_in");
+    session.chat?.stop();
+  });
+});
+
+describe("Server", () => {
+  it("says its name and its terms, and keeps the name for the next time", async () => {
+    const storage = memoryStorage();
+    const answer = { status: 200, body: { needed: false, server: "Our chat", password_min_chars: 20 } };
+    const server = new Server(scripted({ "/setup": [answer] }).api, storage);
+    assert.deepEqual([server.name, server.passwordMinChars, server.known], ["Switchboard", 15, false]);
+    await Promise.all([server.load(), server.load()]);
+    assert.deepEqual([server.name, server.passwordMinChars, server.known], ["Our chat", 20, true]);
+    const again = new Server(scripted({}).api, storage);
+    await again.load(); // there is no answer
+    assert.deepEqual([again.name, again.known], ["Our chat", false]);
   });
 });
 
@@ -177,9 +259,8 @@ describe("Api", () => {
 describe("Door", () => {
   it("shows who invites, or that the link no longer works", async () => {
     const info = { role: "member", invited_by: "alice", expires_at: 5 };
-    const door = new Door(
-      scripted({ "/invitations/check": [{ status: 200, body: info }, refusal(403, "bad_token")] }).api,
-    );
+    const { api } = scripted({ "/invitations/check": [{ status: 200, body: info }, refusal(403, "bad_token")] });
+    const door = new Door(api, new Server(api));
     door.arrive({ kind: "invite", token: "t" });
     await new Promise((resolve) => setImmediate(resolve));
     await settled();
@@ -188,11 +269,12 @@ describe("Door", () => {
     assert.equal(door.error?.code, "bad_token");
   });
 
-  it("knows when the server has no owner yet", async () => {
-    const door = new Door(scripted({ "/setup": [{ status: 200, body: { needed: true } }] }).api);
+  it("knows when the server has no owner yet, even if it answers late", async () => {
+    const { api } = scripted({ "/setup": [{ status: 200, body: { needed: true } }] });
+    const server = new Server(api);
+    const door = new Door(api, server);
     door.arrive(null);
-    await new Promise((resolve) => setImmediate(resolve));
-    await settled();
+    await server.load();
     assert.equal(door.kind, "needs_setup");
   });
 });

@@ -233,7 +233,7 @@ describe("Timeline", () => {
     mock.timers.tick(500);
     await settled();
     latest().greets({ "room.general": { offset: 2000, recovered: false } });
-    timeline.connected({ offset: 2000, recovered: false });
+    timeline.connected({ offset: 2000, recovered: false }, "e1");
     assert.deepEqual(texts(timeline), ["m1", "m2", "m3", "unsent"]); // nothing flashes while it loads
     await latest().ok("get_history", {
       room: "general",
@@ -254,7 +254,7 @@ describe("Timeline", () => {
     mock.timers.tick(500);
     await settled();
     latest().greets({ "room.general": { offset: 1, recovered: false } });
-    timeline.connected({ offset: 1, recovered: false });
+    timeline.connected({ offset: 1, recovered: false }, "e1");
     await latest().ok("get_history", {
       room: "general",
       messages: [message(1, { from: "alice", message: "hello", client_id: "c1" })],
@@ -276,7 +276,7 @@ describe("Timeline", () => {
     mock.timers.tick(500);
     await settled();
     latest().greets({ "room.general": { offset: 1, recovered: true } });
-    timeline.connected({ offset: 1, recovered: true });
+    timeline.connected({ offset: 1, recovered: true }, "e1");
     await latest().ok("get_history", {
       room: "general",
       messages: messages(1, 1),
@@ -359,5 +359,138 @@ describe("Timeline", () => {
       server.sent.some((sent) => sent.type === "send_message"),
       false,
     );
+  });
+
+  /** A new connection to the server, whatever has become of its store. @param {string} epoch */
+  async function comesBack(epoch) {
+    latest().drops(1006);
+    await settled();
+    mock.timers.tick(500);
+    await settled();
+    latest().greets({ "room.general": { offset: 3, recovered: false } }, epoch);
+    return latest();
+  }
+
+  it("shows nothing of another store, and misses nothing of the new one", async () => {
+    const { timeline } = await opened(messages(1, 9));
+    const server = await comesBack("e2");
+    timeline.connected({ offset: 3, recovered: false }, "e2");
+    assert.deepEqual([texts(timeline), timeline.loaded, timeline.generation], [[], false, 1]);
+    const page = [message(2, { id: 60, message: "id and offset" }), message(3, { id: 90, message: "were used before" })];
+    await server.ok("get_history", { messages: page, offset: 3, more_before: false, more_after: false });
+    timeline.apply(event(message(4, { id: 40, message: "and again" })));
+    assert.deepEqual(texts(timeline), ["id and offset", "were used before", "and again"]);
+  });
+
+  it("replaces a restored store's page whole, even under the same epoch, without a blink", async () => {
+    const { timeline } = await opened(messages(1, 9));
+    const server = await comesBack("e1");
+    timeline.connected({ offset: 3, recovered: false }, "e1");
+    timeline.apply(event(message(4, { id: 40, message: "live, before the page" })));
+    assert.equal(timeline.items.length, 9); // m4 is another one now
+    assert.equal(new Set(timeline.items.map((item) => item.key)).size, 9);
+    await server.ok("get_history", {
+      messages: [message(2), message(3, { id: 90, message: "with an id seen before" })],
+      offset: 3,
+      more_before: false,
+      more_after: false,
+    });
+    assert.deepEqual(texts(timeline), ["m2", "with an id seen before", "live, before the page"]);
+  });
+
+  it("keeps the old page when the fresh one cannot be had, and tries again when asked", async () => {
+    const { timeline } = await opened(messages(1, 2));
+    const server = await comesBack("e1");
+    timeline.connected({ offset: 3, recovered: false }, "e1");
+    await server.refuses("get_history", "storage_unavailable");
+    assert.deepEqual([texts(timeline), timeline.error], [["m1", "m2"], "storage_unavailable"]);
+    void timeline.loadAgain();
+    await server.ok("get_history", { messages: messages(3, 3), offset: 3, more_before: true, more_after: false });
+    assert.deepEqual(texts(timeline), ["m3"]);
+  });
+
+  it("does not send to another store what was written for this one, unless told to", async () => {
+    const { timeline } = await opened([]);
+    timeline.send("for the first store");
+    const server = await comesBack("e2");
+    timeline.connected({ offset: 3, recovered: false }, "e2");
+    void timeline.flush();
+    await server.ok("get_history", { messages: [], offset: 3, more_before: false, more_after: false });
+    const [item] = timeline.items;
+    assert.ok(item?.kind === "message" && item.delivery === "failed" && item.error === "other_store");
+    assert.equal(
+      server.sent.some((sent) => sent.type === "send_message"),
+      false,
+    );
+    timeline.retry(item.key);
+    assert.equal(server.request("send_message").payload.message, "for the first store");
+  });
+
+  it("does not send to another store what an earlier page left behind", async () => {
+    new Outbox(storage, 1).greeted("e1");
+    const before = timelineOn(newSocket());
+    before.send("written without a connection"); // for the store that was there last
+    for (const [epoch, delivery] of [
+      ["e1", "sending"],
+      ["e2", "failed"],
+    ]) {
+      const timeline = timelineOn((await connected()).socket);
+      timeline.connected({ offset: 0, recovered: false }, epoch ?? "");
+      assert.equal(timeline.items[0]?.kind === "message" && timeline.items[0].delivery, delivery);
+    }
+  });
+
+  it("holds a bounded number of messages at its end, and reads the rest back", async () => {
+    const { timeline, server } = await opened(messages(1, 50));
+    let most = 0;
+    for (let offset = 51; offset <= 5000; offset += 1) {
+      timeline.apply(event(message(offset)));
+      most = Math.max(most, timeline.items.length);
+    }
+    assert.ok(most <= 501 && timeline.items.length >= 300, `${most}, ${timeline.items.length}`);
+    assert.equal(timeline.moreBefore, true);
+    assert.equal(texts(timeline).at(-1), "m5000");
+    const first = timeline.items[0]?.offset ?? 0;
+    timeline.readingAt("past");
+    void timeline.loadOlder();
+    assert.equal(server.request("get_history").payload.before, first);
+    await server.ok("get_history", {
+      messages: messages(first - 50, first - 1),
+      offset: 5000,
+      more_before: true,
+      more_after: true,
+    });
+    assert.deepEqual(
+      timeline.items.map((item) => item.offset),
+      Array.from({ length: 5000 - first + 51 }, (_, index) => first - 50 + index),
+    );
+  });
+
+  it("takes nothing away from somebody who reads further up", async () => {
+    const { timeline } = await opened(messages(1, 50));
+    timeline.readingAt("past");
+    for (let offset = 51; offset <= 700; offset += 1) timeline.apply(event(message(offset)));
+    assert.equal(timeline.items.length, 700);
+    timeline.readingAt("end");
+    timeline.apply(event(message(701)));
+    assert.equal(timeline.items.length, 300);
+  });
+
+  it("keeps one page of a room that nobody looks at", async () => {
+    const { timeline } = await opened(messages(1, 50));
+    for (let offset = 51; offset <= 400; offset += 1) timeline.apply(event(message(offset)));
+    timeline.send("still unsent");
+    timeline.close();
+    assert.equal(timeline.items.length, 51);
+    assert.deepEqual([texts(timeline)[0], timeline.moreBefore], ["m351", true]);
+  });
+
+  it("does not put the answer to a repeated send above a hole", async () => {
+    const { timeline, server } = await opened(messages(51, 100), { more_before: true, offset: 100 });
+    timeline.send("sent long ago");
+    await server.ok("send_message", { id: 30, offset: 3, sent: 1, duplicate: true });
+    assert.deepEqual([timeline.items.length, texts(timeline)[0]], [50, "m51"]);
+    void timeline.loadOlder();
+    assert.equal(server.request("get_history").payload.before, 51);
   });
 });

@@ -1,17 +1,23 @@
 /** The real server, and people with real browsers in front of it. */
 import assert from "node:assert/strict";
-import { spawn } from "node:child_process";
+import { execFile, spawn } from "node:child_process";
 import { once } from "node:events";
+import { accessSync, constants } from "node:fs";
 import { mkdtemp, readFile, rm } from "node:fs/promises";
 import { createRequire } from "node:module";
 import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { delimiter, join, resolve as absolute } from "node:path";
 import { createInterface } from "node:readline";
 import { fileURLToPath } from "node:url";
+import { promisify } from "node:util";
 import { chromium } from "playwright-core";
 
-const BINARY = process.env.SWITCHBOARD_BIN ?? fileURLToPath(new URL("../../target/debug/switchboard", import.meta.url));
-const CHROMIUM = process.env.CHROMIUM_BIN ?? "/usr/bin/chromium";
+const { env } = process;
+const ROOT = fileURLToPath(new URL("../..", import.meta.url));
+const BINARY = absolute(ROOT, env.SWITCHBOARD_BIN || join(env.CARGO_TARGET_DIR || "target", "debug", "switchboard"));
+// A debug build serves the page of the tree it was built in; this names another.
+const FRONTEND = env.SWITCHBOARD_FRONTEND ? ["--frontend", absolute(ROOT, env.SWITCHBOARD_FRONTEND)] : [];
+const CHROMIUM = env.CHROMIUM_BIN || onPath("chromium", "chromium-browser", "google-chrome", "google-chrome-stable");
 const CHROMIUM_FLAGS = [
   "--no-sandbox",
   "--disable-gpu",
@@ -34,24 +40,34 @@ export class Server {
   log = "";
   /** @type {import("node:child_process").ChildProcess | null} */
   #process = null;
+  #settings;
 
-  /** @param {string} dataDir */
-  constructor(dataDir) {
+  /** @param {string} dataDir @param {Record<string, string>} settings as `SWITCHBOARD__SECTION__KEY` variables */
+  constructor(dataDir, settings) {
     this.dataDir = dataDir;
+    this.#settings = settings;
   }
 
-  static async start() {
-    const server = new Server(await mkdtemp(join(tmpdir(), "switchboard-page-")));
+  static async start(settings = {}) {
+    const server = new Server(await mkdtemp(join(tmpdir(), "switchboard-page-")), settings);
     await server.run();
     return server;
+  }
+
+  /** An invitation link made on the command line, as `invitationLink` makes one on the page. */
+  async invite() {
+    const { stdout } = await promisify(execFile)(BINARY, ["invite", "--data-dir", this.dataDir]);
+    return this.origin + "/" + new URL(stdout.trim()).hash;
   }
 
   /** Starts on the port it had before, or on any. */
   async run() {
     const port = this.origin === "" ? "0" : new URL(this.origin).port;
-    const child = spawn(BINARY, ["serve", "--listen", `127.0.0.1:${port}`, "--data-dir", this.dataDir], {
-      stdio: ["ignore", "pipe", "pipe"],
-    });
+    const child = spawn(
+      BINARY,
+      ["serve", "--listen", `127.0.0.1:${port}`, "--data-dir", this.dataDir, ...FRONTEND],
+      { stdio: ["ignore", "pipe", "pipe"], env: { ...env, ...this.#settings } },
+    );
     this.#process = child;
     const keep = (/** @type {string | Buffer} */ text) => (this.log += text);
     child.stderr.on("data", keep);
@@ -87,6 +103,24 @@ export class Server {
   async remove() {
     await this.stop("SIGKILL");
     await rm(this.dataDir, { recursive: true, force: true });
+  }
+}
+
+/** The first of these programs that there is. @param {string[]} names */
+function onPath(...names) {
+  const folders = (env.PATH ?? "").split(delimiter);
+  const found = names.flatMap((name) => folders.map((folder) => join(folder, name))).find(isProgram);
+  if (!found) throw new Error(`no Chromium on the PATH (${names.join(", ")}): install it, or name it in CHROMIUM_BIN`);
+  return found;
+}
+
+/** @param {string} path */
+function isProgram(path) {
+  try {
+    accessSync(path, constants.X_OK);
+    return true;
+  } catch {
+    return false;
   }
 }
 
@@ -225,7 +259,7 @@ export async function pour(page, room, texts) {
         (await fetch("/otp", { method: "POST", headers: { "Content-Type": "application/json" }, body: "{}" })).json();
       const url = (/** @type {string} */ otp) => `${location.origin.replace("http", "ws")}/ws?otp=${otp}`;
       for (let start = 0; start < messages.length; start += 80) {
-        const socket = new EventSocket({ url, admission });
+        const socket = new EventSocket({ url, admission, pace: { burst: 80, perSecond: 15 } });
         const greeted = new Promise((resolve) => socket.addEventListener("hello", resolve));
         socket.start();
         await greeted;

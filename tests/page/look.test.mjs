@@ -29,7 +29,7 @@ describe("the page", () => {
   /** @type {import("./harness.mjs").Person} */ let bob;
 
   before(async () => {
-    [server, browser] = await Promise.all([Server.start(), launch()]);
+    [server, browser] = await Promise.all([Server.start({ SWITCHBOARD__SERVER__NAME: "Café am Hafen" }), launch()]);
     [alice, bob] = [await newPerson(browser, server), await newPerson(browser, server, PHONE)];
   });
   after(async () => {
@@ -68,6 +68,30 @@ describe("the page", () => {
     await visitor.page.getByRole("heading", { name: "Sign in" }).waitFor();
     await accessibleInBoth(visitor.page, "login");
     assert.deepEqual(visitor.problems, []);
+    await visitor.context.close();
+  });
+
+  it("says whose it is", async () => {
+    const visitor = await newPerson(browser, server);
+    await visitor.page.goto("/");
+    await visitor.page.locator(".door .brand").getByText("Café am Hafen").waitFor();
+    await until(async () => (await visitor.page.title()) === "Café am Hafen", "the title names the server");
+    await until(async () => (await alice.page.title()) === "General · Café am Hafen", "the title names room and server");
+    assert.equal(await alice.page.locator(".sidebar .brand").innerText(), "Café am Hafen");
+    await visitor.context.close();
+  });
+
+  it("asks for passwords as long as the server wants them", async () => {
+    const visitor = await newPerson(browser, server);
+    await visitor.page.route("**/setup", (route) =>
+      route.fulfill({ json: { needed: false, server: "Elsewhere", password_min_chars: 22 } }),
+    );
+    await visitor.page.goto("/#setup=a-link");
+    await visitor.page.getByText("At least 22 characters.").waitFor();
+    assert.equal(await visitor.page.getByLabel("Password", { exact: true }).getAttribute("minlength"), "22");
+    await fillAccount(visitor.page, "eve", "twenty-one characters");
+    await visitor.page.getByRole("button", { name: "Create owner account" }).click();
+    await visitor.page.getByRole("alert").getByText("21 of at least 22").waitFor();
     await visitor.context.close();
   });
 
@@ -127,7 +151,9 @@ describe("the page", () => {
     await message(page, "will not go").getByRole("button", { name: "Retry" }).waitFor();
     await page.locator(".banner.shown").waitFor();
     await accessibleInBoth(page, "failed message and lost connection");
-    await message(page, "will not go").getByRole("button", { name: "Delete" }).click();
+    await message(page, "will not go").getByRole("button", { name: "Delete" }).press("Enter");
+    await message(page, "will not go").waitFor({ state: "detached" });
+    assert.equal(await page.evaluate(() => document.activeElement?.getAttribute("role")), "log");
     await page.close();
   });
 
@@ -146,6 +172,13 @@ describe("the page", () => {
     assert.equal(await composer(page).isVisible(), false);
     assert.equal(await overflows(), false);
     await accessibleInBoth(page, "room list on a phone");
+    // Nobody sees the room now, so what is said there is not read.
+    await roomItem(alice.page, "General").click();
+    await say(alice.page, "is anybody looking?");
+    await roomItem(page, "General").getByText("1").waitFor();
+    await roomItem(page, "General").click();
+    await page.getByRole("button", { name: "All rooms" }).click();
+    await roomItem(page, "General").locator(".badge").waitFor({ state: "detached" });
     await page.getByRole("button", { name: "Join Plans" }).click();
     await inRoom(page, "Plans");
     assert.equal(await page.getByRole("navigation").isVisible(), false);
@@ -159,6 +192,68 @@ describe("the page", () => {
       `too small for a finger: ${targets}`,
     );
     await accessibleInBoth(page, "room on a phone");
+  });
+
+  it("can be walked through with Tab, in the order of sight, and shows where one is", async () => {
+    const { page } = alice;
+    await roomItem(page, "General").click();
+    await inRoom(page, "General");
+    await page.evaluate(() => /** @type {HTMLElement} */ (document.activeElement)?.blur());
+    await page.mouse.click(640, 2); // from where Tab begins
+    await page.locator(".sidebar .brand").click();
+    const stops = [];
+    for (let step = 0; step < 9; step += 1) {
+      await page.keyboard.press("Tab");
+      stops.push(
+        await page.evaluate(() => {
+          const at = /** @type {HTMLElement} */ (document.activeElement);
+          const box = at.closest(".composer-box") && at.matches("textarea") ? at.closest(".composer-box") : at;
+          const { outlineStyle, boxShadow } = getComputedStyle(/** @type {Element} */ (box));
+          const name = at.getAttribute("aria-label") ?? at.textContent ?? "";
+          return { name: name.trim(), shown: outlineStyle !== "none" || boxShadow !== "none" };
+        }),
+      );
+    }
+    assert.deepEqual(
+      stops.map(({ name }) => (name.includes("Signed in as") ? "me" : name)),
+      [
+        "Create a room",
+        "General",
+        "Plans",
+        "Secret, private",
+        "me",
+        "Invite people",
+        "Messages in General",
+        "https://example.org",
+        "Message General",
+      ],
+    );
+    assert.deepEqual(
+      stops.filter(({ shown }) => !shown),
+      [],
+    );
+  });
+
+  it("keeps the focus where somebody is, when what had it goes away", async () => {
+    const { page } = alice;
+    const focused = () =>
+      page.evaluate(() => document.activeElement?.getAttribute("aria-label") ?? document.activeElement?.tagName);
+    await page.locator(".room-header").getByRole("button", { name: "Invite people" }).click();
+    await page.getByRole("button", { name: /^Revoke/ }).press("Enter");
+    await page.getByRole("button", { name: /^Revoke/ }).waitFor({ state: "detached" });
+    await until(async () => (await focused()) === "BUTTON", "a button has the focus again");
+    await page.keyboard.press("Escape");
+    assert.equal(await focused(), "Invite people");
+    await bob.page.getByRole("button", { name: "All rooms" }).press("Enter");
+    await bob.page.waitForFunction(() => document.activeElement?.getAttribute("aria-current") === "page");
+    await bob.page.keyboard.press("Enter");
+    await bob.page.waitForFunction(() => document.activeElement?.classList.contains("back"));
+    const visitor = await newPerson(browser, server);
+    await visitor.page.goto("/#invite=used-up");
+    await visitor.page.getByRole("button", { name: "Sign in instead" }).press("Enter");
+    await visitor.page.getByLabel("User name").waitFor();
+    await visitor.page.waitForFunction(() => document.activeElement?.getAttribute("name") === "username");
+    await visitor.context.close();
   });
 
   it("is dark where people like it dark", async () => {

@@ -171,6 +171,32 @@ describe("a long conversation", () => {
       .then((name) => assert.equal(name, "new-line"));
   });
 
+  it("holds a bounded number of rows at its end, and loads the others back on the way up", async () => {
+    const rows = bob.page.locator(".message");
+    await scroller(bob.page).evaluate((element) => (element.scrollTop = element.scrollHeight));
+    await bob.page.locator(".to-end").waitFor({ state: "detached" });
+    await pour(
+      alice.page,
+      "general",
+      Array.from({ length: 600 }, (_, index) => `flood ${index + 1}`),
+    );
+    await hears(bob.page, "flood 600");
+    assert.ok((await rows.count()) <= 510, `${await rows.count()} rows`);
+    assert.ok((await fromEnd(bob.page)) < 2);
+    assert.equal(await message(bob.page, "flood 1").count(), 0);
+    await until(async () => {
+      await scroller(bob.page).evaluate((element) => (element.scrollTop = 40));
+      return (await message(bob.page, "flood 1").count()) === 1;
+    }, "the first one is there again");
+    const numbers = await bob.page
+      .locator(".message-text")
+      .evaluateAll((all) => all.map((row) => Number(/^flood (\d+)$/.exec(row.textContent ?? "")?.[1])));
+    assert.deepEqual(
+      numbers.filter((number) => !Number.isNaN(number)),
+      Array.from({ length: 600 }, (_, index) => index + 1),
+    );
+  });
+
   it("says when, to machines and to people", async () => {
     const times = await bob.page
       .locator(".message time")

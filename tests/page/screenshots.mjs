@@ -120,7 +120,13 @@ async function photograph(size, options, jonas) {
     });
   });
 
-  await page.goto("/");
+  await page.goto("/#setup=a-link");
+  await page.getByRole("heading", { name: "Set up your server" }).waitFor();
+  await take("setup");
+  await page.goto(await server.invite());
+  await page.getByRole("heading", { name: "You’re invited" }).waitFor();
+  await take("invitation");
+  await page.getByRole("button", { name: "Sign in instead" }).click();
   await page.getByRole("heading", { name: "Sign in" }).waitFor();
   await take("login");
   await fillAccount(page, "maya");
@@ -131,11 +137,21 @@ async function photograph(size, options, jonas) {
   await page.locator(".badge", { hasText: "2" }).waitFor({ state: "attached" });
   await take("chat");
 
+  await page.locator(".room-header").getByRole("button", { name: "Invite" }).click();
+  await page.getByRole("button", { name: "Create link" }).click();
+  await page.getByLabel("Invitation link").waitFor();
+  await take("invite");
+  await page.keyboard.press("Escape");
+
   const list = page.getByRole("button", { name: /^All rooms/ });
   if (await list.isVisible()) {
     await list.click();
     await take("rooms");
   }
+  await page.getByRole("button", { name: "Create a room" }).click();
+  await page.getByLabel("Name").fill("Summer party!");
+  await take("create-room");
+  await page.keyboard.press("Escape");
   await roomItem(page, "Design").click();
   await page.locator(".beginning, .system-line").first().waitFor();
   await take("empty");

@@ -61,6 +61,20 @@ describe("two people", () => {
     await hears(alice.page, "Hello Alice");
   });
 
+  it("join by a link made on the command line too", async () => {
+    const link = await server.invite();
+    const dora = await newPerson(browser, server);
+    await dora.page.goto(link);
+    await dora.page.getByText("You are invited to join the conversation.").waitFor();
+    await alice.page.locator(".room-header").getByRole("button", { name: "Invite" }).click();
+    const dialog = alice.page.getByRole("dialog", { name: "Invite people" });
+    await dialog.getByText("made on the command line").waitFor();
+    await alice.page.keyboard.press("Escape");
+    await acceptInvitation(dora, link, "dora");
+    assert.deepEqual(dora.problems, []);
+    await dora.context.close();
+  });
+
   it("see at once what they write, without the row being drawn anew", async () => {
     await alice.page.evaluate(() => {
       /** @type {any} */ (globalThis).rows = [];
@@ -145,6 +159,22 @@ describe("two people", () => {
     await alice.page.getByText("New", { exact: true }).waitFor();
   });
 
+  it("move the caret with Alt+Arrow on a Mac, and only without text the room", async () => {
+    const mac = await alice.context.newPage();
+    await mac.addInitScript(() => Object.defineProperty(navigator, "platform", { value: "MacIntel" }));
+    await mac.goto("/");
+    await inRoom(mac, "General");
+    await composer(mac).fill("one\ntwo");
+    await mac.keyboard.press("Alt+ArrowUp");
+    await composer(mac).fill("");
+    await inRoom(mac, "General");
+    await mac.keyboard.press("Alt+ArrowUp");
+    await inRoom(mac, "Secret");
+    await roomItem(mac, "General").click();
+    await inRoom(mac, "General");
+    await mac.close();
+  });
+
   it("keep half-written messages per room, over a reload too", async () => {
     await composer(alice.page).fill("half a thought");
     await roomItem(alice.page, "Secret").click();
@@ -204,11 +234,14 @@ describe("two people", () => {
     const second = await bob.context.newPage();
     await second.goto("/");
     await inRoom(second, "General");
+    await composer(bob.page).fill("nobody else's business");
     await bob.page.getByRole("button", { name: /^Signed in as bob/ }).click();
     await bob.page.getByRole("button", { name: "Sign out" }).click();
     await bob.page.getByRole("heading", { name: "Sign in" }).waitFor();
     await second.getByText("Your session has ended").waitFor();
     await second.close();
+    const left = await bob.page.evaluate(() => Object.keys(localStorage).filter((key) => /draft|outbox/.test(key)));
+    assert.deepEqual(left, []);
     await fillAccount(bob.page, "bob", "not the password at all");
     await bob.page.getByRole("button", { name: "Sign in" }).click();
     await bob.page.getByRole("alert").getByText("do not match").waitFor();
