@@ -38,7 +38,7 @@ pub trait Store: Send + Sync + 'static {
     async fn topics_of(&self, user: UserId) -> Result<Vec<TopicState>, StoreError>;
 
     /// Publications of `topic` above `after` up to and including `until`, oldest first, at
-    /// most `limit`.
+    /// most `limit` and about [`MAX_PAGE_BYTES`]; when there is any, at least one.
     async fn read_log(&self, range: LogRange, limit: u32) -> Result<Vec<Publication>, StoreError>;
 
     /// Forgets publications older than `before`, at most `limit` of them. Answers how many.
@@ -49,7 +49,8 @@ pub trait Store: Send + Sync + 'static {
     /// The rooms `user` is in and the public ones, by name.
     async fn rooms_for(&self, user: UserId) -> Result<Vec<Room>, StoreError>;
 
-    /// One page of a room's messages, if `user` is in it.
+    /// One page of a room's messages, if `user` is in it: at most `page.limit` of them and about
+    /// [`MAX_PAGE_BYTES`], at least one.
     async fn history(&self, user: UserId, room: &RoomName, page: HistoryPage) -> Result<Option<History>, StoreError>;
 
     // ---- accounts ------------------------------------------------------------------------

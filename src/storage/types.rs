@@ -8,6 +8,10 @@ use serde::Serialize;
 use serde_json::value::RawValue;
 use std::{borrow::Cow, sync::Arc};
 
+/// Most bytes of message text on a page of history, and of payload in a stretch of a log, unless
+/// its first entry alone is longer: a page is held in memory whole, for each client that reads one.
+pub const MAX_PAGE_BYTES: usize = 256 * 1024;
+
 /// One change to be committed: its rows and its log entries together.
 #[derive(Debug, Clone)]
 pub struct Draft {
@@ -138,7 +142,7 @@ pub struct LogRange {
 pub struct HistoryPage {
     /// From where.
     pub from: HistoryAnchor,
-    /// At most so many.
+    /// At most so many, and at most [`MAX_PAGE_BYTES`].
     pub limit: u32,
 }
 
