@@ -14,7 +14,7 @@ pub use error::StoreError;
 pub use types::*;
 
 use crate::model::{
-    Account, Epoch, InvitationId, Positions, Publication, Role, Room, RoomName, SessionId, TopicName, UnixMillis, User,
+    Account, Epoch, InvitationId, Positions, Publication, Role, RoomName, SessionId, TopicName, UnixMillis, User,
     UserId, UserName,
 };
 use async_trait::async_trait;
@@ -46,8 +46,8 @@ pub trait Store: Send + Sync + 'static {
 
     // ---- rooms ---------------------------------------------------------------------------
 
-    /// The rooms `user` is in and the public ones, by name.
-    async fn rooms_for(&self, user: UserId) -> Result<Vec<Room>, StoreError>;
+    /// The rooms `user` is in, all of them, and the largest of the other public ones.
+    async fn rooms_for(&self, user: UserId) -> Result<RoomList, StoreError>;
 
     /// One page of a room's messages, if `user` is in it: at most `page.limit` of them and about
     /// [`MAX_PAGE_BYTES`], at least one.

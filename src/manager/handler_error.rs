@@ -49,6 +49,7 @@ impl HandlerError {
             Self::NoSuchRoom | Self::Refused(Refusal::NoSuchRoom) => ErrorCode::NoSuchRoom,
             Self::BadField { .. } => ErrorCode::BadPayload,
             Self::Refused(Refusal::RoomExists) => ErrorCode::RoomExists,
+            Self::Refused(Refusal::TooManyRooms) => ErrorCode::TooManyRooms,
             Self::Refused(Refusal::Conflict) => ErrorCode::Conflict,
             Self::Store(StoreError::Unavailable(_) | StoreError::Closed) => ErrorCode::StorageUnavailable,
             Self::Store(_) | Self::Internal(_) => ErrorCode::Internal,

@@ -18,7 +18,7 @@ pub(super) use rooms::*;
 pub(super) use sessions::*;
 
 use super::*;
-use crate::model::{ClientMessageId, MessageText, Offset, RoomTitle};
+use crate::model::{ClientMessageId, MessageText, Offset, Room, RoomTitle};
 use serde_json::{Value, value::to_raw_value};
 use std::sync::Arc;
 
@@ -45,6 +45,8 @@ macro_rules! store_suite {
             leaving_is_announced_once,
             nobody_leaves_general,
             rooms_are_listed_by_name,
+            the_largest_open_rooms_are_listed,
+            rooms_of_one_account_are_bounded,
             a_batch_sees_its_own_changes,
             the_log_is_read_in_stretches,
             a_stretch_of_the_log_is_bounded_in_bytes,
@@ -104,6 +106,9 @@ pub(super) async fn a_closed_store_says_so(store: Fresh) {
 
 // ---- what the tests are written with -----------------------------------------------------
 
+/// Rooms one account of the tests may be in.
+pub(super) const MAX_JOINED: u32 = 5;
+
 pub(super) fn name(text: &str) -> UserName {
     UserName::parse(text).unwrap()
 }
@@ -141,11 +146,11 @@ pub(super) fn says_as(author: &User, room: &str, text: &str, client_id: &str) ->
 
 pub(super) fn makes(author: &User, room: &str, public: bool) -> Draft {
     let title = RoomTitle::parse(&format!("The {room}")).unwrap();
-    draft(author, Change::CreateRoom { room: slug(room), title, public })
+    draft(author, Change::CreateRoom { room: slug(room), title, public, max_joined: MAX_JOINED })
 }
 
 pub(super) fn joins(author: &User, room: &str) -> Draft {
-    draft(author, Change::JoinRoom { room: slug(room) })
+    draft(author, Change::JoinRoom { room: slug(room), max_joined: MAX_JOINED })
 }
 
 pub(super) fn leaves(author: &User, room: &str) -> Draft {

@@ -52,11 +52,15 @@ pub enum Change {
         title: RoomTitle,
         /// Whether everyone may see and join it.
         public: bool,
+        /// Rooms one account may be in, and may have made.
+        max_joined: u32,
     },
     /// `member_joined` on a public room's topic, `room_added` in the author's inbox. For a member already: nothing.
     JoinRoom {
         /// Which.
         room: RoomName,
+        /// Rooms one account may be in.
+        max_joined: u32,
     },
     /// `member_left` on the room's topic, `room_removed` in the author's inbox. For no member: nothing.
     LeaveRoom {
@@ -113,6 +117,9 @@ pub enum Refusal {
     /// A known `client_id` with another room or text.
     #[error("this client_id belongs to another message")]
     Conflict,
+    /// The author is in as many rooms as one account may be, or has made as many.
+    #[error("you are in as many rooms as one account may be, or have made as many")]
+    TooManyRooms,
 }
 
 /// A topic somebody hears and how far its log reaches.
@@ -135,6 +142,19 @@ pub struct LogRange {
     pub after: Offset,
     /// Inclusive.
     pub until: Offset,
+}
+
+/// Most public rooms in a [`RoomList`] that its reader is not in.
+pub const MAX_OPEN_ROOMS: u32 = 500;
+
+/// The rooms somebody sees, by name: all they are in, and of the other public ones the
+/// [`MAX_OPEN_ROOMS`] with the most members.
+#[derive(Debug, Clone, Serialize)]
+pub struct RoomList {
+    /// The rooms.
+    pub rooms: Vec<Room>,
+    /// Whether there are more public ones.
+    pub more: bool,
 }
 
 /// Which messages of a room are wanted.
