@@ -30,7 +30,7 @@ impl Receiver for Echo {
         match message {
             Inbound::Text(text) => self.0.enqueue(Frame::text(text.as_bytes())),
             Inbound::Binary(bytes) => self.0.enqueue(Frame::binary(&bytes)),
-            Inbound::Ping => {}
+            Inbound::Control => {}
         }
         Ok(())
     }

@@ -19,12 +19,14 @@ use crate::{
 use std::{collections::HashSet, future::Future, net::SocketAddr, sync::Arc, time::Duration};
 use tokio::{
     task::JoinHandle,
-    time::{Instant, timeout_at},
+    time::{Instant, timeout, timeout_at},
 };
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 /// How soon a session that another process ended loses its sockets.
 const REVOCATION_CHECK_PERIOD: Duration = Duration::from_millis(500);
+/// How long connections have to close by themselves when the server stops.
+const FAREWELL_WAIT: Duration = Duration::from_secs(2);
 /// How often what is old is thrown away; nothing depends on it but disk.
 const TRIM_PERIOD: Duration = Duration::from_secs(600);
 const SWEEP_PERIOD: Duration = Duration::from_secs(600);
@@ -101,7 +103,7 @@ pub async fn start_with(settings: Settings, register: impl FnOnce(&mut Registry)
     };
     let metrics = Arc::new(Metrics::default());
     metrics.expect_logins(LoginOutcome::ALL.map(LoginOutcome::as_str));
-    let (journal_handle, journal_task) = Journal::new(&settings.journal);
+    let (journal_handle, journal_task) = Journal::new(&settings);
     let mut registry = registry(&store, &journal_handle);
     register(&mut registry);
     let manager = Manager::new(registry, store.clone(), Arc::new(LocalBus), settings.clone(), metrics.clone());
@@ -314,6 +316,10 @@ impl Server {
         // Lets requests that are under way end, and closes the rest at the deadline.
         serving.handle.graceful_shutdown(Some(drain_wait));
         connections.close();
+        // Each connection answers what it has accepted and closes; whoever cannot is closed.
+        if timeout(FAREWELL_WAIT, connections.wait()).await.is_err() {
+            manager.close_all();
+        }
         let sockets_ended = timeout_at(deadline, connections.wait()).await.is_ok();
         if !sockets_ended {
             tracing::warn!(clients = manager.clients().len(), "some sockets did not end in time");

@@ -14,8 +14,11 @@ pub use read_pump::{Inbound, Receiver};
 
 use crate::{manager::Client, protocol::CloseReason, settings};
 use read_half::ReadHalf;
-use std::{future::Future, sync::Arc, time::Duration};
-use tokio::io::{AsyncRead, AsyncWrite};
+use std::{future::Future, pin::pin, sync::Arc, time::Duration};
+use tokio::{
+    io::{AsyncRead, AsyncWrite},
+    time::timeout,
+};
 use tokio_tungstenite::{
     WebSocketStream,
     tungstenite::protocol::{Role, WebSocketConfig},
@@ -38,15 +41,36 @@ where
     let writer = tokio::spawn(write_pump::run(write, client.clone(), write_pump::Timing::from(settings)));
     // Should this task be dropped or panic, the write pump still says why and ends.
     let abandoned = AbandonedConnection(client.clone());
-    if let Err(reason) = arrive.await {
+    let arrived = tokio::select! {
+        biased;
+        () = client.closing().cancelled() => Ok(()),
+        arrived = not_silent_during(arrive, &client, settings.ping_period) => arrived,
+    };
+    if let Err(reason) = arrived {
         client.close(reason);
     }
     let half = ReadHalf::new(read, client.clone(), FrameLimits::from(settings));
     let socket = WebSocketStream::from_raw_socket(half, Role::Server, Some(library_config(settings))).await;
     read_pump::run(socket, &client, receiver).await;
     drop(abandoned);
-    // The write pump ends by itself: the queue is closed now and each write is bounded.
+    // The write pump ends by itself: nothing more is queued, and once a connection is closing
+    // its writes together have only so long.
     let _ = writer.await;
+}
+
+/// Nothing is read while a client arrives, so its pongs wait in the kernel: it must not be taken for silent, however
+/// long it needs for what it missed. Each write to it is bounded meanwhile.
+async fn not_silent_during<T>(arrive: impl Future<Output = T>, client: &Client, period: Duration) -> T {
+    let mut arrive = pin!(arrive);
+    loop {
+        match timeout(period, &mut arrive).await {
+            Ok(arrived) => {
+                client.liveness().touch();
+                return arrived;
+            }
+            Err(_) => client.liveness().touch(),
+        }
+    }
 }
 
 /// The library only reads; buffers are small because every idle connection owns them.

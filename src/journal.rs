@@ -6,10 +6,10 @@
 use crate::{
     manager::{HandlerError, Manager},
     model::TopicName,
-    settings,
+    settings::Settings,
     storage::{Change, Committed, Draft, Outcome, Refusal, Store, StoreError},
 };
-use std::{sync::Arc, time::Instant};
+use std::{collections::VecDeque, sync::Arc, time::Instant};
 use tokio::sync::{mpsc, oneshot};
 
 /// Where drafts are handed in.
@@ -22,6 +22,7 @@ pub struct Journal {
 pub struct JournalTask {
     queue: mpsc::Receiver<Entry>,
     max_batch: usize,
+    max_batch_bytes: usize,
 }
 
 #[derive(Debug)]
@@ -48,8 +49,7 @@ impl From<JournalError> for HandlerError {
     fn from(error: JournalError) -> Self {
         match error {
             JournalError::Refused(refusal) => refusal.into(),
-            // Every sender of a failed batch gets the same cause.
-            JournalError::Store(cause) => StoreError::Unavailable(cause.to_string()).into(),
+            JournalError::Store(cause) => Self::Commit(cause),
             JournalError::Stopped => Self::Stopping,
         }
     }
@@ -73,9 +73,11 @@ impl Receipt {
 impl Journal {
     /// A journal and the task that has to run for it.
     #[must_use]
-    pub fn new(settings: &settings::Journal) -> (Self, JournalTask) {
-        let (sender, receiver) = mpsc::channel(settings.queue);
-        (Self { queue: sender }, JournalTask { queue: receiver, max_batch: settings.max_batch })
+    pub fn new(settings: &Settings) -> (Self, JournalTask) {
+        let (sender, receiver) = mpsc::channel(settings.journal.queue);
+        let max_batch = settings.journal.max_batch;
+        let max_batch_bytes = settings.socket.egress_bytes / 8;
+        (Self { queue: sender }, JournalTask { queue: receiver, max_batch, max_batch_bytes })
     }
 
     /// Hands in a draft. Waits only for a place in the queue; drafts of one caller are
@@ -95,21 +97,42 @@ impl JournalTask {
     /// resolves; what was handed in before that is still committed.
     pub async fn run(mut self, store: Arc<dyn Store>, manager: Arc<Manager>, stop: impl Future<Output = ()>) {
         let mut stop = std::pin::pin!(stop);
-        let mut entries = Vec::new();
+        let mut waiting = VecDeque::new();
+        let mut arrived = Vec::new();
         loop {
-            let count = tokio::select! {
-                biased;
-                count = self.queue.recv_many(&mut entries, self.max_batch) => count,
-                () = &mut stop, if !self.queue.is_closed() => {
-                    self.queue.close();
-                    continue;
+            if waiting.is_empty() {
+                let count = tokio::select! {
+                    biased;
+                    () = &mut stop, if !self.queue.is_closed() => {
+                        self.queue.close();
+                        continue;
+                    }
+                    count = self.queue.recv_many(&mut arrived, self.max_batch) => count,
+                };
+                if count == 0 {
+                    return;
                 }
-            };
-            if count == 0 {
-                return;
+                waiting.extend(arrived.drain(..));
             }
-            commit(&*store, &manager, entries.drain(..)).await;
+            while waiting.len() < self.max_batch
+                && let Ok(entry) = self.queue.try_recv()
+            {
+                waiting.push_back(entry);
+            }
+            let batch: Vec<_> = waiting.drain(..self.batch_length(&waiting)).collect();
+            commit(&*store, &manager, batch.into_iter()).await;
         }
+    }
+
+    /// How many of the drafts that wait go into one commit: what it appends to a topic travels
+    /// as one frame, which must fit into the egress of clients that are not quite idle.
+    fn batch_length(&self, waiting: &VecDeque<Entry>) -> usize {
+        let mut bytes = 0;
+        let within = waiting.iter().take_while(|entry| {
+            bytes += entry.draft.weight();
+            bytes <= self.max_batch_bytes
+        });
+        within.count().clamp(1, self.max_batch).min(waiting.len())
     }
 }
 

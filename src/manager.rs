@@ -14,6 +14,7 @@ pub use client::{Client, Liveness};
 pub use client_list::{Arrival, ClientList};
 pub use context::Context;
 pub use crowd::Crowd;
+use egress::PublishRound;
 pub use egress::{Egress, EgressLimits, Outgoing};
 pub use handler_error::HandlerError;
 pub use registry::{Pending, Registry, Reply};
@@ -23,7 +24,7 @@ use crate::{
     cluster::Bus,
     metrics::Metrics,
     model::{ClientId, Offset, Publication, SessionId, TopicName, User, UserId},
-    protocol::{CloseReason, DecodeError, Event, Frame},
+    protocol::{CloseReason, Event, Frame},
     settings::Settings,
     storage::Store,
 };
@@ -31,9 +32,10 @@ use std::{
     net::IpAddr,
     sync::{
         Arc,
-        atomic::{AtomicBool, AtomicU64, Ordering},
+        atomic::{AtomicU64, Ordering},
     },
 };
+use tokio_util::sync::CancellationToken;
 
 /// Connects clients, routes their events and delivers what topics publish.
 pub struct Manager {
@@ -46,7 +48,9 @@ pub struct Manager {
     settings: Arc<Settings>,
     metrics: Arc<Metrics>,
     next_client: AtomicU64,
-    draining: AtomicBool,
+    /// Batches whose publication has begun.
+    published: AtomicU64,
+    draining: CancellationToken,
 }
 
 /// Who a new socket belongs to.
@@ -80,7 +84,8 @@ impl Manager {
             settings,
             metrics,
             next_client: AtomicU64::new(1),
-            draining: AtomicBool::new(false),
+            published: AtomicU64::new(0),
+            draining: CancellationToken::new(),
         })
     }
 
@@ -144,8 +149,13 @@ impl Manager {
     /// Ends the subscription of every connected client of `user`.
     pub fn unsubscribe_user(&self, user: UserId, topic: &TopicName) {
         for client in self.clients.of_user(user) {
-            client.remove_topic(topic, || self.subscriptions.remove(topic, client.id()));
+            self.unsubscribe(&client, topic);
         }
+    }
+
+    /// Ends a subscription of one client.
+    fn unsubscribe(&self, client: &Client, topic: &TopicName) {
+        client.remove_topic(topic, || self.subscriptions.remove(topic, client.id()));
     }
 
     /// Brings a new client up to date; see the module of the same name.
@@ -174,12 +184,13 @@ impl Manager {
     /// Everything one commit appended to a topic travels together, so a client that recovers
     /// either has all of it from the log or gets all of it live.
     pub fn publish(&self, publications: &[Publication]) {
+        let round = self.published.fetch_add(1, Ordering::AcqRel) + 1;
         let groups = publications_by_topic(publications);
         let reached: Vec<_> =
             groups.iter().filter_map(|group| group.last()).map(|last| (last.topic.clone(), last.offset)).collect();
         self.bus.announce(&reached);
         for (group, (topic, last)) in groups.iter().zip(&reached) {
-            self.deliver(topic, *last, group);
+            self.deliver(topic, *last, round, group);
         }
     }
 
@@ -189,11 +200,11 @@ impl Manager {
     }
 
     /// Hands what one topic published to this node's subscribers.
-    fn deliver(&self, topic: &TopicName, last: Offset, publications: &[&Publication]) {
+    fn deliver(&self, topic: &TopicName, last: Offset, round: PublishRound, publications: &[&Publication]) {
         let Some(subscribers) = self.subscriptions.of(topic) else { return };
         let frame = Frame::publications(publications.iter().copied());
         for client in subscribers.values() {
-            client.enqueue_live(topic, last, &frame);
+            client.enqueue_live(topic, last, round, &frame);
         }
         for same_type in publications.chunk_by(|one, next| one.event_type == next.event_type) {
             self.metrics.events_out(&same_type[0].event_type, (same_type.len() * subscribers.len()) as u64);
@@ -212,18 +223,30 @@ impl Manager {
     /// Whether new sockets are refused because the server stops.
     #[must_use]
     pub fn is_draining(&self) -> bool {
-        self.draining.load(Ordering::Acquire)
+        self.draining.is_cancelled()
     }
 
-    /// Refuses new sockets and closes all there are, with a hint when to come back.
+    /// Cancelled when the server stops; each connection then answers what it has accepted and closes.
+    #[must_use]
+    pub fn draining(&self) -> &CancellationToken {
+        &self.draining
+    }
+
+    /// Refuses new sockets and asks all there are to answer what they have accepted and close.
     pub fn drain(&self) {
-        self.draining.store(true, Ordering::Release);
+        self.draining.cancel();
+    }
+
+    /// Closes whoever has not done so by itself.
+    pub fn close_all(&self) {
         for client in self.clients.all() {
             client.close(self.restart());
         }
     }
 
-    fn restart(&self) -> CloseReason {
+    /// What clients are told when the server stops: when to come back.
+    #[must_use]
+    pub fn restart(&self) -> CloseReason {
         CloseReason::Restart { jitter: self.settings.server.restart_jitter }
     }
 
@@ -244,10 +267,4 @@ fn publications_by_topic(publications: &[Publication]) -> Vec<Vec<&Publication>>
         groups[place].push(publication);
     }
     groups
-}
-
-impl From<DecodeError> for HandlerError {
-    fn from(error: DecodeError) -> Self {
-        Self::Decode(error)
-    }
 }

@@ -14,8 +14,8 @@ pub use error::StoreError;
 pub use types::*;
 
 use crate::model::{
-    Account, Epoch, InvitationId, Positions, Publication, Role, RoomName, SessionId, TopicName, UnixMillis, User,
-    UserId, UserName,
+    Account, Epoch, InvitationId, Offset, Publication, Role, RoomName, SessionId, TopicName, UnixMillis, User, UserId,
+    UserName,
 };
 use async_trait::async_trait;
 
@@ -152,20 +152,16 @@ pub(crate) fn role_from_text(text: &str) -> Result<Role, StoreError> {
     text.parse().map_err(|_| StoreError::Corrupt(format!("role `{text}`")))
 }
 
-/// What the store knows of a client's positions; see [`Store::topics_of`].
+/// Whether everything after `seen` is still there, exists, and is not too much to replay.
 #[must_use]
-pub fn can_recover(state: &TopicState, positions: Option<&Positions>, max_publications: u64) -> bool {
-    let Some(seen) = positions.and_then(|positions| positions.get(&state.topic)) else {
-        return false;
-    };
-    state.trimmed <= *seen && *seen <= state.head && state.head.0 - seen.0 <= max_publications
+pub fn can_recover(state: &TopicState, seen: Offset, max_publications: u64) -> bool {
+    state.trimmed <= seen && seen <= state.head && state.head.0 - seen.0 <= max_publications
 }
 
-/// Names the log a topic's publications are read from.
 impl LogRange {
     /// Everything of `topic` above `after`, up to `until`.
     #[must_use]
-    pub fn new(topic: TopicName, after: crate::model::Offset, until: crate::model::Offset) -> Self {
+    pub fn new(topic: TopicName, after: Offset, until: Offset) -> Self {
         Self { topic, after, until }
     }
 }

@@ -10,15 +10,20 @@ use crate::{
 };
 use futures_util::FutureExt;
 use serde_json::Value;
-use std::{collections::VecDeque, panic::AssertUnwindSafe, sync::Arc, time::Instant};
+use std::{
+    collections::VecDeque,
+    panic::AssertUnwindSafe,
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
 /// One client's way from text to handler: rate limit, decode, route, answer in order.
 pub struct EventReceiver {
     manager: Arc<Manager>,
     client: Arc<Client>,
     events: TokenBucket,
-    pings: TokenBucket,
-    bad_events: TokenBucket,
+    controls: TokenBucket,
+    bad_events: BadEvents,
     /// Answers that wait for their commit, and what was answered behind them.
     answers: VecDeque<Answer>,
     max_in_flight: usize,
@@ -43,12 +48,16 @@ impl EventReceiver {
         // "0: no limit, for both": a bucket that holds nothing would let nothing through.
         let events_per_sec = if settings.events_burst == 0 { 0 } else { settings.events_per_sec };
         let events = TokenBucket::new(events_per_sec.into(), settings.events_burst, now);
-        let pings = TokenBucket::new(settings.pings_per_sec.into(), settings.pings_per_sec, now);
-        let bad = settings.bad_events_per_minute;
-        // The last one that is answered closes, so one less passes.
-        let bad_events = TokenBucket::new(f64::from(bad) / 60.0, bad.saturating_sub(1), now);
+        // Its pings, and the pongs that answer ours.
+        let pongs_per_sec = settings.ping_period.as_secs_f64().recip().ceil();
+        let controls_per_sec = match settings.pings_per_sec {
+            0 => 0.0,
+            pings => f64::from(pings) + pongs_per_sec,
+        };
+        let controls = TokenBucket::new(controls_per_sec, controls_per_sec as u32, now);
+        let bad_events = BadEvents::new(settings.bad_events_per_minute);
         let max_in_flight = settings.max_in_flight;
-        Self { events, pings, bad_events, answers: VecDeque::new(), max_in_flight, manager, client }
+        Self { events, controls, bad_events, answers: VecDeque::new(), max_in_flight, manager, client }
     }
 
     async fn receive_text(&mut self, text: &str) -> Result<(), CloseReason> {
@@ -83,7 +92,7 @@ impl EventReceiver {
         } else {
             self.answers.push_back(Answer { id, outcome: Outcome::Known(result) });
         }
-        if bad && !self.bad_events.take(Instant::now()) {
+        if bad && self.bad_events.is_one_too_many(Instant::now()) {
             return Err(CloseReason::Policy);
         }
         Ok(())
@@ -94,7 +103,7 @@ impl EventReceiver {
             (Ok(payload), Some(id)) => self.client.enqueue(Frame::ok(id, &payload)),
             (Ok(_), None) => {}
             (Err(error), id) => {
-                if error.code().http_status() >= 500 {
+                if error.is_ours() {
                     tracing::error!(client.id = %self.client.id(), error = ?error, "an event failed");
                 }
                 self.client.enqueue(Frame::error(id, error.code(), &error.public_message()));
@@ -106,33 +115,92 @@ impl EventReceiver {
 impl Receiver for EventReceiver {
     async fn receive(&mut self, message: Inbound) -> Result<(), CloseReason> {
         match message {
-            Inbound::Ping if self.pings.take(Instant::now()) => Ok(()),
-            Inbound::Ping => Err(CloseReason::Policy),
+            Inbound::Control if self.controls.take(1, Instant::now()) => Ok(()),
+            Inbound::Control => Err(CloseReason::Policy),
             Inbound::Binary(_) => Err(CloseReason::BinaryNotAccepted),
-            Inbound::Text(_) if !self.events.take(Instant::now()) => Err(CloseReason::TooManyEvents),
+            Inbound::Text(text) if !self.events.take(cost(&text), Instant::now()) => Err(CloseReason::TooManyEvents),
             Inbound::Text(text) => self.receive_text(&text).await,
         }
     }
 
     fn is_ready(&self) -> bool {
-        self.answers.len() < self.max_in_flight
+        self.answers.len() < self.max_in_flight && !self.client.egress().is_half_full()
     }
 
     fn is_waiting(&self) -> bool {
-        !self.answers.is_empty()
+        !self.answers.is_empty() || self.client.egress().is_half_full()
     }
 
+    /// Waits for the first answer; without one, for the client to take what it asked for.
+    ///
     /// Cancel safe: an answer leaves the queue only when it is known.
     async fn progress(&mut self) {
-        let Some(first) = self.answers.front_mut() else { return };
+        let Some(first) = self.answers.front_mut() else { return self.client.egress().drained().await };
         if let Outcome::Later(pending) = &mut first.outcome {
-            let result = pending.await;
-            first.outcome = Outcome::Known(result);
+            match AssertUnwindSafe(pending).catch_unwind().await {
+                Ok(result) => first.outcome = Outcome::Known(result),
+                Err(_) => {
+                    self.answers.clear();
+                    return self.client.close(CloseReason::Internal);
+                }
+            }
         }
         while let Some(Answer { outcome: Outcome::Known(_), .. }) = self.answers.front() {
             if let Some(Answer { id, outcome: Outcome::Known(result) }) = self.answers.pop_front() {
                 self.answer(id.as_ref(), result);
             }
         }
+    }
+
+    fn farewell(&self) -> impl Future<Output = CloseReason> + Send + 'static {
+        let (draining, restart) = (self.manager.draining().clone(), self.manager.restart());
+        async move {
+            draining.cancelled().await;
+            restart
+        }
+    }
+}
+
+/// What an event costs of the rate: a large one as much as several, because everyone gets it.
+fn cost(text: &str) -> u32 {
+    const BYTES_PER_TOKEN: usize = 4096;
+    u32::try_from(1 + text.len() / BYTES_PER_TOKEN).unwrap_or(u32::MAX)
+}
+
+/// When a client's last bad events came; costs nothing until there is one.
+struct BadEvents {
+    per_minute: usize,
+    recent: VecDeque<Instant>,
+}
+
+impl BadEvents {
+    fn new(per_minute: u32) -> Self {
+        Self { per_minute: per_minute as usize, recent: VecDeque::new() }
+    }
+
+    /// Counts one more; whether it is the last that is put up with.
+    fn is_one_too_many(&mut self, now: Instant) -> bool {
+        const MINUTE: Duration = Duration::from_secs(60);
+        while self.recent.front().is_some_and(|first| now.saturating_duration_since(*first) >= MINUTE) {
+            self.recent.pop_front();
+        }
+        self.recent.push_back(now);
+        self.recent.len() >= self.per_minute
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_tenth_bad_event_within_a_minute_is_one_too_many() {
+        let start = Instant::now();
+        let at = |second| start + Duration::from_secs(second);
+        let mut bad = BadEvents::new(10);
+        assert!((0..9).all(|second| !bad.is_one_too_many(at(second))));
+        assert!(bad.is_one_too_many(at(59)));
+        let mut slow = BadEvents::new(10);
+        assert!((0..100).all(|n| !slow.is_one_too_many(at(n * 7))));
     }
 }

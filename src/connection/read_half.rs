@@ -32,6 +32,11 @@ struct MessageDeadline {
 }
 
 impl<R> ReadHalf<R> {
+    /// The socket itself, for what is read only to be thrown away.
+    pub(super) fn unmetered(&mut self) -> &mut R {
+        &mut self.read
+    }
+
     pub(super) fn new(read: R, client: Arc<Client>, limits: FrameLimits) -> Self {
         Self { read, client, limits, meter: FrameMeter::default(), message_deadline: None }
     }

@@ -7,15 +7,18 @@ use super::{
 use crate::{manager::Client, protocol::CloseReason};
 use bytes::Bytes;
 use futures_util::StreamExt;
-use std::{future::Future, pin::pin};
+use std::{future::Future, pin::pin, time::Duration};
 use tokio::{
     io::{AsyncRead, AsyncReadExt},
-    time::{Instant, timeout_at},
+    time::{Instant, timeout, timeout_at},
 };
 use tokio_tungstenite::{
     WebSocketStream,
-    tungstenite::{Error, Message, Utf8Bytes},
+    tungstenite::{Error, Message, Utf8Bytes, error::ProtocolError},
 };
+
+/// How long a stop waits for the answers of what a client has sent already.
+const ANSWER_WAIT: Duration = Duration::from_secs(1);
 
 /// One thing a client sent.
 #[derive(Debug)]
@@ -24,8 +27,8 @@ pub enum Inbound {
     Text(Utf8Bytes),
     /// A binary message.
     Binary(Bytes),
-    /// A ping; the library has answered it already.
-    Ping,
+    /// A ping, which the library answers with its next read, or a pong.
+    Control,
 }
 
 /// What a connection's messages go to: events here, documents elsewhere, an echo in a test.
@@ -47,6 +50,11 @@ pub trait Receiver: Send {
     fn progress(&mut self) -> impl Future<Output = ()> + Send {
         std::future::ready(())
     }
+
+    /// Resolves when the connection is to end as soon as what was accepted is answered.
+    fn farewell(&self) -> impl Future<Output = CloseReason> + Send + 'static {
+        std::future::pending()
+    }
 }
 
 /// Reads until the peer leaves, breaks a rule, or the connection is closed from elsewhere; then
@@ -60,15 +68,19 @@ pub(super) async fn run<R: AsyncRead + Unpin>(
     let deadline = Instant::now() + CLOSE_WAIT;
     match read {
         // The library has queued its answer to the peer's close, or the peer is gone.
-        End::PeerLeft => client.close(CloseReason::Normal),
-        End::Closing => while let Ok(Some(Ok(_))) = timeout_at(deadline, socket.next()).await {},
-        // After an error the library reads no more, so what still comes is thrown away unread.
-        End::Broken(reason) => {
-            client.close(reason);
-            let mut scrap = [0; 1024];
-            while let Ok(Ok(1..)) = timeout_at(deadline, socket.get_mut().read(&mut scrap)).await {}
-        }
+        End::PeerLeft => return client.end(),
+        End::Closing => loop {
+            match timeout_at(deadline, socket.next()).await {
+                Ok(Some(Ok(_))) => {}
+                Ok(Some(Err(Error::Protocol(_) | Error::Capacity(_) | Error::Utf8(_)))) => break,
+                _ => return,
+            }
+        },
+        End::Broken(reason) => client.close(reason),
     }
+    // After an error the library reads no more, so what still comes is thrown away unread.
+    let mut scrap = [0; 1024];
+    while let Ok(Ok(1..)) = timeout_at(deadline, socket.get_mut().unmetered().read(&mut scrap)).await {}
 }
 
 enum End {
@@ -83,18 +95,30 @@ async fn read_until_closed<R: AsyncRead + Unpin>(
     receiver: &mut impl Receiver,
 ) -> End {
     let mut closing = pin!(client.closing().cancelled());
+    let mut farewell = pin!(receiver.farewell());
     loop {
         let message = tokio::select! {
             biased;
             () = &mut closing => return End::Closing,
+            reason = &mut farewell => {
+                let answered = async {
+                    while receiver.is_waiting() {
+                        receiver.progress().await;
+                    }
+                };
+                // Whoever gets no answer asks again when it is back.
+                let _ = timeout(ANSWER_WAIT, answered).await;
+                client.close(reason);
+                return End::Closing;
+            }
             () = receiver.progress(), if receiver.is_waiting() => continue,
             message = socket.next(), if receiver.is_ready() => message,
         };
         let inbound = match message {
             Some(Ok(Message::Text(text))) => Inbound::Text(text),
             Some(Ok(Message::Binary(bytes))) => Inbound::Binary(bytes),
-            Some(Ok(Message::Ping(_))) => Inbound::Ping,
-            Some(Ok(Message::Pong(_) | Message::Frame(_) | Message::Close(_))) => continue,
+            Some(Ok(Message::Ping(_) | Message::Pong(_))) => Inbound::Control,
+            Some(Ok(Message::Frame(_) | Message::Close(_))) => continue,
             None | Some(Err(Error::ConnectionClosed | Error::AlreadyClosed)) => return End::PeerLeft,
             Some(Err(error)) => return broken(error),
         };
@@ -111,7 +135,7 @@ fn broken(error: Error) -> End {
         Error::Utf8(_) => CloseReason::NotUtf8,
         Error::Io(error) if BadFragments::is_in(&error) => CloseReason::Policy,
         Error::Io(_) => return End::PeerLeft,
-        Error::Protocol(tokio_tungstenite::tungstenite::error::ProtocolError::ResetWithoutClosingHandshake) => {
+        Error::Protocol(ProtocolError::ResetWithoutClosingHandshake) => {
             return End::PeerLeft;
         }
         _ => CloseReason::ProtocolError,

@@ -17,18 +17,19 @@ impl TokenBucket {
         Self { per_second, burst: burst.into(), tokens: burst.into(), refilled: now }
     }
 
-    /// Takes one token; `false` when there is none.
-    pub(super) fn take(&mut self, now: Instant) -> bool {
+    /// Takes so many tokens, or what a full bucket has; `false` when there are fewer.
+    pub(super) fn take(&mut self, tokens: u32, now: Instant) -> bool {
         if self.per_second == 0.0 {
             return true;
         }
         let elapsed = now.saturating_duration_since(self.refilled).as_secs_f64();
         self.tokens = (self.tokens + elapsed * self.per_second).min(self.burst);
         self.refilled = now;
-        if self.tokens < 1.0 {
+        let tokens = f64::from(tokens).min(self.burst.max(1.0));
+        if self.tokens < tokens {
             return false;
         }
-        self.tokens -= 1.0;
+        self.tokens -= tokens;
         true
     }
 }
@@ -42,15 +43,15 @@ mod tests {
     fn a_burst_passes_and_then_the_rate_counts() {
         let start = Instant::now();
         let mut bucket = TokenBucket::new(20.0, 3, start);
-        assert_eq!((0..5).filter(|_| bucket.take(start)).count(), 3);
+        assert_eq!((0..5).filter(|_| bucket.take(1, start)).count(), 3);
         let later = start + Duration::from_millis(101);
-        assert_eq!((0..5).filter(|_| bucket.take(later)).count(), 2);
+        assert_eq!((0..5).filter(|_| bucket.take(1, later)).count(), 2);
     }
 
     #[test]
     fn zero_is_no_limit() {
         let start = Instant::now();
         let mut bucket = TokenBucket::new(0.0, 0, start);
-        assert!((0..1000).all(|_| bucket.take(start)));
+        assert!((0..1000).all(|_| bucket.take(1, start)));
     }
 }

@@ -1,6 +1,9 @@
 //! The socket's only writer: all that waits goes out in one write.
 
-use super::heartbeat::{Beat, Heartbeat};
+use super::{
+    CLOSE_WAIT,
+    heartbeat::{Beat, Heartbeat},
+};
 use crate::{
     manager::{Client, Outgoing},
     protocol::{CloseReason, Frame},
@@ -17,7 +20,7 @@ use std::{
 };
 use tokio::{
     io::{AsyncWrite, AsyncWriteExt},
-    time::timeout,
+    time::{sleep, timeout},
 };
 
 /// Frames per write; more only fill the kernel's list without saving a call.
@@ -55,17 +58,39 @@ pub(super) async fn run(mut socket: impl AsyncWrite + Unpin, client: Arc<Client>
             outgoing = client.egress().next() => outgoing,
         };
         let Outgoing::Frames(mut frames) = outgoing else { break };
-        if let Err(error) = write_all(&mut socket, &mut frames, timing.write_wait).await {
+        let written = in_time(&client, timing, write_all(&mut socket, &mut frames, timing.write_wait)).await;
+        if let Err(error) = written {
             tracing::debug!(client.id = %client.id(), %error, "a write failed");
-            client.close(if error.kind() == io::ErrorKind::TimedOut {
-                CloseReason::SlowConsumer
-            } else {
-                CloseReason::Normal
-            });
+            match error.kind() {
+                io::ErrorKind::TimedOut => client.close(CloseReason::SlowConsumer),
+                _ => client.end(),
+            }
             return;
         }
     }
     let _ = timeout(timing.write_wait, socket.shutdown()).await;
+}
+
+/// Bounds a batch as a whole, because a peer that takes a byte now and then makes progress for
+/// ever: by the pong wait, and once the connection is closing by what a peer has for its answer.
+async fn in_time(client: &Client, timing: Timing, writing: impl Future<Output = io::Result<()>>) -> io::Result<()> {
+    let mut writing = pin!(writing);
+    if let Poll::Ready(written) = poll_fn(|cx| Poll::Ready(writing.as_mut().poll(cx))).await {
+        return written;
+    }
+    // Boxed: few writes get here, and every idle connection would pay for its size.
+    let too_late = Box::pin(async {
+        let closing_for_long = async {
+            client.closing().cancelled().await;
+            sleep(CLOSE_WAIT).await;
+        };
+        let _ = timeout(timing.pong_wait, closing_for_long).await;
+    });
+    tokio::select! {
+        biased;
+        written = writing => written,
+        () = too_late => Err(io::ErrorKind::TimedOut.into()),
+    }
 }
 
 /// Writes all frames, as many as fit in each call. Each call may take `wait`: whoever makes

@@ -7,6 +7,7 @@ use axum::{
     http::{HeaderMap, HeaderValue, Method, Response, StatusCode, Uri, header},
 };
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
+use bytes::Bytes;
 use rust_embed::RustEmbed;
 use sha2::{Digest, Sha256};
 use std::{
@@ -54,10 +55,10 @@ impl Frontend {
             path => path,
         };
         let Some(content_type) = content_type(path) else { return Err(not_found()) };
-        let asset = self.read(path).await.ok_or_else(not_found)?;
         if method != Method::GET && method != Method::HEAD {
             return Err(ApiError::new(ErrorCode::MethodNotAllowed, "the page is only read").allow("GET, HEAD"));
         }
+        let asset = self.read(path).await.ok_or_else(not_found)?;
         let etag = format!("\"{}\"", URL_SAFE_NO_PAD.encode(&asset.hash[..16]));
         let known = headers.get_all(header::IF_NONE_MATCH).into_iter().filter_map(|value| value.to_str().ok());
         let unchanged =
@@ -69,7 +70,10 @@ impl Frontend {
             response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static(content_type));
             response.headers_mut().insert(header::CONTENT_LENGTH, asset.content.len().into());
             if method == Method::GET {
-                *response.body_mut() = Body::from(asset.content.into_owned());
+                *response.body_mut() = Body::from(match asset.content {
+                    Cow::Borrowed(content) => Bytes::from_static(content),
+                    Cow::Owned(content) => content.into(),
+                });
             }
         }
         if let Ok(etag) = HeaderValue::try_from(etag) {

@@ -44,7 +44,10 @@ impl Handshake {
             if request.method() != Method::GET {
                 return Err(ApiError::new(ErrorCode::MethodNotAllowed, "a WebSocket is opened with GET").allow("GET"));
             }
-            if !lists(headers, header::CONNECTION, "upgrade") || !lists(headers, header::UPGRADE, "websocket") {
+            if request.version() != Version::HTTP_11
+                || !lists(headers, header::CONNECTION, "upgrade")
+                || !lists(headers, header::UPGRADE, "websocket")
+            {
                 return Err(not_a_websocket());
             }
             let mut keys = headers.get_all(header::SEC_WEBSOCKET_KEY).iter();

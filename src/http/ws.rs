@@ -4,7 +4,8 @@ use super::{HttpState, client_address::client_address, error::ApiError, host, or
 use crate::{
     auth::{self, Admission},
     connection::{self, EventReceiver},
-    manager::Identity,
+    manager::{Client, Identity, Manager},
+    metrics::Otp,
     protocol::{CloseReason, ErrorCode},
 };
 use axum::{
@@ -16,6 +17,7 @@ use hyper::upgrade::OnUpgrade;
 use hyper_util::rt::TokioIo;
 use std::{
     net::IpAddr,
+    sync::Arc,
     time::{Duration, Instant},
 };
 use tokio_util::task::task_tracker::TaskTrackerToken;
@@ -34,20 +36,22 @@ pub(super) async fn open(
     State(state): State<HttpState>,
     mut request: Request<Body>,
 ) -> Result<Response<Body>, ApiError> {
+    // Taken before anything else: a graceful stop waits for upgraded sockets only by this.
+    let running = state.connections.token();
     if state.manager.is_draining() {
         return Err(
             ApiError::new(ErrorCode::Unavailable, "the server is about to stop").retry_after(Duration::from_secs(1))
         );
     }
-    // Taken before the answer: a graceful stop waits for upgraded sockets only by this.
-    let running = state.connections.token();
     let handshake = Handshake::check(&mut request)?;
     let headers = request.headers();
     let address = client_address(request.extensions(), headers, &state.settings)?;
     let origin = origin_guard::check_origin(headers, host::authority(request.uri(), headers), &state.settings)?;
     origin_guard::require_page(headers, origin.as_deref())?;
     let otp = presented_otp(request.uri().query(), headers);
-    let admission = redeem(&state, otp.as_deref(), origin.as_deref()).await?;
+    let admission = redeem(&state, otp.as_deref(), origin.as_deref()).await;
+    state.metrics.otp(if admission.is_ok() { Otp::Redeemed } else { Otp::Refused });
+    let admission = admission?;
     let subprotocol = offered(request.headers()).any(|item| item == SUBPROTOCOL).then_some(SUBPROTOCOL);
     let (response, upgrade) = handshake.accept(subprotocol);
     tokio::spawn(serve(state, upgrade, admission, address, running));
@@ -69,13 +73,12 @@ async fn serve(state: HttpState, upgrade: OnUpgrade, admission: Admission, addre
     let Ok(upgraded) = upgrade.await else { return };
     let Admission { user, session, resume, .. } = admission;
     let client = state.manager.connect(Identity { user, session, network: auth::network(address) });
-    let connected_at = Instant::now();
+    let connected = Connected { manager: state.manager.clone(), client: client.clone(), since: Instant::now() };
     tracing::info!(client.id = %client.id(), user.name = %client.user().name, client.address = %address, "connected");
     let settings = state.settings.clone();
     let receiver = EventReceiver::new(state.manager.clone(), client.clone());
-    let manager = state.manager.clone();
     let arrive = {
-        let (store, client, manager) = (state.store, client.clone(), manager.clone());
+        let (store, client, manager) = (state.store, client.clone(), state.manager);
         async move {
             // Again, now that whoever ends the session finds this client: it may have ended in between.
             let live = store.live_sessions(vec![client.session()]).await.map_err(|_| CloseReason::Internal)?;
@@ -86,21 +89,33 @@ async fn serve(state: HttpState, upgrade: OnUpgrade, admission: Admission, addre
         }
     };
     // Boxed: it is over soon, and its memory should be too.
-    let arrive = Box::pin(arrive);
-    connection::run(TokioIo::new(upgraded), client.clone(), &settings.socket, arrive, receiver).await;
-    manager.disconnect(&client);
-    if let Some(reason) = client.close_reason() {
-        manager.metrics().egress_closed(reason.name());
-    }
-    let reason = client.close_reason().map_or("left", |reason| reason.name());
-    tracing::info!(
-        client.id = %client.id(),
-        user.name = %client.user().name,
-        close.reason = reason,
-        duration_ms = connected_at.elapsed().as_millis(),
-        "disconnected"
-    );
+    connection::run(TokioIo::new(upgraded), client, &settings.socket, Box::pin(arrive), receiver).await;
+    drop(connected);
     drop(running);
+}
+
+/// Forgets the client however its connection ends, by a panic too.
+struct Connected {
+    manager: Arc<Manager>,
+    client: Arc<Client>,
+    since: Instant,
+}
+
+impl Drop for Connected {
+    fn drop(&mut self) {
+        self.manager.disconnect(&self.client);
+        let reason = self.client.close_reason().map(CloseReason::name);
+        if let Some(reason) = reason {
+            self.manager.metrics().egress_closed(reason);
+        }
+        tracing::info!(
+            client.id = %self.client.id(),
+            user.name = %self.client.user().name,
+            close.reason = reason.unwrap_or("left"),
+            duration_ms = self.since.elapsed().as_millis(),
+            "disconnected"
+        );
+    }
 }
 
 /// The one OTP a request presents; two of them are none.

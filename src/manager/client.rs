@@ -3,7 +3,7 @@
 use super::{
     Identity,
     crowd::Crowd,
-    egress::{Egress, EgressLimits, Enqueued},
+    egress::{Egress, EgressLimits, Enqueued, PublishRound},
 };
 use crate::{
     model::{ClientId, Offset, SessionId, TopicName, User},
@@ -13,7 +13,7 @@ use std::{
     collections::HashSet,
     net::IpAddr,
     sync::{
-        Arc, Mutex, OnceLock, PoisonError,
+        Arc, Mutex, PoisonError,
         atomic::{AtomicU64, Ordering},
     },
     time::{Duration, Instant},
@@ -27,7 +27,6 @@ pub struct Client {
     identity: Identity,
     egress: Egress,
     closing: CancellationToken,
-    close_reason: OnceLock<CloseReason>,
     liveness: Liveness,
     /// `None` once it has disconnected: a late subscription must not outlive it.
     topics: Mutex<Option<HashSet<TopicName>>>,
@@ -42,7 +41,6 @@ impl Client {
             identity,
             egress: Egress::new(limits, crowd),
             closing: CancellationToken::new(),
-            close_reason: OnceLock::new(),
             liveness: Liveness::new(),
             topics: Mutex::new(Some(HashSet::new())),
         }
@@ -93,7 +91,7 @@ impl Client {
     /// Why the server closed it, if it did.
     #[must_use]
     pub fn close_reason(&self) -> Option<CloseReason> {
-        self.close_reason.get().copied()
+        self.egress.close_reason()
     }
 
     /// Queues a frame; never waits. A client without room is closed: it knows then that it has
@@ -105,8 +103,8 @@ impl Client {
     }
 
     /// Queues what `topic` published up to `last`; held back while the client recovers.
-    pub(super) fn enqueue_live(&self, topic: &TopicName, last: Offset, frame: &Frame) {
-        if self.egress.enqueue_live(topic, last, frame) == Enqueued::Overflow {
+    pub(super) fn enqueue_live(&self, topic: &TopicName, last: Offset, round: PublishRound, frame: &Frame) {
+        if self.egress.enqueue_live(topic, last, round, frame) == Enqueued::Overflow {
             self.close(CloseReason::SlowConsumer);
         }
     }
@@ -125,15 +123,14 @@ impl Client {
     /// Ends the connection; the first reason counts.
     pub fn close(&self, reason: CloseReason) {
         if self.egress.close(reason) {
-            let _ = self.close_reason.set(reason);
             self.closing.cancel();
         }
     }
 
-    /// Whether it hears `topic`.
-    #[must_use]
-    pub fn hears(&self, topic: &TopicName) -> bool {
-        self.topics().as_ref().is_some_and(|topics| topics.contains(topic))
+    /// Ends the connection without a close frame: the peer is gone.
+    pub fn end(&self) {
+        self.egress.end();
+        self.closing.cancel();
     }
 
     /// Remembers a topic and runs `add` under the same lock, so that both lists agree.

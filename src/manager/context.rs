@@ -1,7 +1,7 @@
 //! What a handler may know of whoever asks.
 
 use super::{Client, Manager};
-use crate::model::{TopicName, User};
+use crate::model::User;
 use std::sync::Arc;
 
 /// Carries the Manager and the Client into a handler. A family keeps no `Arc<Manager>` of its
@@ -33,11 +33,5 @@ impl Context {
     #[must_use]
     pub fn manager(&self) -> &Arc<Manager> {
         &self.manager
-    }
-
-    /// Whether the client hears `topic`.
-    #[must_use]
-    pub fn hears(&self, topic: &TopicName) -> bool {
-        self.client.hears(topic)
     }
 }

@@ -1,7 +1,7 @@
 //! What waits for one client's socket: bounded in events and in bytes, and never waited for by
 //! whoever puts something in.
 
-use super::crowd::Crowd;
+use super::crowd::{Crowd, Round};
 use crate::{
     model::{Offset, TopicName},
     protocol::{CloseReason, Frame},
@@ -57,14 +57,17 @@ struct State {
     queue: VecDeque<Frame>,
     /// Live publications that came while the client was being brought up to date.
     held: Option<Vec<Held>>,
-    /// How far the replay went, per topic that has published nothing since: a batch that the
-    /// replay has read from the store may be delivered only after it.
-    replayed: HashMap<TopicName, Offset>,
+    /// How far the replay went: a batch that it has read from the store may be delivered after it.
+    replayed: Option<Box<Replayed>>,
     events: usize,
     bytes: usize,
-    /// Whether it counts in the crowd.
-    behind: bool,
+    /// What of `bytes` and `events` are publications.
+    live_events: usize,
+    live_bytes: usize,
+    /// Since when it counts in the crowd.
+    behind: Option<Round>,
     closing: Closing,
+    close_reason: Option<CloseReason>,
     /// The write pump, when it waits for frames.
     pump: Option<Waker>,
     /// Recovery, when it waits for room.
@@ -75,8 +78,21 @@ struct State {
 struct Held {
     topic: TopicName,
     last: Offset,
+    round: PublishRound,
     frame: Frame,
 }
+
+/// What a replay has sent already, and until when that matters.
+#[derive(Debug)]
+pub(super) struct Replayed {
+    /// The last offset that was replayed, or not wanted, per topic.
+    pub(super) heads: HashMap<TopicName, Offset>,
+    /// The last publication round that may hold any of it.
+    pub(super) until: PublishRound,
+}
+
+/// Counts the batches that the journal has published.
+pub(super) type PublishRound = u64;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Closing {
@@ -93,11 +109,14 @@ impl Egress {
         let state = State {
             queue: VecDeque::new(),
             held: Some(Vec::new()),
-            replayed: HashMap::new(),
+            replayed: None,
             events: 0,
             bytes: 0,
-            behind: false,
+            live_events: 0,
+            live_bytes: 0,
+            behind: None,
             closing: Closing::Open,
+            close_reason: None,
             pump: None,
             room: None,
         };
@@ -119,23 +138,25 @@ impl Egress {
     }
 
     /// As [`Egress::enqueue`] for a publication; held back while the client recovers.
-    pub(super) fn enqueue_live(&self, topic: &TopicName, last: Offset, frame: &Frame) -> Enqueued {
+    pub(super) fn enqueue_live(&self, topic: &TopicName, last: Offset, round: PublishRound, frame: &Frame) -> Enqueued {
         let mut state = self.lock();
         if state.closing != Closing::Open {
             return Enqueued::Closing;
         }
-        if state.was_replayed(topic, last) {
+        if state.was_replayed(topic, last, round) {
             return Enqueued::Waiting;
         }
         if !state.take_room(frame, self.limits) {
             return Enqueued::Overflow;
         }
-        if !state.behind && (state.events > self.limits.events / 4 || state.bytes > self.limits.bytes / 4) {
-            state.behind = true;
-            self.crowd.one_more();
+        state.live_events += frame.events();
+        state.live_bytes += frame.bytes().len();
+        let much = state.live_events > self.limits.events / 4 || state.live_bytes > self.limits.bytes / 4;
+        if much && state.behind.is_none() {
+            state.behind = Some(self.crowd.one_more());
         }
         if let Some(held) = &mut state.held {
-            held.push(Held { topic: topic.clone(), last, frame: frame.clone() });
+            held.push(Held { topic: topic.clone(), last, round, frame: frame.clone() });
             return Enqueued::Waiting;
         }
         state.queue.push_back(frame.clone());
@@ -154,7 +175,7 @@ impl Egress {
     }
 
     /// Waits until nothing is queued, so that a replay of any length needs little memory.
-    pub(super) async fn drained(&self) {
+    pub async fn drained(&self) {
         poll_fn(|cx| {
             let mut state = self.lock();
             if state.queue.is_empty() || state.closing != Closing::Open {
@@ -167,7 +188,7 @@ impl Egress {
     }
 
     /// Ends recovery: `caught_up`, then what was held back and is above `replayed`.
-    pub(super) fn go_live(&self, caught_up: Frame, replayed: HashMap<TopicName, Offset>) {
+    pub(super) fn go_live(&self, caught_up: Frame, replayed: Replayed) {
         let mut state = self.lock();
         let held = state.held.take().unwrap_or_default();
         if state.closing != Closing::Open {
@@ -175,9 +196,9 @@ impl Egress {
         }
         state.take_room(&caught_up, EgressLimits { events: usize::MAX, bytes: usize::MAX });
         state.queue.push_back(caught_up);
-        state.replayed = replayed;
-        for Held { topic, last, frame } in held {
-            if state.was_replayed(&topic, last) {
+        state.replayed = Some(Box::new(replayed));
+        for Held { topic, last, round, frame } in held {
+            if state.was_replayed(&topic, last, round) {
                 state.release_room(&frame);
             } else {
                 state.queue.push_back(frame);
@@ -190,20 +211,49 @@ impl Egress {
     /// slow for that. `false` when the connection was closing already.
     pub(super) fn close(&self, reason: CloseReason) -> bool {
         let too_slow = matches!(reason, CloseReason::SlowConsumer | CloseReason::PongTimeout);
-        self.close_with(Frame::close(reason), too_slow)
+        self.close_with(Frame::close(reason), Some(reason), too_slow)
     }
 
     /// Queues the library's answer to the client's own close frame.
     pub(super) fn answer_close(&self, frame: Frame) {
-        self.close_with(frame, true);
+        self.close_with(frame, None, true);
     }
 
-    fn close_with(&self, frame: Frame, drop_queued: bool) -> bool {
+    /// Ends without a close frame: the peer is gone.
+    pub(super) fn end(&self) {
+        let mut state = self.lock();
+        if state.closing != Closing::Open {
+            return;
+        }
+        state.closing = Closing::Ended;
+        state.held = None;
+        state.queue = VecDeque::new();
+        self.leave_crowd(&mut state);
+        if let Some(waker) = state.room.take() {
+            waker.wake();
+        }
+        wake(state, |state| &mut state.pump);
+    }
+
+    /// Why we closed, if we did.
+    pub(super) fn close_reason(&self) -> Option<CloseReason> {
+        self.lock().close_reason
+    }
+
+    /// Whether half of what may wait does: then answers should wait where they are made.
+    #[must_use]
+    pub fn is_half_full(&self) -> bool {
+        let state = self.lock();
+        state.bytes > self.limits.bytes / 2 || state.events > self.limits.events / 2
+    }
+
+    fn close_with(&self, frame: Frame, reason: Option<CloseReason>, drop_queued: bool) -> bool {
         let mut state = self.lock();
         if state.closing != Closing::Open {
             return false;
         }
         state.closing = Closing::CloseQueued;
+        state.close_reason = reason;
         state.held = None;
         self.leave_crowd(&mut state);
         if drop_queued {
@@ -238,6 +288,7 @@ impl Egress {
             let still_held = state.held.iter().flatten().map(|held| (held.frame.events(), held.frame.bytes().len()));
             let (events, bytes) = still_held.fold((0, 0), |sum, one| (sum.0 + one.0, sum.1 + one.1));
             (state.events, state.bytes) = (events, bytes);
+            (state.live_events, state.live_bytes) = (events, bytes);
             self.leave_crowd(&mut state);
             wake(state, |state| &mut state.room);
             Poll::Ready(Outgoing::Frames(frames))
@@ -253,8 +304,8 @@ impl Egress {
     }
 
     fn leave_crowd(&self, state: &mut State) {
-        if std::mem::take(&mut state.behind) {
-            self.crowd.one_less();
+        if let Some(since) = state.behind.take() {
+            self.crowd.one_less(since);
         }
     }
 
@@ -278,21 +329,13 @@ impl State {
 
     /// Whether the client has this from the log already. One commit's events travel in one
     /// frame and a replay ends between two commits, so a frame is replayed whole or not at all.
-    fn was_replayed(&mut self, topic: &TopicName, last: Offset) -> bool {
-        if self.replayed.is_empty() {
+    fn was_replayed(&mut self, topic: &TopicName, last: Offset, round: PublishRound) -> bool {
+        let Some(replayed) = &self.replayed else { return false };
+        if round > replayed.until {
+            self.replayed = None;
             return false;
         }
-        match self.replayed.get(topic) {
-            Some(replayed) if last <= *replayed => true,
-            Some(_) => {
-                self.replayed.remove(topic);
-                if self.replayed.is_empty() {
-                    self.replayed = HashMap::new();
-                }
-                false
-            }
-            None => false,
-        }
+        replayed.heads.get(topic).is_some_and(|head| last <= *head)
     }
 
     fn release_room(&mut self, frame: &Frame) {
@@ -318,9 +361,14 @@ mod tests {
         Frame::text(text.as_bytes())
     }
 
+    fn replayed(heads: &[(&TopicName, u64)]) -> Replayed {
+        let heads = heads.iter().map(|(topic, head)| ((*topic).clone(), Offset(*head))).collect();
+        Replayed { heads, until: 1 }
+    }
+
     fn egress(events: usize, bytes: usize) -> Egress {
         let egress = Egress::new(EgressLimits { events, bytes }, Arc::default());
-        egress.go_live(frame("caught_up"), HashMap::new());
+        egress.go_live(frame("caught_up"), replayed(&[]));
         egress
     }
 
@@ -353,10 +401,10 @@ mod tests {
     async fn held_back_events_that_were_replayed_are_dropped() {
         let egress = Egress::new(EgressLimits { events: 10, bytes: 1000 }, Arc::default());
         let topic = TopicName::parse("room.a").unwrap();
-        egress.enqueue_live(&topic, Offset(4), &frame("four"));
-        egress.enqueue_live(&topic, Offset(5), &frame("five"));
+        egress.enqueue_live(&topic, Offset(4), 1, &frame("four"));
+        egress.enqueue_live(&topic, Offset(5), 2, &frame("five"));
         egress.enqueue(frame("replayed"));
-        egress.go_live(frame("caught_up"), HashMap::from([(topic, Offset(4))]));
+        egress.go_live(frame("caught_up"), replayed(&[(&topic, 4)]));
         assert_eq!(texts(&egress).await, ["replayed", "caught_up", "five"]);
     }
 
@@ -365,9 +413,9 @@ mod tests {
     async fn a_batch_that_was_replayed_does_not_come_again_when_it_is_delivered_late() {
         let egress = Egress::new(EgressLimits { events: 10, bytes: 1000 }, Arc::default());
         let topic = TopicName::parse("room.a").unwrap();
-        egress.go_live(frame("caught_up"), HashMap::from([(topic.clone(), Offset(4))]));
-        egress.enqueue_live(&topic, Offset(4), &frame("four"));
-        egress.enqueue_live(&topic, Offset(5), &frame("five"));
+        egress.go_live(frame("caught_up"), replayed(&[(&topic, 4)]));
+        egress.enqueue_live(&topic, Offset(4), 1, &frame("four"));
+        egress.enqueue_live(&topic, Offset(5), 2, &frame("five"));
         assert_eq!(texts(&egress).await, ["caught_up", "five"]);
     }
 

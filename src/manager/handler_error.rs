@@ -4,13 +4,14 @@ use crate::{
     protocol::{DecodeError, ErrorCode},
     storage::{Refusal, StoreError},
 };
+use std::sync::Arc;
 
 /// What an event was refused with.
 #[derive(Debug, thiserror::Error)]
 pub enum HandlerError {
     /// The payload is not what the event type takes.
     #[error(transparent)]
-    Decode(DecodeError),
+    Decode(#[from] DecodeError),
     /// No handler is registered for it.
     #[error("there is no event type `{0}`")]
     UnknownEvent(String),
@@ -31,7 +32,10 @@ pub enum HandlerError {
     /// The store failed.
     #[error("storage failed")]
     Store(#[from] StoreError),
-    /// The server stops; nothing was stored.
+    /// A commit failed, for everyone whose change was in it; the journal has logged why.
+    #[error("storage failed")]
+    Commit(Arc<StoreError>),
+    /// The server stops; the change may be stored or not.
     #[error("the server is about to stop, try again in a moment")]
     Stopping,
     /// A handler broke its own rules.
@@ -51,8 +55,9 @@ impl HandlerError {
             Self::Refused(Refusal::RoomExists) => ErrorCode::RoomExists,
             Self::Refused(Refusal::TooManyRooms) => ErrorCode::TooManyRooms,
             Self::Refused(Refusal::Conflict) => ErrorCode::Conflict,
-            Self::Store(StoreError::Unavailable(_) | StoreError::Closed) => ErrorCode::StorageUnavailable,
-            Self::Store(_) | Self::Internal(_) => ErrorCode::Internal,
+            Self::Store(error) => store_code(error),
+            Self::Commit(error) => store_code(error),
+            Self::Internal(_) => ErrorCode::Internal,
             Self::Stopping => ErrorCode::Unavailable,
         }
     }
@@ -69,9 +74,23 @@ impl HandlerError {
         }
     }
 
+    /// Whether nobody has logged it yet and somebody should.
+    #[must_use]
+    pub fn is_ours(&self) -> bool {
+        matches!(self, Self::Store(_) | Self::Internal(_))
+    }
+
     /// Whether the client broke the protocol, as opposed to asking for what it cannot have.
     #[must_use]
     pub fn is_bad_event(&self) -> bool {
         matches!(self, Self::Decode(_) | Self::UnknownEvent(_) | Self::BadField { .. })
+    }
+}
+
+fn store_code(error: &StoreError) -> ErrorCode {
+    match error {
+        StoreError::Unavailable(_) => ErrorCode::StorageUnavailable,
+        StoreError::Closed => ErrorCode::Unavailable,
+        _ => ErrorCode::Internal,
     }
 }

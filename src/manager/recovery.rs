@@ -3,7 +3,7 @@
 //! The live buffer is registered first, then the log is read, then the buffer is drained: in
 //! any other order a publication between the two steps would be lost or come twice.
 
-use super::{Client, Manager};
+use super::{Client, Manager, egress::Replayed};
 use crate::{
     model::{Epoch, Offset, Resume, TopicName, User},
     protocol::{CloseReason, Frame},
@@ -12,8 +12,8 @@ use crate::{
 use serde::Serialize;
 use serde_json::Number;
 use std::{
-    collections::{BTreeMap, HashMap},
-    sync::Arc,
+    collections::{BTreeMap, HashSet},
+    sync::{Arc, atomic::Ordering},
     time::Duration,
 };
 
@@ -43,24 +43,44 @@ pub(super) async fn recover(
         tracing::error!(client.id = %client.id(), %error, "recovery failed");
         CloseReason::Internal
     };
-    // 1. Register. The client is in the client list already, so whoever changes its user's
-    //    rooms from now on subscribes it; this covers the rooms it was in before.
-    for state in manager.store().topics_of(client.user().id).await.map_err(failed)? {
-        manager.subscribe(client, &state.topic);
-    }
-    // 2. Read: one snapshot of where every log stands. A room joined between the two reads was
-    //    subscribed by its commit.
-    let topics = manager.store().topics_of(client.user().id).await.map_err(failed)?;
+    let topics = register(manager, client).await.map_err(failed)?;
+    // A batch that is committed and not yet published is the only one that the log has and that
+    // is still to come.
+    let until = manager.published.load(Ordering::Acquire) + 1;
     let positions = resume.filter(|resume| resume.epoch == *manager.store().epoch()).map(|resume| resume.positions);
     let missed = missed(&topics, positions.as_ref(), manager.settings().recovery.max_publications);
     client.egress().replay(hello(manager, client, &topics, &missed));
     for (topic, after, until) in &missed {
         replay(manager, client, topic, *after, *until).await.map_err(failed)?;
     }
-    // 3. Drain.
-    let replayed: HashMap<_, _> = topics.into_iter().map(|state| (state.topic, state.head)).collect();
+    let heads = topics.into_iter().map(|state| (state.topic, state.head)).collect();
+    let replayed = Replayed { heads, until };
     client.egress().go_live(Frame::event("caught_up", &serde_json::json!({})), replayed);
     Ok(())
+}
+
+/// Subscribes the client and reads where every log stands, as one snapshot.
+///
+/// The client is in the client list already, so whoever changes its user's rooms from now on
+/// changes its subscriptions too; this covers the rooms it was in before. A room that was left
+/// between the two reads must not stay subscribed, so it is repeated until they agree.
+async fn register(manager: &Manager, client: &Arc<Client>) -> Result<Vec<TopicState>, StoreError> {
+    let user = client.user().id;
+    loop {
+        let before = manager.store().topics_of(user).await?;
+        for state in &before {
+            manager.subscribe(client, &state.topic);
+        }
+        let now = manager.store().topics_of(user).await?;
+        let mut stable = true;
+        for left in before.iter().filter(|old| now.iter().all(|new| new.topic != old.topic)) {
+            manager.unsubscribe(client, &left.topic);
+            stable = false;
+        }
+        if stable {
+            return Ok(now);
+        }
+    }
 }
 
 /// What has to be replayed: topic, after, until. A topic that is missing here cannot be.
@@ -69,17 +89,16 @@ fn missed(
     positions: Option<&crate::model::Positions>,
     max_publications: u64,
 ) -> Vec<(TopicName, Offset, Offset)> {
-    let recoverable = topics.iter().filter(|state| can_recover(state, positions, max_publications));
-    recoverable
-        .map(|state| {
-            let after = positions.and_then(|positions| positions.get(&state.topic)).copied();
-            (state.topic.clone(), after.unwrap_or(state.head), state.head)
-        })
-        .collect()
+    let Some(positions) = positions else { return Vec::new() };
+    let missed = topics.iter().filter_map(|state| {
+        let seen = *positions.get(&state.topic)?;
+        can_recover(state, seen, max_publications).then(|| (state.topic.clone(), seen, state.head))
+    });
+    missed.collect()
 }
 
 fn hello(manager: &Manager, client: &Client, topics: &[TopicState], missed: &[(TopicName, Offset, Offset)]) -> Frame {
-    let recovered: std::collections::HashSet<_> = missed.iter().map(|(topic, ..)| topic).collect();
+    let recovered: HashSet<_> = missed.iter().map(|(topic, ..)| topic).collect();
     let topics = topics
         .iter()
         .map(|state| {

@@ -92,9 +92,4 @@ impl Registry {
     pub fn find(&self, event_type: &str) -> Option<&Handler> {
         self.handlers.get(event_type)
     }
-
-    /// Every event type there is a handler for.
-    pub fn event_types(&self) -> impl Iterator<Item = &'static str> + '_ {
-        self.handlers.keys().copied()
-    }
 }

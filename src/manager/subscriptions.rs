@@ -34,10 +34,4 @@ impl Subscriptions {
     pub(super) fn of(&self, topic: &TopicName) -> Option<Ref<'_, TopicName, HashMap<ClientId, Arc<Client>>>> {
         self.topics.get(topic)
     }
-
-    /// How many topics are heard by anybody.
-    #[must_use]
-    pub fn topics(&self) -> usize {
-        self.topics.len()
-    }
 }

@@ -49,12 +49,6 @@ impl TopicName {
         Ok(Self(text.into()))
     }
 
-    /// The room whose log this is, if it is one.
-    #[must_use]
-    pub fn as_room(&self) -> Option<RoomName> {
-        RoomName::parse(self.0.strip_prefix("room.")?).ok()
-    }
-
     /// The name as it is stored and sent.
     #[must_use]
     pub fn as_str(&self) -> &str {

@@ -23,6 +23,20 @@ pub struct Draft {
     pub change: Change,
 }
 
+impl Draft {
+    /// About how many bytes it puts on each of its readers' sockets.
+    #[must_use]
+    pub fn weight(&self) -> usize {
+        const ENVELOPE: usize = 256;
+        ENVELOPE
+            + match &self.change {
+                Change::Publish { payload, .. } => payload.get().len(),
+                Change::SendMessage { text, .. } => text.as_str().len(),
+                Change::CreateRoom { .. } | Change::JoinRoom { .. } | Change::LeaveRoom { .. } => 0,
+            }
+    }
+}
+
 /// What a [`Draft`] changes, and what that appends.
 #[derive(Debug, Clone)]
 pub enum Change {

@@ -90,7 +90,7 @@ impl Listener {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-#[ignore = "takes minutes"]
+#[ignore = "a hundred kills take half a minute"]
 async fn nothing_acknowledged_is_lost_doubled_or_out_of_order_over_a_hundred_kills() {
     let data = tempfile::tempdir().unwrap();
     let (mut talkers, mut listener) = people(data.path()).await;

@@ -6,6 +6,7 @@ mod bad_events;
 mod bad_frames;
 mod chat;
 mod door;
+mod forgeries;
 mod kill_loop;
 mod layers;
 mod limits;

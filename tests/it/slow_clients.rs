@@ -168,3 +168,37 @@ async fn a_client_that_asks_and_does_not_read_is_cut() {
     speaker.says("general", "undisturbed").await;
     server.stop().await;
 }
+
+/// Its pongs are not read before it has caught up, but it is not silent.
+#[tokio::test]
+async fn a_client_that_needs_longer_than_the_pong_wait_to_catch_up_is_not_cut() {
+    let server = TestServer::start_with(|settings| {
+        settings.socket.events_per_sec = 0;
+        settings.socket.ping_period = Duration::from_millis(100);
+        settings.socket.pong_wait = Duration::from_millis(500);
+    })
+    .await;
+    let mut speaker = server.client("speaker").await;
+    let last = floods(&mut speaker, 300, &"x".repeat(8_000)).await;
+    server.account("slow", Role::Member).await;
+    let (session, _) = server.login("slow", None).await;
+    let resume = json!({"epoch": speaker.epoch, "positions": {"room.general": 0}});
+    let otp = server.otp(&session, Some(resume)).await;
+    let mut slow = RawSocket::open(server.http(), &otp, Pipe::Narrow, "").await;
+    // So long it reads nothing: until another one that says nothing has been cut.
+    let mut silent = server.raw("silent").await;
+    assert_eq!(silent.close_code().await, 4002);
+    let mut offsets = Vec::new();
+    loop {
+        let event = slow.event().await;
+        if event["type"] == "caught_up" {
+            break;
+        }
+        offsets.extend(event["offset"].as_u64());
+    }
+    assert_eq!(offsets, (1..=last).collect::<Vec<_>>());
+    slow.sends_text(r#"{"type":"list_rooms","id":1}"#).await;
+    assert_eq!(slow.hears("ok").await["id"], 1);
+    drop(slow);
+    server.stop().await;
+}

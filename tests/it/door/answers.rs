@@ -1,9 +1,10 @@
 //! What every answer has, and what wrong requests get.
 
 use crate::support::{PASSWORD, Response, TestServer};
+use futures_util::future::join_all;
 use hyper::{Method, Request, header::HeaderMap};
 use serde_json::json;
-use switchboard::model::Role;
+use switchboard::{model::Role, settings::MetricsAccess};
 
 const EVERYWHERE: &[(&str, &str)] = &[
     ("x-content-type-options", "nosniff"),
@@ -177,4 +178,41 @@ async fn an_unknown_user_and_a_wrong_password_are_answered_alike() {
     assert_eq!(answer("", "").await, expected);
     assert_eq!(answer("alice", &"x".repeat(3_000)).await, expected);
     server.stop().await;
+}
+
+#[tokio::test]
+async fn more_logins_than_may_wait_are_answered_503_and_the_others_get_in() {
+    let server = TestServer::start_with(|settings| {
+        settings.auth.hash_concurrency = 1;
+        settings.auth.hash_queue = 2;
+    })
+    .await;
+    server.account("alice", Role::Member).await;
+    let (http, body) = (server.http(), json!({"username": "alice", "password": PASSWORD}));
+    let answers = join_all((0..20).map(|_| http.post("/login", &body))).await;
+    let with = |status: u16| answers.iter().filter(|answer| answer.status == status).count();
+    assert!(with(200) >= 1 && with(503) >= 1, "{} got in, {} were refused", with(200), with(503));
+    assert_eq!(with(200) + with(503), 20);
+    for refused in answers.iter().filter(|answer| answer.status == 503) {
+        assert_eq!(refused.error_code(), "unavailable");
+        assert!(refused.headers.contains_key("retry-after"));
+    }
+    assert_eq!(http.post("/login", &body).await.status, 200);
+    server.stop().await;
+}
+
+#[tokio::test]
+async fn metrics_are_for_this_machine_unless_the_settings_say_otherwise() {
+    for (access, status) in [(MetricsAccess::Loopback, 403), (MetricsAccess::Anyone, 200)] {
+        let server = TestServer::start_with(|settings| {
+            settings.http.metrics = access;
+            settings.http.trusted_proxies = vec!["127.0.0.1/32".parse().unwrap()];
+        })
+        .await;
+        assert_eq!(server.http().get("/metrics").await.status, 200);
+        let from_elsewhere = [("x-forwarded-for", "192.0.2.1")];
+        let answer = request(&server, "GET", "/metrics", &from_elsewhere, "").await;
+        assert_eq!(answer.status.as_u16(), status, "{access:?}");
+        server.stop().await;
+    }
 }

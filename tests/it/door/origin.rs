@@ -41,6 +41,9 @@ async fn a_foreign_page_opens_no_socket_and_spends_no_otp() {
         let refused = server.http().upgrade(&path, &[("origin", &origin)]).await;
         assert_eq!((refused.status.as_u16(), refused.error_code().as_str()), (403, "forbidden_origin"), "{origin:?}");
     }
+    // A browser's cookie without the page it comes from.
+    let cookie = format!("__Host-session={}", alice.session);
+    assert_eq!(server.http().upgrade(&path, &[("cookie", &cookie)]).await.error_code(), "forbidden_origin");
     let ours = server.http().origin();
     let twice = [("origin", ours.as_str()), ("origin", "http://evil.example")];
     assert_eq!(server.http().upgrade(&path, &twice).await.status, 403);

@@ -143,6 +143,11 @@ async fn an_otp_may_travel_as_a_subprotocol() {
     assert!(!socket.head.contains("otp"), "{}", socket.head);
     assert_eq!(socket.event().await["payload"]["user"]["name"], "alice");
     drop(socket);
+    // Offered beside an OTP in the URL it is named as well, or a browser hangs up.
+    let otp = server.otp(&alice.session, None).await;
+    let socket = RawSocket::open(server.http(), &otp, Pipe::Wide, "Sec-WebSocket-Protocol: switchboard.v1\r\n").await;
+    assert!(socket.head.contains("\r\nsec-websocket-protocol: switchboard.v1\r\n"), "{}", socket.head);
+    drop(socket);
     // Nobody is told of a subprotocol they did not offer (RFC 6455 section 4.1).
     let otp = server.otp(&alice.session, None).await;
     let socket = RawSocket::open(server.http(), &otp, Pipe::Wide, "").await;

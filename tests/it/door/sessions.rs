@@ -3,7 +3,11 @@
 use crate::support::{TestClient, TestServer};
 use hyper::Request;
 use serde_json::json;
-use switchboard::model::{Role, SessionId, UserName};
+use switchboard::{
+    auth::Secret,
+    model::{Role, SessionId, UserName},
+    storage::NewSession,
+};
 use tokio_tungstenite::tungstenite::protocol::CloseFrame;
 
 fn signed_out(close: &CloseFrame) -> bool {
@@ -144,6 +148,33 @@ async fn the_cookies_are_for_this_host_and_no_script() {
         assert!(cookie.starts_with("__Host-") && !cookie.contains("Domain"));
     }
     server.stop().await;
+}
+
+/// However the two meet: nobody stays whose session has ended.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_socket_that_opens_while_its_session_ends_is_closed() {
+    let server = TestServer::start().await;
+    server.account("alice", Role::Member).await;
+    let user = server.server().store().account(&name("alice")).await.unwrap().unwrap().user.id;
+    for _ in 0..100 {
+        let token = Secret::random().unwrap();
+        let session = NewSession { user, token_hash: token.token_hash().unwrap(), at: now() };
+        server.server().store().create_session(session).await.unwrap();
+        let otp = server.otp(token.expose(), None).await;
+        let http = server.http();
+        let opening = tokio::spawn(async move { TestClient::open(http, &otp).await });
+        let answer = http.post_as(token.expose(), "/logout", &json!({})).await;
+        assert_eq!(answer.status, 204);
+        if let Ok(socket) = opening.await.unwrap() {
+            let close = TestClient::new("alice", token.expose(), socket).is_closed().await;
+            assert!(signed_out(&close), "{close:?}");
+        }
+    }
+    server.stop().await;
+}
+
+fn now() -> i64 {
+    std::time::UNIX_EPOCH.elapsed().unwrap().as_millis().try_into().unwrap()
 }
 
 async fn session_of(server: &TestServer, user: &str) -> SessionId {

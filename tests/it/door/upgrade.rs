@@ -1,6 +1,9 @@
 //! Requests that cannot become a socket are refused before the OTP is touched.
 
-use crate::support::{TestClient, TestServer};
+use crate::support::{
+    RawSocket, TestClient, TestServer,
+    raw::{TEXT, frame},
+};
 use hyper::{Method, Request};
 use serde_json::json;
 
@@ -68,5 +71,18 @@ async fn the_headers_of_an_upgrade_are_read_as_lists_and_without_regard_to_case(
     assert_eq!(answer.status, 101);
     // The example of RFC 6455 section 1.3.
     assert_eq!(answer.headers["sec-websocket-accept"], "s3pPLMBiTxaQ9kYGzzhZRbK+xOo=");
+    server.stop().await;
+}
+
+/// A client may speak before it has been answered; some proxies make it look like this.
+#[tokio::test]
+async fn what_comes_together_with_the_request_is_heard() {
+    let server = TestServer::start().await;
+    let alice = server.client("alice").await;
+    let otp = server.otp(&alice.session, None).await;
+    let early = frame(TEXT, br#"{"type":"list_rooms","id":"early"}"#);
+    let mut socket = RawSocket::open_saying(server.http(), &otp, &early).await;
+    assert_eq!(socket.hears("ok").await["id"], "early");
+    drop(socket);
     server.stop().await;
 }

@@ -68,8 +68,18 @@ impl TestClient {
         client
     }
 
-    /// Takes over an opened socket and reads as far as `caught_up`.
+    /// Takes over an opened socket and reads `hello`, which is still to be heard.
     pub async fn arrive(name: &str, session: &str, socket: Socket) -> Self {
+        let mut client = Self::new(name, session, socket);
+        let hello = client.next_event().await;
+        assert_eq!(hello["type"], "hello", "the first frame is not hello: {hello}");
+        client.epoch = hello["payload"]["epoch"].as_str().unwrap().to_owned();
+        client.waiting.push_back(hello);
+        client
+    }
+
+    /// Takes over an opened socket, of which nothing has been read.
+    pub fn new(name: &str, session: &str, socket: Socket) -> Self {
         let (socket, mut stream) = socket.split();
         let (send, incoming) = unbounded_channel();
         let reader = tokio::spawn(async move {
@@ -77,7 +87,7 @@ impl TestClient {
                 let _ = send.send(message);
             }
         });
-        let mut client = Self {
+        Self {
             name: name.to_owned(),
             session: session.to_owned(),
             socket,
@@ -88,12 +98,7 @@ impl TestClient {
             waiting: VecDeque::new(),
             transcript: Vec::new(),
             next_id: 1,
-        };
-        let hello = client.next_event().await;
-        assert_eq!(hello["type"], "hello", "the first frame is not hello: {hello}");
-        client.epoch = hello["payload"]["epoch"].as_str().unwrap().to_owned();
-        client.waiting.push_back(hello);
-        client
+        }
     }
 
     /// The topics that `hello`, still to be heard, promises to replay.

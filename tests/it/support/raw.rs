@@ -105,13 +105,23 @@ impl RawSocket {
     }
 
     pub async fn open_at(http: Http, path: &str, pipe: Pipe, extra_headers: &str) -> Self {
-        let mut stream = pipe.connect(http.address).await;
+        let stream = pipe.connect(http.address).await;
+        Self::upgrade(stream, http, path, extra_headers, &[]).await
+    }
+
+    /// Sends these bytes right behind the request.
+    pub async fn open_saying(http: Http, otp: &str, early: &[u8]) -> Self {
+        let stream = Pipe::Wide.connect(http.address).await;
+        Self::upgrade(stream, http, &format!("/ws?otp={otp}"), "", early).await
+    }
+
+    async fn upgrade(mut stream: TcpStream, http: Http, path: &str, extra_headers: &str, early: &[u8]) -> Self {
         let request = format!(
             "GET {path} HTTP/1.1\r\nHost: {}\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\
              Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n{extra_headers}\r\n",
             http.address
         );
-        stream.write_all(request.as_bytes()).await.unwrap();
+        stream.write_all(&[request.as_bytes(), early].concat()).await.unwrap();
         let mut unread = Vec::new();
         let end = loop {
             if let Some(end) = unread.windows(4).position(|four| four == b"\r\n\r\n") {

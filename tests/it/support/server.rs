@@ -9,6 +9,7 @@ use std::{
 };
 use switchboard::{
     app::{self, Server, Stopped},
+    manager::Registry,
     model::{Role, UserName},
     settings::{Settings, TlsMode},
     storage::{NewAccount, Store},
@@ -31,6 +32,11 @@ impl TestServer {
 
     /// With settings changed by `change`.
     pub async fn start_with(change: impl FnOnce(&mut Settings)) -> Self {
+        Self::start_with_events(change, |_| {}).await
+    }
+
+    /// With event types of the test's own, too.
+    pub async fn start_with_events(change: impl FnOnce(&mut Settings), register: impl FnOnce(&mut Registry)) -> Self {
         panics::watch();
         let data = tempfile::tempdir().expect("a temporary directory");
         let mut settings = Settings::defaults();
@@ -40,7 +46,7 @@ impl TestServer {
         settings.socket.connections_per_user = 0;
         settings.socket.connections_per_address = 0;
         change(&mut settings);
-        let server = app::start(settings.clone()).await.expect("the server starts");
+        let server = app::start_with(settings.clone(), register).await.expect("the server starts");
         Self { server, settings, data }
     }
 
