@@ -197,7 +197,7 @@ enum AudienceChange {
 impl AudienceChange {
     fn of(draft: &Draft) -> Option<Self> {
         match &draft.change {
-            Change::CreateRoom { room, .. } | Change::JoinRoom { room } => {
+            Change::CreateRoom { room, .. } | Change::JoinRoom { room, .. } => {
                 Some(Self::Joins(draft.author.id, TopicName::room(room)))
             }
             Change::LeaveRoom { room } => Some(Self::Leaves(draft.author.id, TopicName::room(room))),

@@ -44,6 +44,8 @@ pub struct Settings {
     pub socket: Socket,
     /// What is replayed to a client that returns.
     pub recovery: Recovery,
+    /// Chat rooms.
+    pub rooms: Rooms,
     /// Group commit.
     pub journal: Journal,
     /// What survives a restart.
@@ -189,6 +191,14 @@ pub struct Socket {
 #[allow(missing_docs)]
 pub struct Recovery {
     pub max_publications: u64,
+}
+
+/// `[rooms]`
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+#[allow(missing_docs)]
+pub struct Rooms {
+    pub max_joined: u32,
 }
 
 /// `[journal]`

@@ -14,8 +14,8 @@ pub use error::StoreError;
 pub use types::*;
 
 use crate::model::{
-    Account, Epoch, InvitationId, Offset, Publication, Role, Room, RoomName, SessionId, TopicName, UnixMillis, User,
-    UserId, UserName,
+    Account, Epoch, InvitationId, Offset, Publication, Role, RoomName, SessionId, TopicName, UnixMillis, User, UserId,
+    UserName,
 };
 use async_trait::async_trait;
 
@@ -42,7 +42,7 @@ pub trait Store: Send + Sync + 'static {
     async fn topics_of_session(&self, session: SessionId, user: UserId) -> Result<Option<Vec<TopicState>>, StoreError>;
 
     /// Publications of `topic` above `after` up to and including `until`, oldest first, at
-    /// most `limit`.
+    /// most `limit` and about [`MAX_PAGE_BYTES`]; when there is any, at least one.
     async fn read_log(&self, range: LogRange, limit: u32) -> Result<Vec<Publication>, StoreError>;
 
     /// Forgets publications older than `before`, at most `limit` of them. Answers how many.
@@ -50,10 +50,11 @@ pub trait Store: Send + Sync + 'static {
 
     // ---- rooms ---------------------------------------------------------------------------
 
-    /// The rooms `user` is in and the public ones, by name.
-    async fn rooms_for(&self, user: UserId) -> Result<Vec<Room>, StoreError>;
+    /// The rooms `user` is in, all of them, and the largest of the other public ones.
+    async fn rooms_for(&self, user: UserId) -> Result<RoomList, StoreError>;
 
-    /// One page of a room's messages, if `user` is in it.
+    /// One page of a room's messages, if `user` is in it: at most `page.limit` of them and about
+    /// [`MAX_PAGE_BYTES`], at least one.
     async fn history(&self, user: UserId, room: &RoomName, page: HistoryPage) -> Result<Option<History>, StoreError>;
 
     // ---- accounts ------------------------------------------------------------------------

@@ -2,9 +2,7 @@
 
 use super::*;
 use crate::{
-    model::{
-        Account, Epoch, InvitationId, Publication, Role, Room, RoomName, SessionId, UnixMillis, User, UserId, UserName,
-    },
+    model::{Account, Epoch, InvitationId, Publication, Role, RoomName, SessionId, UnixMillis, User, UserId, UserName},
     storage::*,
 };
 use async_trait::async_trait;
@@ -70,7 +68,7 @@ impl Store for Accounts {
     async fn topics_of_session(&self, _: SessionId, _: UserId) -> Answer<Option<Vec<TopicState>>> { Err(StoreError::Closed) }
     async fn read_log(&self, _: LogRange, _: u32) -> Answer<Vec<Publication>> { Err(StoreError::Closed) }
     async fn trim_log(&self, _: UnixMillis, _: u32) -> Answer<u32> { Err(StoreError::Closed) }
-    async fn rooms_for(&self, _: UserId) -> Answer<Vec<Room>> { Err(StoreError::Closed) }
+    async fn rooms_for(&self, _: UserId) -> Answer<RoomList> { Err(StoreError::Closed) }
     async fn history(&self, _: UserId, _: &RoomName, _: HistoryPage) -> Answer<Option<History>> { Err(StoreError::Closed) }
     async fn rehash_password(&self, _: UserId, _: &str, _: &str) -> Answer<()> { Err(StoreError::Closed) }
     async fn create_session(&self, _: NewSession) -> Answer<SessionId> { Err(StoreError::Closed) }

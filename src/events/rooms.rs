@@ -20,11 +20,6 @@ pub struct Rooms {
 #[derive(Deserialize)]
 struct ListRooms {}
 
-#[derive(Serialize)]
-struct RoomList {
-    rooms: Vec<Room>,
-}
-
 #[derive(Deserialize)]
 struct CreateRoom {
     room: RoomName,
@@ -85,7 +80,7 @@ impl Rooms {
     }
 
     async fn list_rooms(self: Arc<Self>, ctx: Context, _: ListRooms) -> Result<Reply, HandlerError> {
-        Reply::now(&RoomList { rooms: self.store.rooms_for(ctx.user().id).await? })
+        Reply::now(&self.store.rooms_for(ctx.user().id).await?)
     }
 
     async fn create_room(self: Arc<Self>, ctx: Context, request: CreateRoom) -> Result<Reply, HandlerError> {
@@ -94,12 +89,14 @@ impl Rooms {
             None => RoomTitle::parse(request.room.as_str())
                 .map_err(|_| HandlerError::Internal("a room name is no title"))?,
         };
-        let change = Change::CreateRoom { room: request.room, title, public: request.public.unwrap_or(true) };
+        let (public, max_joined) = (request.public.unwrap_or(true), max_joined(&ctx));
+        let change = Change::CreateRoom { room: request.room, title, public, max_joined };
         self.change_membership(ctx, change).await
     }
 
     async fn join_room(self: Arc<Self>, ctx: Context, request: NamedRoom) -> Result<Reply, HandlerError> {
-        self.change_membership(ctx, Change::JoinRoom { room: request.room }).await
+        let change = Change::JoinRoom { room: request.room, max_joined: max_joined(&ctx) };
+        self.change_membership(ctx, change).await
     }
 
     async fn leave_room(self: Arc<Self>, ctx: Context, request: NamedRoom) -> Result<Reply, HandlerError> {
@@ -119,4 +116,8 @@ impl Rooms {
             _ => Err(HandlerError::Internal("a change of rooms was committed as something else")),
         }
     }
+}
+
+fn max_joined(ctx: &Context) -> u32 {
+    ctx.manager().settings().rooms.max_joined
 }

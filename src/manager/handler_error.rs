@@ -53,6 +53,7 @@ impl HandlerError {
             Self::NoSuchRoom | Self::Refused(Refusal::NoSuchRoom) => ErrorCode::NoSuchRoom,
             Self::BadField { .. } => ErrorCode::BadPayload,
             Self::Refused(Refusal::RoomExists) => ErrorCode::RoomExists,
+            Self::Refused(Refusal::TooManyRooms) => ErrorCode::TooManyRooms,
             Self::Refused(Refusal::Conflict) => ErrorCode::Conflict,
             Self::Store(error) => store_code(error),
             Self::Commit(error) => store_code(error),

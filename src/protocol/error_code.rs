@@ -44,6 +44,8 @@ error_codes! {
     NoSuchRoom = "no_such_room", 404;
     /// The room name is taken.
     RoomExists = "room_exists", 409;
+    /// In as many rooms as one account may be, or has made as many.
+    TooManyRooms = "too_many_rooms", 409;
     /// A known `client_id` with another body.
     Conflict = "conflict", 409;
     /// Nothing was stored; try again.
@@ -104,8 +106,8 @@ mod tests {
         let codes: Vec<_> = ErrorCode::ALL.iter().map(|code| code.as_str()).collect();
         assert_eq!(
             codes.join(" "),
-            "bad_json bad_event bad_payload bad_room unknown_event no_such_room room_exists conflict \
-             storage_unavailable unavailable internal bad_credentials unauthorized bad_otp too_many_attempts forbidden \
+            "bad_json bad_event bad_payload bad_room unknown_event no_such_room room_exists too_many_rooms \
+             conflict storage_unavailable unavailable internal bad_credentials unauthorized bad_otp too_many_attempts forbidden \
              forbidden_origin bad_token bad_name name_taken weak_password not_found method_not_allowed too_large \
              unsupported_media_type misdirected upgrade_required timeout"
         );

@@ -109,6 +109,7 @@ fn contradictions_are_refused() {
         ("[auth]\nsession_max_days = 1", "auth.session_max_days"),
         ("[server]\nlisten = \"0.0.0.0:80\"\n[tls]\nmode = \"off\"", "tls.mode"),
         ("[socket]\negress_bytes = 131071", "socket.egress_bytes"),
+        ("[rooms]\nmax_joined = 0", "rooms.max_joined"),
         ("[journal]\nqueue = 0", "journal.queue"),
         ("[journal]\nmax_batch = 0", "journal.max_batch"),
         ("[storage]\nreaders = 0", "storage.readers"),

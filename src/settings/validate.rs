@@ -160,8 +160,9 @@ fn socket(Settings { socket, http, .. }: &Settings, check: &mut Check) {
     );
 }
 
-fn store(Settings { recovery, journal, storage, .. }: &Settings, check: &mut Check) {
+fn store(Settings { recovery, rooms, journal, storage, .. }: &Settings, check: &mut Check) {
     check.within("recovery.max_publications", recovery.max_publications, 1..=100_000);
+    check.within("rooms.max_joined", rooms.max_joined.into(), 1..=100_000);
     check.within("journal.queue", journal.queue as u64, 1..=1 << 20);
     check.within("journal.max_batch", journal.max_batch as u64, 1..=65_536);
     check.some_time("journal.retention_days", journal.retention);

@@ -18,10 +18,10 @@ mod writer;
 
 use super::{
     Committed, Draft, History, HistoryPage, Invitation, LogRange, NewAccount, NewInvitation, NewSession, Refusal,
-    Session, SessionLimits, Store, StoreError, SweepLimits, TokenHash, TopicState, migrations,
+    RoomList, Session, SessionLimits, Store, StoreError, SweepLimits, TokenHash, TopicState, migrations,
 };
 use crate::{
-    model::{Account, Epoch, InvitationId, Publication, Room, RoomName, SessionId, UnixMillis, User, UserId, UserName},
+    model::{Account, Epoch, InvitationId, Publication, RoomName, SessionId, UnixMillis, User, UserId, UserName},
     settings,
 };
 use async_trait::async_trait;
@@ -86,7 +86,7 @@ impl Store for SqliteStore {
         self.writer.run(move |db| log::trim(db, before, limit)).await
     }
 
-    async fn rooms_for(&self, user: UserId) -> Result<Vec<Room>, StoreError> {
+    async fn rooms_for(&self, user: UserId) -> Result<RoomList, StoreError> {
         self.readers.run(move |db| rooms::visible_to(db, user)).await
     }
 

@@ -18,7 +18,7 @@ pub(super) use rooms::*;
 pub(super) use sessions::*;
 
 use super::*;
-use crate::model::{ClientMessageId, MessageText, Offset, RoomTitle};
+use crate::model::{ClientMessageId, MessageText, Offset, Room, RoomTitle};
 use serde_json::{Value, value::to_raw_value};
 use std::sync::Arc;
 
@@ -45,8 +45,11 @@ macro_rules! store_suite {
             leaving_is_announced_once,
             nobody_leaves_general,
             rooms_are_listed_by_name,
+            the_largest_open_rooms_are_listed,
+            rooms_of_one_account_are_bounded,
             a_batch_sees_its_own_changes,
             the_log_is_read_in_stretches,
+            a_stretch_of_the_log_is_bounded_in_bytes,
             trimming_keeps_the_newer_end_whole,
             trimming_moves_positions_out_of_reach,
             an_inbox_is_heard_before_anything_is_in_it,
@@ -54,6 +57,7 @@ macro_rules! store_suite {
             history_is_for_members,
             history_pages_in_every_direction,
             history_around_is_half_and_half,
+            a_page_of_history_is_bounded_in_bytes,
             names_are_taken_without_regard_to_case,
             only_the_first_account_is_the_first,
             accounts_are_in_general_at_once,
@@ -103,6 +107,9 @@ pub(super) async fn a_closed_store_says_so(store: Fresh) {
 
 // ---- what the tests are written with -----------------------------------------------------
 
+/// Rooms one account of the tests may be in.
+pub(super) const MAX_JOINED: u32 = 5;
+
 pub(super) fn name(text: &str) -> UserName {
     UserName::parse(text).unwrap()
 }
@@ -140,11 +147,11 @@ pub(super) fn says_as(author: &User, room: &str, text: &str, client_id: &str) ->
 
 pub(super) fn makes(author: &User, room: &str, public: bool) -> Draft {
     let title = RoomTitle::parse(&format!("The {room}")).unwrap();
-    draft(author, Change::CreateRoom { room: slug(room), title, public })
+    draft(author, Change::CreateRoom { room: slug(room), title, public, max_joined: MAX_JOINED })
 }
 
 pub(super) fn joins(author: &User, room: &str) -> Draft {
-    draft(author, Change::JoinRoom { room: slug(room) })
+    draft(author, Change::JoinRoom { room: slug(room), max_joined: MAX_JOINED })
 }
 
 pub(super) fn leaves(author: &User, room: &str) -> Draft {
@@ -165,9 +172,21 @@ pub(super) async fn commit(store: &Fresh, draft: Draft) -> Result<Committed, Ref
 
 /// The whole log of a topic, as `(offset, event type, payload)`.
 pub(super) async fn log_of(store: &Fresh, name: &str) -> Vec<(u64, String, Value)> {
-    let range = LogRange::new(topic(name), Offset::ZERO, Offset(u64::MAX));
-    let log = store.read_log(range, u32::MAX).await.unwrap();
+    let log = whole_log(store, topic(name)).await;
     log.iter().map(|entry| (entry.offset.0, entry.event_type.to_string(), json(entry))).collect()
+}
+
+/// The whole log of a topic, stretch by stretch.
+pub(super) async fn whole_log(store: &Fresh, topic: TopicName) -> Vec<Publication> {
+    let mut log = Vec::<Publication>::new();
+    loop {
+        let after = log.last().map_or(Offset::ZERO, |last| last.offset);
+        let range = LogRange::new(topic.clone(), after, Offset(u64::MAX));
+        match store.read_log(range, u32::MAX).await.unwrap() {
+            next if next.is_empty() => return log,
+            mut next => log.append(&mut next),
+        }
+    }
 }
 
 pub(super) fn json(publication: &Publication) -> Value {

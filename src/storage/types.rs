@@ -8,6 +8,10 @@ use serde::Serialize;
 use serde_json::value::RawValue;
 use std::{borrow::Cow, sync::Arc};
 
+/// Most bytes of message text on a page of history, and of payload in a stretch of a log, unless
+/// its first entry alone is longer: a page is held in memory whole, for each client that reads one.
+pub const MAX_PAGE_BYTES: usize = 256 * 1024;
+
 /// One change to be committed: its rows and its log entries together.
 #[derive(Debug, Clone)]
 pub struct Draft {
@@ -62,11 +66,15 @@ pub enum Change {
         title: RoomTitle,
         /// Whether everyone may see and join it.
         public: bool,
+        /// Rooms one account may be in, and may have made.
+        max_joined: u32,
     },
     /// `member_joined` on a public room's topic, `room_added` in the author's inbox. For a member already: nothing.
     JoinRoom {
         /// Which.
         room: RoomName,
+        /// Rooms one account may be in.
+        max_joined: u32,
     },
     /// `member_left` on the room's topic, `room_removed` in the author's inbox. For no member: nothing.
     LeaveRoom {
@@ -123,6 +131,9 @@ pub enum Refusal {
     /// A known `client_id` with another room or text.
     #[error("this client_id belongs to another message")]
     Conflict,
+    /// The author is in as many rooms as one account may be, or has made as many.
+    #[error("you are in as many rooms as one account may be, or have made as many")]
+    TooManyRooms,
 }
 
 /// A topic somebody hears and how far its log reaches.
@@ -147,12 +158,25 @@ pub struct LogRange {
     pub until: Offset,
 }
 
+/// Most public rooms in a [`RoomList`] that its reader is not in.
+pub const MAX_OPEN_ROOMS: u32 = 500;
+
+/// The rooms somebody sees, by name: all they are in, and of the other public ones the
+/// [`MAX_OPEN_ROOMS`] with the most members.
+#[derive(Debug, Clone, Serialize)]
+pub struct RoomList {
+    /// The rooms.
+    pub rooms: Vec<Room>,
+    /// Whether there are more public ones.
+    pub more: bool,
+}
+
 /// Which messages of a room are wanted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct HistoryPage {
     /// From where.
     pub from: HistoryAnchor,
-    /// At most so many.
+    /// At most so many, and at most [`MAX_PAGE_BYTES`].
     pub limit: u32,
 }
 

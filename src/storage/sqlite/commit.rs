@@ -49,10 +49,10 @@ impl Batch<'_> {
             Change::SendMessage { room, text, client_id } => {
                 self.send_message(&draft.author, draft.at, room, text, client_id.as_ref())
             }
-            Change::CreateRoom { room, title, public } => {
-                self.create_room(&draft.author, draft.at, room, title, *public)
+            Change::CreateRoom { room, title, public, max_joined } => {
+                self.create_room(&draft.author, draft.at, (room, title, *public), *max_joined)
             }
-            Change::JoinRoom { room } => self.join_room(&draft.author, draft.at, room),
+            Change::JoinRoom { room, max_joined } => self.join_room(&draft.author, draft.at, room, *max_joined),
             Change::LeaveRoom { room } => self.leave_room(&draft.author, draft.at, room),
         }
     }

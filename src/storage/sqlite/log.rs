@@ -6,7 +6,7 @@ use super::{
 };
 use crate::{
     model::{Offset, Publication, TopicName, UnixMillis, UserId},
-    storage::{LogRange, TopicState},
+    storage::{LogRange, MAX_PAGE_BYTES, TopicState},
 };
 use rusqlite::{Connection, Row};
 use serde_json::value::RawValue;
@@ -91,18 +91,21 @@ pub(super) fn topics_of(db: &Connection, user: UserId) -> Result<Vec<TopicState>
 }
 
 pub(super) fn read(db: &Connection, range: &LogRange, limit: u32) -> Result<Vec<Publication>, Failure> {
-    db.all(
+    let (publications, _) = db.page(
         "SELECT publication.topic_offset, publication.event_type, publication.payload \
          FROM topic JOIN publication ON publication.topic_id = topic.id \
          WHERE topic.name = $1 AND publication.topic_offset > $2 AND publication.topic_offset <= $3 \
          ORDER BY publication.topic_offset LIMIT $4",
         (range.topic.as_str(), sql(range.after), sql(range.until), limit),
+        (limit, MAX_PAGE_BYTES),
+        |publication: &Publication| publication.payload.get().len(),
         |row| {
             let payload: Arc<RawValue> = RawValue::from_string(row.get(2)?).map_err(corrupt)?.into();
             let event_type = row.get::<_, String>(1)?.into();
             Ok(Publication { topic: range.topic.clone(), offset: offset(row, 0)?, event_type, payload })
         },
-    )
+    )?;
+    Ok(publications)
 }
 
 /// Forgets in the order of commits and stops at the first publication that is young enough,

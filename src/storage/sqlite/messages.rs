@@ -7,7 +7,7 @@ use super::{
 };
 use crate::{
     model::{ClientMessageId, Message, MessageId, MessageText, RoomName, UnixMillis, User, UserId, UserName},
-    storage::{Committed, History, HistoryAnchor, HistoryMessage, HistoryPage, Outcome, Refusal},
+    storage::{Committed, History, HistoryAnchor, HistoryMessage, HistoryPage, MAX_PAGE_BYTES, Outcome, Refusal},
 };
 use rusqlite::Connection;
 use std::collections::{HashMap, hash_map::Entry};
@@ -86,7 +86,8 @@ impl Batch<'_> {
 /// A page, if `user` is in the room.
 ///
 /// Every page is a cut in the room's log with so many messages below it and so many above;
-/// one more is read on either side, which tells whether there is more.
+/// one more is read on either side, which tells whether there is more. Each side has half of
+/// the bytes when both are wanted.
 pub(super) fn history(
     db: &Connection,
     user: UserId,
@@ -108,8 +109,9 @@ pub(super) fn history(
         HistoryAnchor::After(offset) => (log::sql(offset), 0, limit),
         HistoryAnchor::Around(offset) => (log::sql(offset), limit - limit / 2, limit / 2),
     };
-    let (mut older, more_before) = half(db, room, room_id, UP_TO, cut, below)?;
-    let (newer, more_after) = half(db, room, room_id, ABOVE, cut, above)?;
+    let max_bytes = if below > 0 && above > 0 { MAX_PAGE_BYTES / 2 } else { MAX_PAGE_BYTES };
+    let (mut older, more_before) = half(db, room, room_id, UP_TO, cut, (below, max_bytes))?;
+    let (newer, more_after) = half(db, room, room_id, ABOVE, cut, (above, max_bytes))?;
     older.reverse();
     older.extend(newer);
     Ok(Some(History { messages: older, offset: head, more_before, more_after }))
@@ -122,17 +124,18 @@ const ABOVE: &str = "SELECT message.id, account.name, message.body, message.sent
      message.topic_offset, account.id FROM message JOIN account ON account.id = message.author_id \
      WHERE message.room_id = $1 AND message.topic_offset > $2 ORDER BY message.topic_offset LIMIT $3";
 
-/// The `count` messages nearest to the cut on one side of it, and whether there are more.
+/// The messages nearest to the cut on one side of it, and whether there are more.
 fn half(
     db: &Connection,
     room: &RoomName,
     room_id: i64,
     query: &str,
     cut: i64,
-    count: u32,
+    most: (u32, usize),
 ) -> Result<(Vec<HistoryMessage>, bool), Failure> {
     let mut authors = HashMap::new(); // few, and checking a name costs more than reading its row
-    let mut messages = db.all(query, (room_id, cut, i64::from(count) + 1), |row| {
+    let text = |item: &HistoryMessage| item.message.message.as_str().len();
+    db.page(query, (room_id, cut, i64::from(most.0) + 1), most, text, |row| {
         let author = match authors.entry(row.get::<_, i64>(6)?) {
             Entry::Occupied(known) => known.into_mut(),
             Entry::Vacant(new) => {
@@ -149,8 +152,5 @@ fn half(
             client_id: client_id.map(|id| ClientMessageId::parse(&id)).transpose().map_err(corrupt)?,
         };
         Ok(HistoryMessage { message, offset: log::offset(row, 5)? })
-    })?;
-    let more = messages.len() > count as usize;
-    messages.truncate(count as usize);
-    Ok((messages, more))
+    })
 }

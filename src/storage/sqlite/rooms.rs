@@ -6,7 +6,7 @@ use super::{
 };
 use crate::{
     model::{GENERAL, Offset, Publication, Room, RoomName, RoomTitle, TopicName, UnixMillis, User, UserId, UserName},
-    storage::{Committed, Outcome, Refusal},
+    storage::{Committed, MAX_OPEN_ROOMS, Outcome, Refusal, RoomList},
 };
 use rusqlite::{Connection, Row};
 use serde::Serialize;
@@ -69,12 +69,15 @@ impl Batch<'_> {
         &mut self,
         author: &User,
         at: UnixMillis,
-        name: &RoomName,
-        title: &RoomTitle,
-        public: bool,
+        (name, title, public): (&RoomName, &RoomTitle, bool),
+        max_joined: u32,
     ) -> Decision {
         if self.room(name)?.is_some() {
             return Ok(Err(Refusal::RoomExists));
+        }
+        // Made counts too: who leaves what they make would otherwise make rooms without end.
+        if self.is_in_as_many_as(author.id, max_joined)? || self.has_made_as_many_as(author.id, max_joined)? {
+            return Ok(Err(Refusal::TooManyRooms));
         }
         let topic = TopicName::room(name);
         let topic_id = self.topic(&topic)?.id;
@@ -89,7 +92,7 @@ impl Batch<'_> {
         self.add_member(author, at, name, row, created)
     }
 
-    pub(super) fn join_room(&mut self, author: &User, at: UnixMillis, name: &RoomName) -> Decision {
+    pub(super) fn join_room(&mut self, author: &User, at: UnixMillis, name: &RoomName, max_joined: u32) -> Decision {
         let Some(row) = self.room(name)?.cloned() else { return Ok(Err(Refusal::NoSuchRoom)) };
         if self.is_member(row.id, author.id)? {
             let offset = self.topic(&row.topic)?.head;
@@ -98,6 +101,9 @@ impl Batch<'_> {
         }
         if !row.public {
             return Ok(Err(Refusal::NoSuchRoom));
+        }
+        if self.is_in_as_many_as(author.id, max_joined)? {
+            return Ok(Err(Refusal::TooManyRooms));
         }
         let joined = MemberChanged { room: name, user: &author.name };
         let joined = self.announce(&row.topic, "member_joined", &joined, at)?;
@@ -122,6 +128,22 @@ impl Batch<'_> {
         let inbox = TopicName::user(author.id);
         let removed = self.announce(&inbox, "room_removed", &RoomRemoved { room: name }, at)?;
         left(vec![member_left, removed])
+    }
+
+    /// Asks the database: what the batch has changed so far is in it.
+    fn is_in_as_many_as(&self, user: UserId, count: u32) -> Result<bool, Failure> {
+        let sql = "SELECT COUNT(*) FROM (SELECT 1 FROM member WHERE account_id = $1 LIMIT $2)";
+        self.reaches(sql, user, count)
+    }
+
+    fn has_made_as_many_as(&self, user: UserId, count: u32) -> Result<bool, Failure> {
+        let sql = "SELECT COUNT(*) FROM (SELECT 1 FROM room WHERE created_by = $1 LIMIT $2)";
+        self.reaches(sql, user, count)
+    }
+
+    fn reaches(&self, sql: &str, user: UserId, count: u32) -> Result<bool, Failure> {
+        let found = self.db.one(sql, (user.0, count), |row| Ok(row.get::<_, u32>(0)?))?;
+        Ok(found.is_some_and(|found| found >= count))
     }
 
     /// The second half of creating and joining, after the room heard of it.
@@ -164,19 +186,34 @@ fn insert_member(db: &Connection, user: UserId, room: i64, at: UnixMillis) -> Re
     db.run(sql, (user.0, room, at)).map(drop)
 }
 
-/// The rooms `user` is in and the public ones, by name.
-pub(super) fn visible_to(db: &Connection, user: UserId) -> Result<Vec<Room>, Failure> {
-    db.all(
-        "SELECT room.name, room.title, room.public, member.account_id IS NOT NULL, room.members FROM room \
-         LEFT JOIN member ON member.account_id = $1 AND member.room_id = room.id \
-         WHERE room.public = 1 OR member.account_id IS NOT NULL ORDER BY room.name",
+/// The rooms `user` is in and the largest of the other public ones, by name.
+pub(super) fn visible_to(db: &Connection, user: UserId) -> Result<RoomList, Failure> {
+    let mut rooms = db.all(
+        "SELECT room.name, room.title, room.public, room.members, 1 FROM member \
+         JOIN room ON room.id = member.room_id WHERE member.account_id = $1",
         [user.0],
-        |row| {
-            let name = RoomName::parse(row.get_ref(0)?.as_str().map_err(corrupt)?).map_err(corrupt)?;
-            let (public, joined, members) = (row.get(2)?, row.get(3)?, row.get(4)?);
-            Ok(Room { name, title: title(row, 1)?, public, joined, members })
-        },
-    )
+        read,
+    )?;
+    // The index has them in this order, so it reads no more than it answers and those it skips.
+    let (mut open, more) = db.page(
+        "SELECT room.name, room.title, room.public, room.members, 0 FROM room WHERE room.public = 1 AND NOT EXISTS \
+         (SELECT 1 FROM member WHERE member.account_id = $1 AND member.room_id = room.id) \
+         ORDER BY room.members DESC, room.name LIMIT $2",
+        (user.0, i64::from(MAX_OPEN_ROOMS) + 1),
+        (MAX_OPEN_ROOMS, usize::MAX),
+        |_| 0,
+        read,
+    )?;
+    rooms.append(&mut open);
+    rooms.sort_unstable_by(|one, other| one.name.cmp(&other.name));
+    Ok(RoomList { rooms, more })
+}
+
+/// Reads `name, title, public, members, joined`.
+fn read(row: &Row<'_>) -> Result<Room, Failure> {
+    let name = RoomName::parse(row.get_ref(0)?.as_str().map_err(corrupt)?).map_err(corrupt)?;
+    let (public, members, joined) = (row.get(2)?, row.get(3)?, row.get(4)?);
+    Ok(Room { name, title: title(row, 1)?, public, joined, members })
 }
 
 fn title(row: &Row<'_>, column: usize) -> Result<RoomTitle, Failure> {

@@ -95,6 +95,33 @@ pub(super) trait Sql {
         self.statement(sql)?.query_and_then(params, read)?.collect()
     }
 
+    /// Rows up to `limit` and until `size` of them comes to more than `max_bytes`, the first
+    /// in any case; and whether there are more.
+    fn page<T>(
+        &self,
+        sql: &str,
+        params: impl Params,
+        (limit, max_bytes): (u32, usize),
+        size: impl Fn(&T) -> usize,
+        mut read: impl FnMut(&Row<'_>) -> Result<T, Failure>,
+    ) -> Result<(Vec<T>, bool), Failure> {
+        let mut statement = self.statement(sql)?;
+        let mut rows = statement.query(params)?;
+        let (mut page, mut bytes) = (Vec::new(), 0);
+        while let Some(row) = rows.next()? {
+            if page.len() >= limit as usize {
+                return Ok((page, true));
+            }
+            let item = read(row)?;
+            bytes += size(&item);
+            if bytes > max_bytes && !page.is_empty() {
+                return Ok((page, true));
+            }
+            page.push(item);
+        }
+        Ok((page, false))
+    }
+
     /// Whether there is a row.
     fn any(&self, sql: &str, params: impl Params) -> Result<bool, Failure> {
         Ok(self.statement(sql)?.exists(params)?)

@@ -28,7 +28,7 @@ pub(crate) async fn only_the_first_account_is_the_first(store: Fresh) {
 
 pub(crate) async fn accounts_are_in_general_at_once(store: Fresh) {
     let alice = member(&store, "alice").await;
-    let rooms = store.rooms_for(alice.id).await.unwrap();
+    let rooms = store.rooms_for(alice.id).await.unwrap().rooms;
     let [general] = &rooms[..] else { panic!("{rooms:?}") };
     assert_eq!((general.name.as_str(), general.title.as_str()), ("general", "General"));
     assert_eq!((general.public, general.joined, general.members), (true, true, 1));

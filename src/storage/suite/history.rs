@@ -72,3 +72,27 @@ pub(crate) async fn history_around_is_half_and_half(store: Fresh) {
         assert_eq!(page(&store, &alice, Around(Offset(offset)), limit).await, expected, "{offset}, {limit}");
     }
 }
+
+pub(crate) async fn a_page_of_history_is_bounded_in_bytes(store: Fresh) {
+    use HistoryAnchor::{After, Around, Before, Newest};
+    let alice = member(&store, "alice").await;
+    // 8,000 characters of 4 bytes: 8 of them are the most that 256 KiB hold.
+    let long = "\u{1f4a1}".repeat(8_000);
+    store.commit((0..20).map(|_| says(&alice, "general", &long)).collect()).await.unwrap();
+    for (from, limit, expected) in [
+        (Newest, 100, (13..=20, true, false)),
+        (Newest, 8, (13..=20, true, false)),
+        (Newest, 7, (14..=20, true, false)),
+        (Before(Offset(9)), 100, (1..=8, false, true)),
+        (Before(Offset(10)), 100, (2..=9, true, true)),
+        (After(Offset(3)), 100, (4..=11, true, true)),
+        (After(Offset(12)), 100, (13..=20, true, false)),
+        (Around(Offset(10)), 100, (7..=14, true, true)),
+        (Around(Offset(2)), 100, (1..=6, false, true)),
+        (Around(Offset(10)), 2, (10..=11, true, true)),
+    ] {
+        let (offsets, more_before, more_after) = page(&store, &alice, from, limit).await;
+        let expected = (expected.0.collect::<Vec<_>>(), expected.1, expected.2);
+        assert_eq!((offsets, more_before, more_after), expected, "{from:?}, {limit}");
+    }
+}

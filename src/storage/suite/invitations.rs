@@ -15,7 +15,7 @@ pub(crate) async fn an_invitation_makes_accounts_until_it_is_spent(store: Fresh)
     assert!(matches!(store.accept_invitation([2; 32], new_account("x")).await, Err(StoreError::InvitationSpent)));
     let bob = store.accept_invitation([1; 32], new_account("bob")).await.unwrap();
     assert_eq!(bob.role, Role::Admin);
-    assert_eq!(store.rooms_for(bob.id).await.unwrap()[0].members, 2);
+    assert_eq!(store.rooms_for(bob.id).await.unwrap().rooms[0].members, 2);
     assert_eq!(store.invitation([1; 32], 1_000).await.unwrap().unwrap().uses_left, 1);
     store.accept_invitation([1; 32], new_account("carol")).await.unwrap();
     assert!(matches!(store.accept_invitation([1; 32], new_account("dave")).await, Err(StoreError::InvitationSpent)));

@@ -62,7 +62,7 @@ pub(crate) async fn private_rooms_look_like_none(store: Fresh) {
     }
     // Whoever is in it may say so again.
     assert_eq!(joined(&commit(&store, joins(&alice, "den")).await.unwrap()).0.name, slug("den"));
-    let seen: Vec<_> = store.rooms_for(bob.id).await.unwrap().into_iter().map(|room| room.name).collect();
+    let seen: Vec<_> = store.rooms_for(bob.id).await.unwrap().rooms.into_iter().map(|room| room.name).collect();
     assert_eq!(seen, [slug("general")]);
 }
 
@@ -80,7 +80,8 @@ pub(crate) async fn leaving_is_announced_once(store: Fresh) {
     assert_eq!(commit(&store, says(&bob, "club", "x")).await.unwrap_err(), Refusal::NoSuchRoom);
     let heard = store.topics_of(bob.id).await.unwrap();
     assert!(heard.iter().all(|state| state.topic != topic("room.club")));
-    let club = store.rooms_for(alice.id).await.unwrap().into_iter().find(|room| room.name == slug("club")).unwrap();
+    let rooms = store.rooms_for(alice.id).await.unwrap().rooms;
+    let club = rooms.into_iter().find(|room| room.name == slug("club")).unwrap();
     assert_eq!(club.members, 1);
 }
 
@@ -95,10 +96,63 @@ pub(crate) async fn rooms_are_listed_by_name(store: Fresh) {
     let rooms = vec![makes(&alice, "zoo", true), makes(&alice, "attic", false), makes(&bob, "club", true)];
     store.commit(rooms).await.unwrap();
     let seen = store.rooms_for(alice.id).await.unwrap();
-    let seen: Vec<_> = seen.iter().map(|room| (room.name.as_str(), room.joined, room.public, room.members)).collect();
+    assert!(!seen.more);
+    let seen: Vec<_> =
+        seen.rooms.iter().map(|room| (room.name.as_str(), room.joined, room.public, room.members)).collect();
     let expected =
         [("attic", true, false, 1), ("club", false, true, 1), ("general", true, true, 2), ("zoo", true, true, 1)];
     assert_eq!(seen, expected);
+}
+
+pub(crate) async fn the_largest_open_rooms_are_listed(store: Fresh) {
+    let (alice, bob) = (member(&store, "alice").await, member(&store, "bob").await);
+    let make = |number: u32| {
+        let title = RoomTitle::parse("x").unwrap();
+        let room = slug(&format!("room-{number:04}"));
+        draft(&alice, Change::CreateRoom { room, title, public: true, max_joined: 10_000 })
+    };
+    store.commit((1..=MAX_OPEN_ROOMS + 1).map(make).collect()).await.unwrap();
+    let listed = async |user: &User| {
+        let list = store.rooms_for(user.id).await.unwrap();
+        let names: Vec<_> = list.rooms.iter().map(|room| room.name.as_str().to_owned()).collect();
+        assert!(names.is_sorted());
+        (names, list.more)
+    };
+    // Hers whole, however many; for bob one more than there is place for, the last by name left out.
+    let (hers, more) = listed(&alice).await;
+    assert_eq!((hers.len(), more), (502, false));
+    let (his, more) = listed(&bob).await;
+    assert_eq!((his.len(), his.last().unwrap().as_str(), more), (501, "room-0500", true));
+    // A larger one comes before it, and one he is in takes no place.
+    let carol = member(&store, "carol").await;
+    commit(&store, joins(&carol, "room-0501")).await.unwrap();
+    let (his, more) = listed(&bob).await;
+    assert_eq!((his.len(), his[500].as_str(), his[499].as_str(), more), (501, "room-0501", "room-0499", true));
+    commit(&store, joins(&bob, "room-0500")).await.unwrap();
+    let (his, more) = listed(&bob).await;
+    assert_eq!((his.len(), more), (502, false));
+}
+
+pub(crate) async fn rooms_of_one_account_are_bounded(store: Fresh) {
+    let (alice, bob) = (member(&store, "alice").await, member(&store, "bob").await);
+    // `general` is one of the five.
+    let batch = (1..=5).map(|number| makes(&alice, &format!("a{number}"), true)).collect();
+    let answers = store.commit(batch).await.unwrap();
+    assert!(answers[..4].iter().all(Result::is_ok));
+    assert_eq!(answers[4].as_ref().unwrap_err(), &Refusal::TooManyRooms);
+    assert!(log_of(&store, "room.a5").await.is_empty());
+    commit(&store, makes(&bob, "b1", true)).await.unwrap();
+    assert_eq!(commit(&store, joins(&alice, "b1")).await.unwrap_err(), Refusal::TooManyRooms);
+    // What is answered in any case is still answered so.
+    assert_eq!(commit(&store, joins(&alice, "nowhere")).await.unwrap_err(), Refusal::NoSuchRoom);
+    assert_eq!(commit(&store, makes(&alice, "b1", true)).await.unwrap_err(), Refusal::RoomExists);
+    assert!(commit(&store, joins(&alice, "a1")).await.unwrap().publications.is_empty());
+    // A place is free again, for joining; of making, the fifth is the last.
+    commit(&store, leaves(&alice, "a1")).await.unwrap();
+    commit(&store, makes(&alice, "a5", true)).await.unwrap();
+    commit(&store, leaves(&alice, "a2")).await.unwrap();
+    assert_eq!(commit(&store, makes(&alice, "a6", true)).await.unwrap_err(), Refusal::TooManyRooms);
+    commit(&store, joins(&alice, "b1")).await.unwrap();
 }
 
 pub(crate) async fn a_batch_sees_its_own_changes(store: Fresh) {

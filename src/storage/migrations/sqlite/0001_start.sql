@@ -50,6 +50,12 @@ CREATE TABLE room (
     created_at INTEGER NOT NULL
 ) STRICT;
 
+-- How many somebody has made.
+CREATE INDEX room_created_by ON room (created_by);
+
+-- The largest public rooms.
+CREATE INDEX room_public ON room (members DESC, name) WHERE public = 1;
+
 CREATE TABLE member (
     account_id INTEGER NOT NULL REFERENCES account (id),
     room_id INTEGER NOT NULL REFERENCES room (id),
