@@ -16,6 +16,7 @@ const TEXTS = /** @type {Record<string, string>} */ ({
   name_taken: "Somebody already has this user name. Choose another.",
   bad_room: "A room needs a name with letters or digits, of at most 64 characters.",
   room_exists: "There is already a room with this name. Choose another.",
+  too_many_rooms: "You are in as many rooms as one account may be. Leave one first.",
   no_such_room: "This room does not exist, or you are not in it any more.",
   conflict: "The server already has another message in this one's place.",
   other_store: "It was written for the server as it was before. Retry sends it to this one.",
