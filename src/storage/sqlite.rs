@@ -17,8 +17,8 @@ pub(super) mod tests;
 mod writer;
 
 use super::{
-    Committed, Draft, History, HistoryPage, Invitation, LogRange, NewAccount, NewInvitation, NewSession, Refusal,
-    RoomList, Session, SessionLimits, Store, StoreError, SweepLimits, TokenHash, TopicState, migrations,
+    Check, Committed, Draft, History, HistoryPage, Invitation, LogRange, NewAccount, NewInvitation, NewSession,
+    Refusal, RoomList, Session, SessionLimits, Store, StoreError, SweepLimits, TokenHash, TopicState, migrations,
 };
 use crate::{
     model::{Account, Epoch, InvitationId, Publication, RoomName, SessionId, UnixMillis, User, UserId, UserName},
@@ -39,15 +39,18 @@ pub struct SqliteStore {
 }
 
 impl SqliteStore {
-    /// Opens `switchboard.db` in the data directory `dir`, making what is missing. It reads
-    /// the whole file once to check it, so call it off the async threads.
+    /// Opens `switchboard.db` in the data directory `dir`, making what is missing. It blocks,
+    /// with [`Check::Whole`] for about a second per 200 MB.
     ///
     /// # Errors
     /// [`StoreError::Corrupt`] when the file is damaged or no store of ours,
     /// [`StoreError::NewerSchema`], [`StoreError::Unavailable`] when it cannot be opened.
-    pub fn open(dir: &Path, settings: &settings::Storage) -> Result<Self, StoreError> {
+    pub fn open(dir: &Path, settings: &settings::Storage, check: Check) -> Result<Self, StoreError> {
         let path = open::prepare_file(dir)?;
         let mut db = open::connect_writer(&path, settings)?;
+        if check == Check::Whole {
+            open::check_whole(&db, &path)?;
+        }
         open::migrate(&mut db, migrations::SQLITE)?;
         let epoch = open::first_start(&mut db)?;
         let readers = (0..settings.readers.max(1)).map(|_| open::connect_reader(&path)).collect::<Result<_, _>>()?;
