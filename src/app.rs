@@ -13,7 +13,7 @@ use crate::{
     model::{SessionId, UserName},
     protocol::CloseReason,
     settings::{Settings, TlsMode},
-    storage::{SessionLimits, Store, StoreError, SweepLimits, sqlite::SqliteStore},
+    storage::{Check, SessionLimits, Store, StoreError, SweepLimits, sqlite::SqliteStore},
     tls::{self, TlsError},
 };
 use std::{collections::HashSet, future::Future, net::SocketAddr, sync::Arc, time::Duration};
@@ -96,7 +96,11 @@ pub async fn start_with(settings: Settings, register: impl FnOnce(&mut Registry)
     let settings = Arc::new(settings);
     let listener = Listener::bind(settings.server.listen)?;
     let address = listener.address();
-    let store = open_store(&settings)?;
+    let store = {
+        let settings = settings.clone();
+        let opened = tokio::task::spawn_blocking(move || open_store(&settings, Check::Whole)).await;
+        opened.unwrap_or_else(|error| Err(StoreError::Unavailable(error.to_string())))?
+    };
     let certificate = match settings.tls.mode {
         TlsMode::On => Some(tls::load(&settings)?),
         TlsMode::Off => None,
@@ -158,12 +162,12 @@ pub async fn start_with(settings: Settings, register: impl FnOnce(&mut Registry)
     })
 }
 
-/// Opens the store that the settings name; commands of the operator's use it too.
+/// Opens the store that the settings name; commands of the operator's use it too. It blocks.
 ///
 /// # Errors
 /// [`StoreError`]
-pub fn open_store(settings: &Settings) -> Result<Arc<dyn Store>, StoreError> {
-    Ok(Arc::new(SqliteStore::open(&settings.server.data_dir, &settings.storage)?))
+pub fn open_store(settings: &Settings, check: Check) -> Result<Arc<dyn Store>, StoreError> {
+    Ok(Arc::new(SqliteStore::open(&settings.server.data_dir, &settings.storage, check)?))
 }
 
 /// Judges a password by the policy and hashes it, for a command of the operator's.

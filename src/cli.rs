@@ -188,7 +188,7 @@ pub enum CliError {
 #[must_use]
 pub fn store_exit_code(error: &StoreError) -> u8 {
     match error {
-        StoreError::Unavailable(_) | StoreError::Closed => EXIT_UNAVAILABLE,
+        StoreError::Unavailable(_) | StoreError::InDoubt(_) | StoreError::Closed => EXIT_UNAVAILABLE,
         StoreError::Corrupt(_) | StoreError::NewerSchema { .. } => EXIT_SETTINGS,
         StoreError::NameTaken | StoreError::AlreadySetUp | StoreError::InvitationSpent => EXIT_FAILURE,
     }

@@ -10,6 +10,7 @@ use switchboard::{
     app::{self, StartError, Stopped},
     cli::{self, Cli, CliError, Command, account, invite},
     settings::{Settings, SettingsError},
+    storage::Check,
     telemetry,
     tls::TlsError,
 };
@@ -49,7 +50,7 @@ fn run(cli: Cli) -> anyhow::Result<ExitCode> {
 
 /// Commands on the store, which may be open in a running server too.
 async fn operate(command: Command, settings: &Settings) -> anyhow::Result<()> {
-    let store = app::open_store(settings)?;
+    let store = app::open_store(settings, Check::Skip)?;
     let hash = |name: &_, password: &str| app::hash_password(settings, name, password);
     let out = &mut io::stdout();
     match command {

@@ -19,7 +19,8 @@ use crate::model::{
 };
 use async_trait::async_trait;
 
-/// The store. Every method is atomic; a failed one has changed nothing.
+/// The store. Every method is atomic; a failed one has changed nothing, except that after
+/// [`StoreError::InDoubt`] it may have.
 #[async_trait]
 pub trait Store: Send + Sync + 'static {
     /// The identity of this store's logs.
@@ -29,7 +30,8 @@ pub trait Store: Send + Sync + 'static {
 
     /// Commits `drafts` as one durable transaction and assigns their offsets.
     ///
-    /// The outer error means nothing was stored. An inner [`Refusal`] concerns its draft
+    /// The outer error means nothing was stored, or with [`StoreError::InDoubt`] all or
+    /// nothing: sent again with their `client_id`s, messages are stored once. An inner [`Refusal`] concerns its draft
     /// alone: the others are stored.
     async fn commit(&self, drafts: Vec<Draft>) -> Result<Vec<Result<Committed, Refusal>>, StoreError>;
 
@@ -147,7 +149,7 @@ pub trait Store: Send + Sync + 'static {
 
     // ---- life ----------------------------------------------------------------------------
 
-    /// Writes and reads back: can the store do its work?
+    /// Writes and reads back: can the store do its work? The answer may be a second old.
     async fn probe(&self) -> Result<(), StoreError>;
 
     /// Finishes what is under way and closes. Later calls fail with [`StoreError::Closed`].

@@ -68,6 +68,7 @@ impl From<StoreError> for AuthError {
             StoreError::NameTaken => Self::NameTaken,
             StoreError::AlreadySetUp | StoreError::InvitationSpent => Self::BadToken,
             other @ (StoreError::Unavailable(_)
+            | StoreError::InDoubt(_)
             | StoreError::Corrupt(_)
             | StoreError::NewerSchema { .. }
             | StoreError::Closed) => Self::Store(other),

@@ -121,6 +121,10 @@ impl From<StoreError> for ApiError {
                 let message = "nothing was stored; try again";
                 Self::new(ErrorCode::StorageUnavailable, message).retry_after(STORE_RETRY_AFTER)
             }
+            StoreError::InDoubt(_) => {
+                tracing::error!(%error, "a request failed");
+                Self::new(ErrorCode::StorageUnavailable, "it may or may not be stored").retry_after(STORE_RETRY_AFTER)
+            }
             StoreError::Closed => {
                 Self::new(ErrorCode::Unavailable, "the server is about to stop").retry_after(STORE_RETRY_AFTER)
             }

@@ -20,7 +20,7 @@ pub(super) async fn live() -> Json<Value> {
     Json(json!({"status": "live"}))
 }
 
-/// `GET /health/ready`: the store was just written and read, and the server is not stopping.
+/// `GET /health/ready`: the store was written and read within the last second, and the server is not stopping.
 ///
 /// # Errors
 /// 503 with the reason; whoever balances load sends nobody here then.

@@ -66,11 +66,22 @@ impl HandlerError {
     #[must_use]
     pub fn public_message(&self) -> String {
         match self.code() {
+            ErrorCode::StorageUnavailable if self.is_in_doubt() => {
+                "it may or may not be stored: send it again with the same client_id".to_owned()
+            }
             ErrorCode::StorageUnavailable => "nothing was stored, try again".to_owned(),
             ErrorCode::Internal => "something went wrong on our side".to_owned(),
             // To the byte the same from every layer, so that nobody can probe for rooms.
             ErrorCode::NoSuchRoom => Self::NoSuchRoom.to_string(),
             _ => self.to_string(),
+        }
+    }
+
+    fn is_in_doubt(&self) -> bool {
+        match self {
+            Self::Store(error) => matches!(error, StoreError::InDoubt(_)),
+            Self::Commit(error) => matches!(**error, StoreError::InDoubt(_)),
+            _ => false,
         }
     }
 
@@ -89,8 +100,25 @@ impl HandlerError {
 
 fn store_code(error: &StoreError) -> ErrorCode {
     match error {
-        StoreError::Unavailable(_) => ErrorCode::StorageUnavailable,
+        StoreError::Unavailable(_) | StoreError::InDoubt(_) => ErrorCode::StorageUnavailable,
         StoreError::Closed => ErrorCode::Unavailable,
         _ => ErrorCode::Internal,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_commit_in_doubt_is_not_called_unstored() {
+        let doubt = StoreError::InDoubt("disk I/O error".into());
+        let unstored = StoreError::Unavailable("disk full".into());
+        for (error, says) in [(doubt, "may or may not be stored"), (unstored, "nothing was stored")] {
+            for error in [HandlerError::Store(error.clone()), HandlerError::Commit(Arc::new(error))] {
+                assert_eq!(error.code(), ErrorCode::StorageUnavailable);
+                assert!(error.public_message().contains(says), "{}", error.public_message());
+            }
+        }
     }
 }

@@ -48,7 +48,7 @@ error_codes! {
     TooManyRooms = "too_many_rooms", 409;
     /// A known `client_id` with another body.
     Conflict = "conflict", 409;
-    /// Nothing was stored; try again.
+    /// Not stored, or not for certain; try again.
     StorageUnavailable = "storage_unavailable", 503;
     /// Busy, or about to stop.
     Unavailable = "unavailable", 503;

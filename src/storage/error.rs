@@ -1,7 +1,7 @@
 //! What can go wrong in a store.
 
 /// A store's refusal or failure.
-#[derive(Debug, thiserror::Error)]
+#[derive(Debug, Clone, thiserror::Error)]
 pub enum StoreError {
     /// Another account has this name.
     #[error("this user name is taken")]
@@ -12,9 +12,13 @@ pub enum StoreError {
     /// The invitation is unknown, expired or used up.
     #[error("the invitation cannot be used")]
     InvitationSpent,
-    /// Disk full, locked, I/O error, a failed fsync: nothing was stored.
+    /// Disk full, locked, I/O error: nothing was stored.
     #[error("the store cannot be written: {0}")]
     Unavailable(String),
+    /// The disk did not confirm the write. It may be there after a restart or not, and until
+    /// then nothing else is written.
+    #[error("the disk did not confirm a write, which may be stored or not: {0}")]
+    InDoubt(String),
     /// What was read cannot be.
     #[error("the store is damaged: {0}")]
     Corrupt(String),

@@ -8,8 +8,10 @@ mod invitations;
 mod log;
 mod messages;
 mod open;
+mod probe;
 mod readers;
 mod rooms;
+mod seen;
 mod sessions;
 mod sql;
 #[cfg(test)]
@@ -17,41 +19,46 @@ pub(super) mod tests;
 mod writer;
 
 use super::{
-    Committed, Draft, History, HistoryPage, Invitation, LogRange, NewAccount, NewInvitation, NewSession, Refusal,
-    RoomList, Session, SessionLimits, Store, StoreError, SweepLimits, TokenHash, TopicState, migrations,
+    Check, Committed, Draft, History, HistoryPage, Invitation, LogRange, NewAccount, NewInvitation, NewSession,
+    Refusal, RoomList, Session, SessionLimits, Store, StoreError, SweepLimits, TokenHash, TopicState, migrations,
 };
 use crate::{
     model::{Account, Epoch, InvitationId, Publication, RoomName, SessionId, UnixMillis, User, UserId, UserName},
     settings,
 };
 use async_trait::async_trait;
+use probe::Probe;
 use readers::Readers;
 use rusqlite::Connection;
-use sql::{Failure, Sql, corrupt};
-use std::path::Path;
+use std::{path::Path, sync::Arc};
 use writer::Writer;
 
 /// The embedded store.
 pub struct SqliteStore {
     epoch: Epoch,
-    writer: Writer,
+    writer: Arc<Writer>,
     readers: Readers,
+    probe: Probe,
 }
 
 impl SqliteStore {
-    /// Opens `switchboard.db` in the data directory `dir`, making what is missing. It reads
-    /// the whole file once to check it, so call it off the async threads.
+    /// Opens `switchboard.db` in the data directory `dir`, making what is missing. It blocks,
+    /// with [`Check::Whole`] for about a second per 200 MB.
     ///
     /// # Errors
     /// [`StoreError::Corrupt`] when the file is damaged or no store of ours,
     /// [`StoreError::NewerSchema`], [`StoreError::Unavailable`] when it cannot be opened.
-    pub fn open(dir: &Path, settings: &settings::Storage) -> Result<Self, StoreError> {
+    pub fn open(dir: &Path, settings: &settings::Storage, check: Check) -> Result<Self, StoreError> {
         let path = open::prepare_file(dir)?;
         let mut db = open::connect_writer(&path, settings)?;
+        if check == Check::Whole {
+            open::check_whole(&db, &path)?;
+        }
         open::migrate(&mut db, migrations::SQLITE)?;
         let epoch = open::first_start(&mut db)?;
         let readers = (0..settings.readers.max(1)).map(|_| open::connect_reader(&path)).collect::<Result<_, _>>()?;
-        Ok(Self { epoch, writer: Writer::start(db)?, readers: Readers::new(readers) })
+        let (writer, readers) = (Arc::new(Writer::start(db)?), Readers::new(readers));
+        Ok(Self { epoch, writer, readers, probe: Probe::default() })
     }
 }
 
@@ -62,7 +69,7 @@ impl Store for SqliteStore {
     }
 
     async fn commit(&self, drafts: Vec<Draft>) -> Result<Vec<Result<Committed, Refusal>>, StoreError> {
-        self.writer.run(move |db| commit::commit(db, &drafts)).await
+        self.writer.run_alone(move |db| commit::commit(db, &drafts)).await
     }
 
     async fn topics_of(&self, user: UserId) -> Result<Vec<TopicState>, StoreError> {
@@ -83,7 +90,7 @@ impl Store for SqliteStore {
     }
 
     async fn trim_log(&self, before: UnixMillis, limit: u32) -> Result<u32, StoreError> {
-        self.writer.run(move |db| log::trim(db, before, limit)).await
+        self.writer.run_alone(move |db| log::trim(db, before, limit)).await
     }
 
     async fn rooms_for(&self, user: UserId) -> Result<RoomList, StoreError> {
@@ -142,14 +149,16 @@ impl Store for SqliteStore {
         now: UnixMillis,
         limits: SessionLimits,
     ) -> Result<Option<Session>, StoreError> {
-        let found = self.readers.run(move |db| sessions::find(db, token_hash, now, limits)).await?;
-        let Some((session, is_stale)) = found else { return Ok(None) };
-        if is_stale {
-            let id = session.id;
-            // A full disk must not sign people out: the session is good, its idle time only counts from earlier.
-            let _ = self.writer.run(move |db| sessions::mark_seen(db, id, now)).await;
+        let found = self.readers.run(move |db| sessions::find(db, token_hash)).await?;
+        let Some(mut found) = found else { return Ok(None) };
+        found.last_seen = found.last_seen.max(self.writer.seen().last(found.session.id).unwrap_or(found.last_seen));
+        if !found.is_good(now, limits) {
+            return Ok(None);
         }
-        Ok(Some(session))
+        if found.is_stale(now) {
+            self.writer.note_seen(found.session.id, now);
+        }
+        Ok(Some(found.session))
     }
 
     async fn end_session(&self, session: SessionId) -> Result<(), StoreError> {
@@ -157,7 +166,13 @@ impl Store for SqliteStore {
     }
 
     async fn sweep(&self, connected: Vec<SessionId>, now: UnixMillis, limits: SweepLimits) -> Result<(), StoreError> {
-        self.writer.run(move |db| sessions::sweep(db, &connected, now, limits)).await
+        let seen = self.writer.seen().clone();
+        let sweep = move |db: &Connection| {
+            // Whoever came back a moment ago must not be swept for what the store does not know yet.
+            sessions::mark_seen(db, &seen.some(usize::MAX))?;
+            sessions::sweep(db, &connected, now, limits)
+        };
+        self.writer.run_alone(sweep).await
     }
 
     async fn live_sessions(&self, sessions: Vec<SessionId>) -> Result<Vec<SessionId>, StoreError> {
@@ -197,22 +212,11 @@ impl Store for SqliteStore {
     }
 
     async fn probe(&self) -> Result<(), StoreError> {
-        let mark = format!("{:016x}", rand::random::<u64>());
-        self.writer.run(move |db| probe(db, &mark)).await
+        self.probe.ask(&self.writer).await
     }
 
     async fn close(&self) {
         self.readers.close().await; // first: the last connection to go can then tidy up the WAL
         self.writer.close().await;
     }
-}
-
-/// Writes `mark` and reads it back, in one transaction because another process may probe too.
-fn probe(db: &Connection, mark: &str) -> Result<(), Failure> {
-    db.run(
-        "INSERT INTO meta (name, value) VALUES ('probe', $1) ON CONFLICT (name) DO UPDATE SET value = excluded.value",
-        [mark],
-    )?;
-    let found = db.one("SELECT value FROM meta WHERE name = 'probe'", [], |row| Ok(row.get::<_, String>(0)?))?;
-    if found.as_deref() == Some(mark) { Ok(()) } else { Err(corrupt("what was written cannot be read")) }
 }

@@ -12,6 +12,15 @@ use std::{borrow::Cow, sync::Arc};
 /// its first entry alone is longer: a page is held in memory whole, for each client that reads one.
 pub const MAX_PAGE_BYTES: usize = 256 * 1024;
 
+/// How much of a store is looked at for damage when it is opened.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Check {
+    /// All of it, unless it is larger than 1 GiB: for a server's start.
+    Whole,
+    /// Only what is read: for commands, which come often and beside a server that has checked.
+    Skip,
+}
+
 /// One change to be committed: its rows and its log entries together.
 #[derive(Debug, Clone)]
 pub struct Draft {

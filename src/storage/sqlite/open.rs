@@ -16,6 +16,8 @@ use std::{
 
 /// How long a statement waits for another process that writes.
 const BUSY_WAIT: Duration = Duration::from_secs(5);
+/// Larger files are opened unchecked.
+const MAX_CHECKED_BYTES: u64 = 1 << 30;
 /// Marks the file as ours, in SQLite's header: "SWBD".
 const APPLICATION_ID: u32 = 0x5357_4244;
 
@@ -89,13 +91,20 @@ fn use_wal(db: &Connection) -> Result<(), Failure> {
     }
 }
 
-/// Refuses a damaged file, somebody else's, and one that a newer program wrote; brings ours
-/// up to date. Several processes may do so at once.
-pub(super) fn migrate(db: &mut Connection, migrations: &[&str]) -> Result<(), Failure> {
-    let verdict: String = db.query_row("PRAGMA quick_check(1)", [], |row| row.get(0))?;
-    if verdict != "ok" {
-        return Err(corrupt(verdict));
+/// Refuses a damaged file. A large one is not looked at: nobody wants to wait minutes for a server.
+pub(super) fn check_whole(db: &Connection, path: &Path) -> Result<(), Failure> {
+    let bytes = fs::metadata(path).map_or(0, |metadata| metadata.len());
+    if bytes > MAX_CHECKED_BYTES {
+        tracing::info!(store.bytes = bytes, "the store is over 1 GiB, so it is opened without looking for damage");
+        return Ok(());
     }
+    let verdict: String = db.query_row("PRAGMA quick_check(1)", [], |row| row.get(0))?;
+    if verdict == "ok" { Ok(()) } else { Err(corrupt(verdict)) }
+}
+
+/// Refuses somebody else's file and one that a newer program wrote; brings ours up to date.
+/// Several processes may do so at once.
+pub(super) fn migrate(db: &mut Connection, migrations: &[&str]) -> Result<(), Failure> {
     // Asked inside a transaction: another process may migrate between two statements.
     while pending(&*db.transaction()?, migrations)?.is_some() {
         let tx = db.transaction_with_behavior(TransactionBehavior::Immediate)?;

@@ -10,7 +10,7 @@ use crate::{
 };
 use rusqlite::Connection;
 
-/// How stale `last_seen` may become, in milliseconds: a write per request would cost an fsync each.
+/// How stale `last_seen` may become, in milliseconds: a note per request would be a write each.
 const SEEN_EVERY_MS: i64 = 60_000;
 
 pub(super) fn create(db: &Connection, session: &NewSession) -> Result<SessionId, Failure> {
@@ -21,33 +21,43 @@ pub(super) fn create(db: &Connection, session: &NewSession) -> Result<SessionId,
     Ok(SessionId(id))
 }
 
-/// A good session, and whether it is time to [`mark_seen`].
-pub(super) fn find(
-    db: &Connection,
-    token_hash: TokenHash,
-    now: UnixMillis,
-    limits: SessionLimits,
-) -> Result<Option<(Session, bool)>, Failure> {
-    let found = db.one(
+/// A session and what it is judged by.
+pub(super) struct Found {
+    pub(super) session: Session,
+    created_at: UnixMillis,
+    pub(super) last_seen: UnixMillis,
+}
+
+impl Found {
+    pub(super) fn is_good(&self, now: UnixMillis, limits: SessionLimits) -> bool {
+        let (age, idle) = (now.saturating_sub(self.created_at), now.saturating_sub(self.last_seen));
+        age < limits.absolute_ms && idle < limits.idle_ms
+    }
+
+    /// Whether its use is to be noted.
+    pub(super) fn is_stale(&self, now: UnixMillis) -> bool {
+        now.saturating_sub(self.last_seen) >= SEEN_EVERY_MS
+    }
+}
+
+/// The session with this token, good or not, if its account is.
+pub(super) fn find(db: &Connection, token_hash: TokenHash) -> Result<Option<Found>, Failure> {
+    db.one(
         "SELECT session.id, session.created_at, session.last_seen, account.id, account.name, account.role \
          FROM session JOIN account ON account.id = session.account_id \
          WHERE session.token_hash = $1 AND account.disabled = 0",
         [token_hash],
         |row| {
             let session = Session { id: SessionId(row.get(0)?), user: accounts::user(row, 3)? };
-            Ok((session, row.get::<_, i64>(1)?, row.get::<_, i64>(2)?))
+            Ok(Found { session, created_at: row.get(1)?, last_seen: row.get(2)? })
         },
-    )?;
-    Ok(found.and_then(|(session, created_at, last_seen)| {
-        let (age, idle) = (now.saturating_sub(created_at), now.saturating_sub(last_seen));
-        let good = age < limits.absolute_ms && idle < limits.idle_ms;
-        good.then_some((session, idle >= SEEN_EVERY_MS))
-    }))
+    )
 }
 
-pub(super) fn mark_seen(db: &Connection, session: SessionId, now: UnixMillis) -> Result<(), Failure> {
+/// Notes when sessions were used; those that have ended meanwhile stay ended.
+pub(super) fn mark_seen(db: &Connection, seen: &[(SessionId, UnixMillis)]) -> Result<(), Failure> {
     let sql = "UPDATE session SET last_seen = $1 WHERE id = $2 AND last_seen < $1";
-    db.run(sql, (now, session.0)).map(drop)
+    seen.iter().try_for_each(|(session, at)| db.run(sql, (*at, session.0)).map(drop))
 }
 
 pub(super) fn end(db: &Connection, session: SessionId) -> Result<(), Failure> {
@@ -70,9 +80,8 @@ pub(super) fn sweep(
     now: UnixMillis,
     limits: SweepLimits,
 ) -> Result<(), Failure> {
-    for session in connected {
-        mark_seen(db, *session, now)?;
-    }
+    let connected: Vec<_> = connected.iter().map(|session| (*session, now)).collect();
+    mark_seen(db, &connected)?;
     let SessionLimits { idle_ms, absolute_ms } = limits.sessions;
     let expired = "DELETE FROM session WHERE last_seen <= $1 OR created_at <= $2";
     if db.run(expired, (now.saturating_sub(idle_ms), now.saturating_sub(absolute_ms)))? > 0 {

@@ -13,8 +13,7 @@ pub(super) enum Failure {
 impl Failure {
     /// Whether the disk failed to confirm a write. The kernel may have dropped the pages it
     /// could not write and call the next fsync a success, so nothing later can be trusted.
-    pub(super) fn is_lost_sync(&self) -> bool {
-        let Self::Sql(error) = self else { return false };
+    fn is_lost_sync(error: &rusqlite::Error) -> bool {
         let code = error.sqlite_error().map(|error| error.extended_code);
         matches!(code, Some(ffi::SQLITE_IOERR_FSYNC | ffi::SQLITE_IOERR_DIR_FSYNC))
     }
@@ -44,6 +43,8 @@ impl From<Failure> for StoreError {
             Failure::Sql(error) => error,
         };
         match error.sqlite_error_code() {
+            // What was to be confirmed had been written, the end of its transaction perhaps included.
+            _ if Failure::is_lost_sync(&error) => Self::InDoubt(error.to_string()),
             Some(ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase) => Self::Corrupt(error.to_string()),
             Some(_) => Self::Unavailable(error.to_string()),
             // The engine was content: a column holds what no column of ours may.
@@ -148,11 +149,10 @@ mod tests {
     }
 
     #[test]
-    fn only_a_failed_fsync_is_a_lost_sync() {
-        assert!(failure(ffi::SQLITE_IOERR_FSYNC).is_lost_sync());
-        assert!(failure(ffi::SQLITE_IOERR_DIR_FSYNC).is_lost_sync());
-        assert!(!failure(ffi::SQLITE_IOERR_WRITE).is_lost_sync());
-        assert!(!failure(ffi::SQLITE_FULL).is_lost_sync());
+    fn only_a_failed_fsync_leaves_a_doubt() {
+        assert!(matches!(failure(ffi::SQLITE_IOERR_FSYNC).into(), StoreError::InDoubt(_)));
+        assert!(matches!(failure(ffi::SQLITE_IOERR_DIR_FSYNC).into(), StoreError::InDoubt(_)));
+        assert!(matches!(failure(ffi::SQLITE_IOERR_WRITE).into(), StoreError::Unavailable(_)));
     }
 
     #[test]

@@ -1,6 +1,9 @@
 //! The suite on this engine, and what only this engine can get wrong.
 
-use super::*;
+use super::{
+    sql::{Failure, Sql},
+    *,
+};
 use crate::{
     model::Offset,
     settings::{Storage, Synchronous},
@@ -20,7 +23,7 @@ fn settings() -> Storage {
 }
 
 fn open(dir: &Path) -> Result<SqliteStore, StoreError> {
-    SqliteStore::open(dir, &settings())
+    SqliteStore::open(dir, &settings(), Check::Whole)
 }
 
 /// An empty store and the directory that goes when it does.
@@ -102,6 +105,10 @@ async fn a_damaged_page_is_refused() {
     bytes[middle..middle + 4_096].fill(0xff);
     fs::write(&path, bytes).unwrap();
     assert!(matches!(open(dir.path()), Err(StoreError::Corrupt(_))));
+    // Unless nobody looks: on the command line, and when it is too large for a quick look.
+    drop(SqliteStore::open(dir.path(), &settings(), Check::Skip).unwrap());
+    fs::OpenOptions::new().write(true).open(&path).unwrap().set_len((1 << 30) + 4_096).unwrap(); // a hole, no disk
+    drop(open(dir.path()).unwrap());
 }
 
 #[test]
@@ -197,11 +204,134 @@ async fn a_failed_fsync_ends_writing_but_not_reading() {
     assert!(matches!(failed, Err(StoreError::Unavailable(_))));
     commit(&fresh, says(&alice, "general", "a failed write is not a lost one")).await.unwrap();
     let failed: Result<(), _> = store.writer.run(move |_| Err(sync(ffi::SQLITE_IOERR_FSYNC))).await;
-    assert!(matches!(failed, Err(StoreError::Unavailable(_))));
+    assert!(matches!(failed, Err(StoreError::InDoubt(_))), "{failed:?}");
     let refused = fresh.commit(vec![says(&alice, "general", "x")]).await;
     assert!(matches!(refused, Err(StoreError::Unavailable(_))));
     assert!(matches!(fresh.probe().await, Err(StoreError::Unavailable(_))));
     assert_eq!(log_of(&fresh, "room.general").await.len(), 1);
+}
+
+/// Transactions in the WAL: frames that end one. It has one generation while the test is small.
+fn commits(dir: &Path) -> usize {
+    let wal = fs::read(dir.join("switchboard.db-wal")).unwrap();
+    let word = |at: usize| u32::from_be_bytes(wal[at..at + 4].try_into().unwrap());
+    let page = word(8) as usize; // https://sqlite.org/fileformat2.html#walformat
+    let frames = (32..).step_by(24 + page).take_while(|at| at + 24 + page <= wal.len());
+    frames.filter(|at| word(at + 8) == word(16) && word(at + 4) > 0).count()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn many_who_probe_at_once_write_once() {
+    let dir = TempDir::new().unwrap();
+    let store = Arc::new(open(dir.path()).unwrap());
+    let before = commits(dir.path());
+    // Some hang up before they are answered.
+    for _ in 0..50 {
+        let _ = tokio::time::timeout(std::time::Duration::ZERO, store.probe()).await;
+    }
+    let asked: Vec<_> = (0..100)
+        .map(|_| {
+            tokio::spawn({
+                let store = store.clone();
+                async move { store.probe().await }
+            })
+        })
+        .collect();
+    for probe in asked {
+        probe.await.unwrap().unwrap();
+    }
+    assert!((1..=2).contains(&(commits(dir.path()) - before)));
+    store.close().await;
+    assert!(matches!(store.probe().await, Err(StoreError::Closed)));
+}
+
+#[tokio::test]
+async fn clients_that_return_at_once_share_a_transaction() {
+    let dir = TempDir::new().unwrap();
+    let limits = SessionLimits { idle_ms: 1_000_000, absolute_ms: i64::MAX };
+    let token = |number: usize| [u8::try_from(number).unwrap(); 32];
+    {
+        let store = Arc::new(open(dir.path()).unwrap());
+        let fresh: Fresh = store.clone();
+        let alice = member(&fresh, "alice").await;
+        for number in 0..100 {
+            let session = NewSession { user: alice.id, token_hash: token(number), at: 1_000 };
+            store.create_session(session).await.unwrap();
+        }
+        let before = commits(dir.path());
+        for number in 0..100 {
+            assert!(store.use_session(token(number), 900_000, limits).await.unwrap().is_some());
+        }
+        assert_eq!(commits(dir.path()), before);
+        // What is not stored yet counts.
+        assert!(store.use_session(token(7), 1_800_000, limits).await.unwrap().is_some());
+        let sweep = SweepLimits { sessions: limits, device_ms: 1 };
+        store.sweep(Vec::new(), 1_800_000, sweep).await.unwrap();
+        let wait = tokio::time::timeout(std::time::Duration::from_secs(20), async {
+            while !store.writer.seen().some(1).is_empty() {
+                tokio::time::sleep(std::time::Duration::from_millis(20)).await;
+            }
+        });
+        wait.await.unwrap();
+        // One is the sweep's. It found nothing left to note, unless it was slow to come.
+        assert!((1..=2).contains(&(commits(dir.path()) - before)));
+        // And closing does not wait for the next round.
+        assert!(store.use_session(token(8), 1_800_000, limits).await.unwrap().is_some());
+        store.close().await;
+    }
+    let again = open(dir.path()).unwrap();
+    for (number, good) in [(7, true), (8, true), (9, false)] {
+        assert_eq!(again.use_session(token(number), 2_700_000, limits).await.unwrap().is_some(), good, "{number}");
+    }
+}
+
+#[tokio::test]
+async fn jobs_that_wait_share_a_transaction_and_fail_alone() {
+    let dir = TempDir::new().unwrap();
+    let store = Arc::new(open(dir.path()).unwrap());
+    let before = commits(dir.path());
+    let (go, wait) = std::sync::mpsc::channel::<()>();
+    let (begun, has_begun) = tokio::sync::oneshot::channel();
+    let first = store.writer.run(move |db| {
+        begun.send(()).unwrap();
+        wait.recv().unwrap();
+        db.run("INSERT INTO meta (name, value) VALUES ('first', '')", [])
+    });
+    let insert = |name: &'static str, then: fn() -> Result<(), Failure>| {
+        store.writer.run(move |db| {
+            db.run("INSERT INTO meta (name, value) VALUES ($1, '')", [name])?;
+            then()
+        })
+    };
+    let others = async {
+        has_begun.await.unwrap(); // so that it is alone in its transaction
+        let all = async {
+            tokio::join!(
+                insert("a", || Ok(())),
+                insert("b", || Err(StoreError::NameTaken.into())),
+                insert("c", || panic!("on purpose")),
+                insert("a", || Ok(())),
+                insert("d", || Ok(())),
+            )
+        };
+        let release = async {
+            while store.writer.waiting() < 6 {
+                tokio::task::yield_now().await;
+            }
+            go.send(()).unwrap();
+        };
+        tokio::join!(all, release).0
+    };
+    let (first, (a, b, c, again, d)) = tokio::join!(first, others);
+    assert!(first.is_ok() && a.is_ok() && d.is_ok());
+    assert!(matches!(b, Err(StoreError::NameTaken)), "{b:?}");
+    assert!(matches!(c, Err(StoreError::Unavailable(_))), "{c:?}");
+    assert!(matches!(again, Err(StoreError::Unavailable(_))), "{again:?}");
+    assert_eq!(commits(dir.path()), before + 2);
+    let names = store.readers.run(|db| {
+        db.all("SELECT name FROM meta WHERE length(name) = 1 ORDER BY name", [], |row| Ok(row.get::<_, String>(0)?))
+    });
+    assert_eq!(names.await.unwrap(), ["a", "d"]);
 }
 
 #[tokio::test]

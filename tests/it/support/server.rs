@@ -12,7 +12,7 @@ use switchboard::{
     manager::Registry,
     model::{Role, UserName},
     settings::{Settings, TlsMode},
-    storage::{NewAccount, Store},
+    storage::{Check, NewAccount, Store},
 };
 use tempfile::TempDir;
 use tokio::time::timeout;
@@ -74,7 +74,7 @@ impl TestServer {
 
     /// The same store, opened as the command line does beside a running server.
     pub fn store_of_another_process(&self) -> Arc<dyn Store> {
-        app::open_store(&self.settings).expect("it opens")
+        app::open_store(&self.settings, Check::Skip).expect("it opens")
     }
 
     /// Waits until something is so.
