@@ -49,7 +49,7 @@ pub(super) fn connect_writer(path: &Path, settings: &settings::Storage) -> Resul
     };
     db.pragma_update(None, "synchronous", synchronous)?;
     db.pragma_update(None, "cache_size", -16_000)?; // KiB
-    db.pragma_update(None, "wal_autocheckpoint", 4_000)?; // pages: a checkpoint costs two fsyncs, so not too often
+    db.pragma_update(None, "wal_autocheckpoint", 0)?; // the writer sees to it, when nobody waits for an answer
     db.pragma_update(None, "journal_size_limit", 64 * 1024 * 1024)?; // a burst's WAL shrinks again
     Ok(db)
 }

@@ -335,6 +335,20 @@ async fn jobs_that_wait_share_a_transaction_and_fail_alone() {
 }
 
 #[tokio::test]
+async fn the_wal_stays_bounded_under_load() {
+    let dir = TempDir::new().unwrap();
+    let fresh: Fresh = Arc::new(open(dir.path()).unwrap());
+    let alice = member(&fresh, "alice").await;
+    let long = "x".repeat(8_000);
+    for _ in 0..40 {
+        fresh.commit((0..100).map(|_| says(&alice, "general", &long)).collect()).await.unwrap();
+    }
+    let bytes = |file: &str| fs::metadata(dir.path().join(file)).unwrap().len();
+    assert!(bytes("switchboard.db") > 40_000_000);
+    assert!(bytes("switchboard.db-wal") < 25_000_000);
+}
+
+#[tokio::test]
 async fn a_panic_costs_one_job() {
     let dir = TempDir::new().unwrap();
     let store = Arc::new(open(dir.path()).unwrap());

@@ -30,6 +30,13 @@ const MAX_GROUP: usize = 64;
 const SEEN_DELAY: Duration = Duration::from_secs(2);
 const MAX_SEEN: usize = 500;
 
+/// Pages in the WAL that the database lacks before they are moved there: it costs two fsyncs, so not too often.
+const CHECKPOINT_PAGES: i64 = 4_000;
+/// A WAL of so many pages is moved after every transaction until it can start anew.
+const MAX_WAL_PAGES: i64 = 16_000;
+
+const LOST_SYNC: &str = "the disk failed to confirm a write";
+
 enum Order {
     Do {
         job: Box<dyn Job>,
@@ -210,6 +217,7 @@ impl Pen {
             if self.note_at.is_some_and(|at| at <= Instant::now()) {
                 self.store_seen();
             }
+            self.checkpoint();
         };
         drop(orders);
         while self.store_seen() {}
@@ -264,6 +272,30 @@ impl Pen {
         more
     }
 
+    /// Moves the WAL into the database when it has grown. SQLite would do so within a commit, and
+    /// not say when an fsync failed.
+    fn checkpoint(&mut self) {
+        let wal = |db: &Connection, how| {
+            let sql = format!("PRAGMA wal_checkpoint({how})");
+            db.query_row(&sql, [], |row| Ok((row.get::<_, i64>(1)?, row.get::<_, i64>(2)?)))
+        };
+        if self.broken.is_some() {
+            return;
+        }
+        let Ok((pages, moved)) = wal(&self.db, "NOOP") else { return };
+        if pages - moved < CHECKPOINT_PAGES && (pages < MAX_WAL_PAGES || pages == moved) {
+            return;
+        }
+        // Readers and other writers go on meanwhile; what it cannot move now it will the next time.
+        if let Err(error) = wal(&self.db, "PASSIVE") {
+            let error = StoreError::from(Failure::from(error));
+            tracing::error!(%error, "the WAL was not moved into the database");
+            if matches!(error, StoreError::InDoubt(_)) {
+                self.broken = Some(LOST_SYNC);
+            }
+        }
+    }
+
     fn in_transaction<T>(&mut self, work: impl FnOnce(&Connection) -> Result<T, StoreError>) -> Result<T, StoreError> {
         if let Some(why) = self.broken {
             return Err(StoreError::Unavailable(format!("{why}; restart the server")));
@@ -271,7 +303,7 @@ impl Pen {
         let done = self.try_in_transaction(work);
         if let Err(error) = &done {
             if matches!(error, StoreError::InDoubt(_)) {
-                self.broken = Some("the disk failed to confirm a write");
+                self.broken = Some(LOST_SYNC);
             }
             // The guard's own rollback can fail on a sick disk; an open transaction would refuse every later one.
             if !self.db.is_autocommit() {
