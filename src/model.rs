@@ -1,20 +1,26 @@
 //! The nouns everyone shares. Pure: no I/O, no clock, no async.
 
 mod account;
+mod channel;
 mod id;
+mod key;
 mod message;
 mod name;
 mod network;
+mod person;
 mod position;
 mod publication;
 mod room;
 mod topic;
 
 pub use account::{Account, Role, User};
-pub use id::{ClientId, InvitationId, MessageId, Offset, SessionId, UserId};
+pub use channel::{ChannelName, ChannelPattern, InvalidChannel, InvalidPattern, NamedUser};
+pub use id::{ClientId, InvitationId, KeyId, MessageId, Offset, SessionId, UserId};
+pub use key::{ApiKey, InvalidScope, KeyName, Scope};
 pub use message::{ClientMessageId, InvalidClientId, InvalidText, Message, MessageText};
 pub use name::{InvalidName, RoomName, RoomTitle, UserName};
 pub use network::network;
+pub use person::{ExternalUser, InvalidExternalUser, Person, PersonId};
 pub use position::{Epoch, Positions, Resume};
 pub use publication::Publication;
 pub use room::{GENERAL, Room};

@@ -35,6 +35,10 @@ id!(
     SessionId(i64)
 );
 id!(
+    /// An API key.
+    KeyId(i64)
+);
+id!(
     /// An invitation link.
     InvitationId(i64)
 );

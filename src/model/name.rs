@@ -25,7 +25,7 @@ pub enum InvalidName {
 ///
 /// Letters and digits exclude controls and the bidirectional marks, which would let one name
 /// be shown as another.
-fn slug(text: &str, max: usize) -> Result<String, InvalidName> {
+pub(super) fn slug(text: &str, max: usize) -> Result<String, InvalidName> {
     // Four bytes a character and NFKC's expansion of up to 18: refuse before normalising.
     if text.len() > max * 4 * 18 {
         return Err(InvalidName::TooLong(max));

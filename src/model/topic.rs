@@ -1,6 +1,6 @@
 //! Topic names: what kind of log it is stands before the first dot.
 
-use super::{RoomName, UserId};
+use super::{ChannelName, RoomName, UserId};
 use serde::{Deserialize, Serialize};
 use std::{fmt, sync::Arc};
 
@@ -15,8 +15,8 @@ pub struct TopicName(Arc<str>);
 pub struct InvalidTopic;
 
 impl TopicName {
-    /// Longest name in bytes: `channel.` and 64 characters of four bytes, with room to spare.
-    pub const MAX_BYTES: usize = 512;
+    /// Longest name in bytes: `channel.` and [`ChannelName::MAX_CHARS`] of four bytes.
+    pub const MAX_BYTES: usize = 520;
 
     /// The log of a chat room.
     #[must_use]
@@ -33,6 +33,18 @@ impl TopicName {
     #[must_use]
     pub fn user(id: UserId) -> Self {
         Self(format!("user.{id}").into())
+    }
+
+    /// The log of a push channel.
+    #[must_use]
+    pub fn channel(name: &ChannelName) -> Self {
+        Self(format!("channel.{name}").into())
+    }
+
+    /// What stands after the first dot, when `kind` stands before it.
+    #[must_use]
+    pub fn name_in(&self, kind: &str) -> Option<&str> {
+        self.0.strip_prefix(kind)?.strip_prefix('.')
     }
 
     /// Reads a name that came over the wire or from the store.

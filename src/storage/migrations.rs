@@ -1,4 +1,5 @@
 //! Numbered schema changes, applied in order, each in its own transaction; forward only.
 
 /// SQLite's: the file `NNNN_*.sql` takes a store from schema `NNNN - 1` to `NNNN`.
-pub(super) const SQLITE: &[&str] = &[include_str!("migrations/sqlite/0001_start.sql")];
+pub(super) const SQLITE: &[&str] =
+    &[include_str!("migrations/sqlite/0001_start.sql"), include_str!("migrations/sqlite/0002_channels.sql")];

@@ -1,0 +1,115 @@
+//! Who is behind a connection: somebody with an account here, or a user of somebody's app.
+
+use super::{User, UserId};
+use serde::{Serialize, Serializer, ser::SerializeStruct};
+use std::{fmt, sync::Arc};
+
+/// Who is behind a connection.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Person {
+    /// Somebody with an account.
+    Member(User),
+    /// A user of an app, whom its back end vouches for.
+    External(ExternalUser),
+}
+
+/// What tells people apart.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub enum PersonId {
+    /// An account.
+    Member(UserId),
+    /// A user of an app, as the app calls them.
+    External(Arc<str>),
+}
+
+/// A user of an app: no account, no rooms, only what their OTP lists.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ExternalUser {
+    id: Arc<str>,
+    name: Arc<str>,
+}
+
+/// Why an external user is none; the text is for people.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("must have 1 to {max} printable characters")]
+pub struct InvalidExternalUser {
+    /// The field.
+    pub field: &'static str,
+    max: usize,
+}
+
+impl ExternalUser {
+    /// Longest id and longest name, in characters.
+    pub const MAX_CHARS: usize = 128;
+
+    /// A user whom the app calls `id`; without a name they are shown by their id.
+    ///
+    /// # Errors
+    /// [`InvalidExternalUser`] names the field.
+    pub fn new(id: &str, name: Option<&str>) -> Result<Self, InvalidExternalUser> {
+        let check = |field, text: &str| {
+            let length = text.chars().count();
+            let good = (1..=Self::MAX_CHARS).contains(&length) && text.chars().all(super::name::is_printable);
+            if good { Ok(Arc::from(text)) } else { Err(InvalidExternalUser { field, max: Self::MAX_CHARS }) }
+        };
+        let (id, name) = (check("user.id", id)?, check("user.name", name.unwrap_or(id))?);
+        Ok(Self { id, name })
+    }
+
+    /// As the app calls them.
+    #[must_use]
+    pub fn id(&self) -> &str {
+        &self.id
+    }
+}
+
+impl Person {
+    /// What tells them apart from others.
+    #[must_use]
+    pub fn id(&self) -> PersonId {
+        match self {
+            Self::Member(user) => PersonId::Member(user.id),
+            Self::External(external) => PersonId::External(external.id.clone()),
+        }
+    }
+
+    /// The name for people.
+    #[must_use]
+    pub fn name(&self) -> &str {
+        match self {
+            Self::Member(user) => user.name.as_str(),
+            Self::External(external) => &external.name,
+        }
+    }
+
+    /// The account, if they have one.
+    #[must_use]
+    pub fn member(&self) -> Option<&User> {
+        match self {
+            Self::Member(user) => Some(user),
+            Self::External(_) => None,
+        }
+    }
+}
+
+/// As clients see them: `{"id", "name", "role"}`; an external user's id is a string and their role `external`.
+impl Serialize for Person {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        match self {
+            Self::Member(user) => user.serialize(serializer),
+            Self::External(external) => {
+                let mut object = serializer.serialize_struct("Person", 3)?;
+                object.serialize_field("id", external.id())?;
+                object.serialize_field("name", &*external.name)?;
+                object.serialize_field("role", "external")?;
+                object.end()
+            }
+        }
+    }
+}
+
+impl fmt::Display for Person {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name())
+    }
+}
