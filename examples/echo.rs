@@ -42,7 +42,13 @@ async fn echo(socket: Arc<Socket>, mut request: Request<Body>) -> Result<Respons
         let Ok(upgraded) = upgrade.await else { return };
         let name = UserName::parse("suite").expect("a good name");
         let user = User { id: UserId(1), name, role: Role::Member };
-        let identity = Identity { user, session: SessionId(1), network: Ipv4Addr::LOCALHOST.into() };
+        let identity = Identity {
+            person: Person::Member(user),
+            credential: Credential::Session(SessionId(1)),
+            listed: Arc::default(),
+            follows_rooms: true,
+            network: Ipv4Addr::LOCALHOST.into(),
+        };
         let limits = EgressLimits { events: socket.egress_events, bytes: socket.egress_bytes };
         let client = Arc::new(Client::new(ClientId(1), identity, limits, Arc::default()));
         let receiver = Echo(client.clone());

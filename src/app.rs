@@ -4,16 +4,15 @@
 use crate::{
     auth::{self, AuthError, Door, Hasher, LoginOutcome, Otps, Policy, Secret},
     cluster::LocalBus,
-    events::{self, Chat, Rooms},
+    events::{Channels, Chat, Namespaces, Rooms},
     http::{self, DoorState, HttpState, frontend::Frontend},
     journal::Journal,
     listener::{ListenError, Listener, Serving},
     manager::{Manager, Registry},
     metrics::Metrics,
-    model::{SessionId, UserName},
-    protocol::CloseReason,
+    model::{Credential, SessionId, UserName},
     settings::{Settings, TlsMode},
-    storage::{Check, SessionLimits, Store, StoreError, SweepLimits, sqlite::SqliteStore},
+    storage::{Check, SessionLimits, Store, StoreError, SweepLimits, now, sqlite::SqliteStore},
     tls::{self, TlsError},
 };
 use std::{collections::HashSet, future::Future, net::SocketAddr, sync::Arc, time::Duration};
@@ -32,6 +31,8 @@ const TRIM_PERIOD: Duration = Duration::from_secs(600);
 const SWEEP_PERIOD: Duration = Duration::from_secs(600);
 /// How long a browser is known that signed in once: as long as browsers keep a cookie.
 const DEVICE_MEMORY: Duration = Duration::from_secs(400 * 86_400);
+/// How long a repeat of a request with an idempotency key gets the first answer.
+const RECEIPT_MEMORY: Duration = Duration::from_secs(24 * 3_600);
 /// Publications forgotten per transaction, so that no commit waits long behind it.
 const TRIM_BATCH: u32 = 1_000;
 
@@ -108,9 +109,13 @@ pub async fn start_with(settings: Settings, register: impl FnOnce(&mut Registry)
     let metrics = Arc::new(Metrics::default());
     metrics.expect_logins(LoginOutcome::ALL.map(LoginOutcome::as_str));
     let (journal_handle, journal_task) = Journal::new(&settings);
-    let mut registry = registry(&store, &journal_handle);
+    let namespaces = Namespaces::new(&settings);
+    let meter_of = Arc::new(namespaces.meters(&metrics));
+    let channels = Channels::new(store.clone(), journal_handle.clone(), namespaces);
+    let mut registry = registry(&store, &journal_handle, &channels);
     register(&mut registry);
-    let manager = Manager::new(registry, store.clone(), Arc::new(LocalBus), settings.clone(), metrics.clone());
+    let bus = Arc::new(LocalBus);
+    let manager = Manager::new(registry, store.clone(), bus, settings.clone(), metrics.clone(), meter_of);
     let otps = Arc::new(Otps::new(&settings.otp));
     let door = Arc::new(Door::new(store.clone(), otps.clone(), &settings).await?);
 
@@ -137,6 +142,7 @@ pub async fn start_with(settings: Settings, register: impl FnOnce(&mut Registry)
     let state = HttpState {
         manager: manager.clone(),
         otps,
+        channels: channels.clone(),
         store: store.clone(),
         settings: settings.clone(),
         metrics: metrics.clone(),
@@ -192,17 +198,18 @@ fn door_state(
     DoorState {
         door: door.clone(),
         settings: settings.clone(),
-        on_session_end: Arc::new(move |session| manager.close_session(session, CloseReason::SignedOut)),
+        on_session_end: Arc::new(move |session| manager.close_admitted_by(Credential::Session(session))),
         on_newcomer: Arc::new(move |user| Rooms::welcome(&journal, user)),
         metrics,
     }
 }
 
 /// Every family registers its event types here; nothing else changes for a new one.
-fn registry(store: &Arc<dyn Store>, journal: &Journal) -> Registry {
+fn registry(store: &Arc<dyn Store>, journal: &Journal, channels: &Arc<Channels>) -> Registry {
     let mut registry = Registry::default();
     Chat::new(store.clone(), journal.clone()).register(&mut registry);
     Rooms::new(store.clone(), journal.clone()).register(&mut registry);
+    channels.clone().register(&mut registry);
     registry
 }
 
@@ -219,11 +226,11 @@ async fn watch_revocations(store: Arc<dyn Store>, manager: Arc<Manager>) {
         if now.is_none() || now == known {
             continue;
         }
-        let connected: HashSet<SessionId> = manager.clients().all().iter().map(|client| client.session()).collect();
+        let connected = sessions(&manager);
         let Ok(live) = store.live_sessions(connected.iter().copied().collect()).await else { continue };
         let live: HashSet<_> = live.into_iter().collect();
         for ended in connected.difference(&live) {
-            manager.close_session(*ended, CloseReason::SignedOut);
+            manager.close_admitted_by(Credential::Session(*ended));
         }
         known = now;
     }
@@ -237,14 +244,23 @@ async fn sweep(store: Arc<dyn Store>, manager: Arc<Manager>, settings: Arc<Setti
             absolute_ms: millis(settings.auth.session_max),
         },
         device_ms: millis(DEVICE_MEMORY),
+        receipt_ms: millis(RECEIPT_MEMORY),
     };
     loop {
-        let connected: HashSet<_> = manager.clients().all().iter().map(|client| client.session()).collect();
-        if let Err(error) = store.sweep(connected.into_iter().collect(), events::now(), limits).await {
+        if let Err(error) = store.sweep(sessions(&manager).into_iter().collect(), now(), limits).await {
             tracing::warn!(%error, "expired sessions were not thrown away");
         }
         tokio::time::sleep(SWEEP_PERIOD).await;
     }
+}
+
+/// The sessions that connected clients were admitted by.
+fn sessions(manager: &Manager) -> HashSet<SessionId> {
+    let session = |credential| match credential {
+        Credential::Session(session) => Some(session),
+        Credential::Key(_) => None,
+    };
+    manager.clients().all().iter().filter_map(|client| session(client.credential())).collect()
 }
 
 fn millis(duration: Duration) -> i64 {
@@ -256,7 +272,7 @@ async fn trim_log(store: Arc<dyn Store>, settings: Arc<Settings>) {
     let retention = millis(settings.journal.retention);
     loop {
         loop {
-            match store.trim_log(events::now().saturating_sub(retention), TRIM_BATCH).await {
+            match store.trim_log(now(), retention, TRIM_BATCH).await {
                 Ok(TRIM_BATCH..) => {}
                 Ok(_) => break,
                 Err(error) => {

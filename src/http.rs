@@ -20,6 +20,7 @@ pub use error::ApiError;
 
 use crate::{
     auth::Otps,
+    events::Channels,
     manager::Manager,
     metrics::Metrics,
     settings::{Settings, TlsMode},
@@ -44,6 +45,8 @@ pub struct HttpState {
     pub manager: Arc<Manager>,
     /// Redeems one-time passwords.
     pub otps: Arc<Otps>,
+    /// Judges and publishes.
+    pub channels: Arc<Channels>,
     /// Answers readiness and whether a session is good.
     pub store: Arc<dyn Store>,
     /// All settings.

@@ -197,10 +197,10 @@ enum AudienceChange {
 impl AudienceChange {
     fn of(draft: &Draft) -> Option<Self> {
         match &draft.change {
-            Change::CreateRoom { room, .. } | Change::JoinRoom { room, .. } => {
-                Some(Self::Joins(draft.author.id, TopicName::room(room)))
+            Change::CreateRoom { author, room, .. } | Change::JoinRoom { author, room, .. } => {
+                Some(Self::Joins(author.id, TopicName::room(room)))
             }
-            Change::LeaveRoom { room } => Some(Self::Leaves(draft.author.id, TopicName::room(room))),
+            Change::LeaveRoom { author, room } => Some(Self::Leaves(author.id, TopicName::room(room))),
             Change::SendMessage { .. } | Change::Publish { .. } => None,
         }
     }

@@ -17,18 +17,20 @@ pub use crowd::Crowd;
 use egress::PublishRound;
 pub use egress::{Egress, EgressLimits, Outgoing};
 pub use handler_error::HandlerError;
+pub use recovery::{AfterAnswer, Gap, Listened, Listening, Refused, TopicReply};
 pub use registry::{Pending, Registry, Reply};
-pub use subscriptions::Subscriptions;
+pub use subscriptions::{MeterOf, Subscriptions};
 
 use crate::{
     cluster::Bus,
     metrics::Metrics,
-    model::{ClientId, Offset, Publication, Resume, SessionId, TopicName, User, UserId},
+    model::{ClientId, Credential, Epoch, Offset, Person, Publication, TopicName, UserId},
     protocol::{CloseReason, Event, Frame},
     settings::Settings,
-    storage::{Store, TopicState},
+    storage::{Store, StoreError},
 };
 use std::{
+    collections::HashSet,
     net::IpAddr,
     sync::{
         Arc,
@@ -56,10 +58,14 @@ pub struct Manager {
 /// Who a new socket belongs to.
 #[derive(Debug, Clone)]
 pub struct Identity {
-    /// The account.
-    pub user: User,
-    /// The session it was admitted by.
-    pub session: SessionId,
+    /// Who.
+    pub person: Person,
+    /// What they were admitted by.
+    pub credential: Credential,
+    /// What an external user may hear.
+    pub listed: Arc<HashSet<TopicName>>,
+    /// Whether it hears every room its user joins, as sockets do and event streams do not.
+    pub follows_rooms: bool,
     /// The address it comes from; of IPv6 the /64, which is what one subscriber has.
     pub network: IpAddr,
 }
@@ -73,10 +79,11 @@ impl Manager {
         bus: Arc<dyn Bus>,
         settings: Arc<Settings>,
         metrics: Arc<Metrics>,
+        meter_of: MeterOf,
     ) -> Arc<Self> {
         Arc::new(Self {
             clients: ClientList::new(&settings.socket),
-            subscriptions: Subscriptions::default(),
+            subscriptions: Subscriptions::new(meter_of),
             crowd: Arc::default(),
             registry,
             store,
@@ -139,10 +146,10 @@ impl Manager {
         client.add_topic(topic, || self.subscriptions.add(topic, client))
     }
 
-    /// Subscribes every connected client of `user`.
+    /// Subscribes every connected client of `user` that follows their rooms.
     pub fn subscribe_user(&self, user: UserId, topic: &TopicName) {
-        for client in self.clients.of_user(user) {
-            self.subscribe(&client, topic);
+        for client in self.clients.of_user(user).iter().filter(|client| client.follows_rooms()) {
+            self.subscribe(client, topic);
         }
     }
 
@@ -158,17 +165,39 @@ impl Manager {
         client.remove_topic(topic, || self.subscriptions.remove(topic, client.id()));
     }
 
-    /// Brings a new client up to date, whose topics were `topics` when it was admitted; see the module of the same name.
+    /// Brings a new client up to date; see the module of the same name.
     ///
     /// # Errors
     /// Why the connection has to be closed instead.
-    pub async fn recover(
-        &self,
+    pub async fn recover(&self, client: &Arc<Client>, listening: Listening) -> Result<(), CloseReason> {
+        recovery::recover(self, client, listening).await
+    }
+
+    /// Lets a client that is up to date hear more topics, each after its position; see the module `recovery`.
+    ///
+    /// # Errors
+    /// The store's; the client then hears none of them.
+    pub async fn listen(
+        self: &Arc<Self>,
         client: &Arc<Client>,
-        topics: Vec<TopicState>,
-        resume: Option<Resume>,
-    ) -> Result<(), CloseReason> {
-        recovery::recover(self, client, topics, resume).await
+        topics: Vec<(TopicName, Option<Offset>)>,
+        epoch: Option<Epoch>,
+    ) -> Result<Listened, StoreError> {
+        recovery::listen(self, client, topics, epoch).await
+    }
+
+    /// Ends subscriptions of one client, at its own wish.
+    pub async fn stop_listening(&self, client: &Client, topics: &[TopicName]) {
+        let _listening = client.listening().await;
+        for topic in topics {
+            self.unsubscribe(client, topic);
+        }
+    }
+
+    /// How many clients of this node hear a topic.
+    #[must_use]
+    pub fn subscribers(&self, topic: &TopicName) -> usize {
+        self.subscriptions.count(topic)
     }
 
     /// Finds the handler for `event` and lets it decide.
@@ -206,21 +235,25 @@ impl Manager {
 
     /// Hands what one topic published to this node's subscribers.
     fn deliver(&self, topic: &TopicName, last: Offset, round: PublishRound, publications: &[&Publication]) {
-        let Some(subscribers) = self.subscriptions.of(topic) else { return };
+        let count = publications.len();
+        let Some(audience) = self.subscriptions.of(topic) else {
+            self.subscriptions.meter_of(topic).published(count, 0, 0);
+            return;
+        };
         let frame = Frame::publications(publications.iter().copied());
-        for client in subscribers.values() {
-            client.enqueue_live(topic, last, round, &frame);
-        }
+        let reached =
+            audience.clients.values().filter(|client| client.enqueue_live(topic, last, round, &frame)).count();
+        audience.meter.published(count, count * reached, audience.clients.len() - reached);
         for same_type in publications.chunk_by(|one, next| one.event_type == next.event_type) {
-            self.metrics.events_out(&same_type[0].event_type, (same_type.len() * subscribers.len()) as u64);
+            self.metrics.events_out(&same_type[0].event_type, (same_type.len() * reached) as u64);
         }
     }
 
-    /// Closes the sockets of one session.
-    pub fn close_session(&self, session: SessionId, reason: CloseReason) {
+    /// Closes whatever was admitted by a credential that has ended.
+    pub fn close_admitted_by(&self, credential: Credential) {
         for client in self.clients.all() {
-            if client.session() == session {
-                client.close(reason);
+            if client.credential() == credential {
+                client.close(CloseReason::SignedOut);
             }
         }
     }

@@ -75,6 +75,30 @@ struct StatusLabel {
     status: &'static str,
 }
 
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct NamespaceLabel {
+    namespace: String,
+}
+
+/// What is counted of the topics of one namespace.
+#[derive(Debug, Clone)]
+pub struct TopicMeter {
+    publications: Counter,
+    deliveries: Counter,
+    slow: Counter,
+    /// Subscriptions now.
+    pub subscribers: Gauge,
+}
+
+impl TopicMeter {
+    /// So many publications, deliveries of them, and clients that were cut because they had no room.
+    pub fn published(&self, publications: usize, deliveries: usize, slow: usize) {
+        self.publications.inc_by(publications as u64);
+        self.deliveries.inc_by(deliveries as u64);
+        self.slow.inc_by(slow as u64);
+    }
+}
+
 /// Everything that is counted.
 #[derive(Debug)]
 pub struct Metrics {
@@ -93,6 +117,10 @@ pub struct Metrics {
     logins: Family<OutcomeLabel, Counter>,
     otps: Family<OutcomeLabel, Counter>,
     requests: Family<StatusLabel, Counter>,
+    publications: Family<NamespaceLabel, Counter>,
+    deliveries: Family<NamespaceLabel, Counter>,
+    slow_subscribers: Family<NamespaceLabel, Counter>,
+    subscribers: Family<NamespaceLabel, Gauge>,
 }
 
 impl Default for Metrics {
@@ -111,6 +139,10 @@ impl Default for Metrics {
             logins: Family::default(),
             otps: Family::default(),
             requests: Family::default(),
+            publications: Family::default(),
+            deliveries: Family::default(),
+            slow_subscribers: Family::default(),
+            subscribers: Family::default(),
         };
         metrics.register();
         // From the start at zero: a rate over a series that just appeared misses its first event.
@@ -145,6 +177,19 @@ impl Metrics {
     /// A socket that we closed. `reason` is that of the close-code table.
     pub fn egress_closed(&self, reason: &'static str) {
         self.egress_closes.get_or_create(&ReasonLabel { reason }).inc();
+    }
+
+    /// Where the topics of a namespace are counted, e.g. `channel.news.*`; ask once and keep it. Namespaces are those of
+    /// the settings, so their number is bounded.
+    #[must_use]
+    pub fn topic_meter(&self, namespace: &str) -> TopicMeter {
+        let label = NamespaceLabel { namespace: namespace.to_owned() };
+        TopicMeter {
+            publications: self.publications.get_or_create(&label).clone(),
+            deliveries: self.deliveries.get_or_create(&label).clone(),
+            slow: self.slow_subscribers.get_or_create(&label).clone(),
+            subscribers: self.subscribers.get_or_create(&label).clone(),
+        }
     }
 
     /// A commit of so many drafts that took so long.
@@ -204,6 +249,11 @@ impl Metrics {
         to.register("commit_batch_size", "Drafts in one commit", self.commit_batch.clone());
         to.register("logins", "Logins by outcome", self.logins.clone());
         to.register("otps", "One-time passwords by what became of them", self.otps.clone());
+        to.register("publications", "Publications by namespace", self.publications.clone());
+        to.register("deliveries", "Deliveries of publications by namespace", self.deliveries.clone());
+        let text = "Subscribers closed for reading too slowly by the namespace that found no room";
+        to.register("slow_subscribers", text, self.slow_subscribers.clone());
+        to.register("subscribers", "Subscriptions now by namespace", self.subscribers.clone());
         to.register("http_requests", "Answers over HTTP by class of status", self.requests.clone());
     }
 }
@@ -226,6 +276,9 @@ mod tests {
         metrics.login("signed_in");
         metrics.otp(Otp::Refused);
         metrics.request(404);
+        let news = metrics.topic_meter("channel.news.*");
+        news.subscribers.inc();
+        news.published(2, 10, 1);
         let text = metrics.encode();
         for line in [
             "switchboard_connections 1",
@@ -240,6 +293,10 @@ mod tests {
             "switchboard_logins_total{outcome=\"throttled\"} 0",
             "switchboard_otps_total{outcome=\"refused\"} 1",
             "switchboard_http_requests_total{status=\"4xx\"} 1",
+            "switchboard_publications_total{namespace=\"channel.news.*\"} 2",
+            "switchboard_deliveries_total{namespace=\"channel.news.*\"} 10",
+            "switchboard_slow_subscribers_total{namespace=\"channel.news.*\"} 1",
+            "switchboard_subscribers{namespace=\"channel.news.*\"} 1",
         ] {
             assert!(text.lines().any(|found| found == line), "{line} is missing from:\n{text}");
         }

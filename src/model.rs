@@ -20,7 +20,7 @@ pub use key::{ApiKey, InvalidScope, KeyName, Scope};
 pub use message::{ClientMessageId, InvalidClientId, InvalidText, Message, MessageText};
 pub use name::{InvalidName, RoomName, RoomTitle, UserName};
 pub use network::network;
-pub use person::{ExternalUser, InvalidExternalUser, Person, PersonId};
+pub use person::{Credential, ExternalUser, InvalidExternalUser, Person, PersonId};
 pub use position::{Epoch, Positions, Resume};
 pub use publication::Publication;
 pub use room::{GENERAL, Room};

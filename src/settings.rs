@@ -17,8 +17,9 @@ pub use authority::{host_address, split_authority};
 pub use error::{Fault, SettingsError};
 pub use layers::{Overrides, environment};
 
+use crate::model::ChannelPattern;
 use ipnet::IpNet;
-use parse::{days, directory, networks, secs};
+use parse::{days, directory, hours, networks, secs};
 use serde::Deserialize;
 use std::{
     net::SocketAddr,
@@ -52,6 +53,8 @@ pub struct Settings {
     pub storage: Storage,
     /// The log.
     pub log: Log,
+    /// Which push channels there are; the first that matches counts.
+    pub namespace: Vec<Namespace>,
 }
 
 /// `[server]`
@@ -121,6 +124,7 @@ pub struct Http {
     #[serde(rename = "idle_wait_secs", deserialize_with = "secs")]
     pub idle_wait: Duration,
     pub max_body_bytes: usize,
+    pub max_publish_bytes: usize,
     pub max_connections: usize,
     pub max_connections_per_address: usize,
 }
@@ -180,6 +184,7 @@ pub struct Socket {
     pub max_in_flight: usize,
     pub egress_events: usize,
     pub egress_bytes: usize,
+    pub max_subscriptions: usize,
     pub connections_per_user: usize,
     pub connections_per_address: usize,
     pub read_buffer_bytes: usize,
@@ -230,6 +235,42 @@ pub struct Storage {
     pub url: String,
     pub synchronous: Synchronous,
     pub readers: usize,
+}
+
+/// Who may subscribe to a channel.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Subscribers {
+    /// Anyone with an account.
+    Members,
+    /// The member whom the pattern names.
+    User,
+    /// Nobody but external users whose OTP lists it.
+    Listed,
+}
+
+/// Who may publish to a channel.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Publishers {
+    /// API keys with the scope for it.
+    Keys,
+    /// And members who may subscribe to it.
+    Members,
+}
+
+/// `[[namespace]]`
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+#[allow(missing_docs)]
+pub struct Namespace {
+    pub pattern: ChannelPattern,
+    pub subscribe: Subscribers,
+    pub publish: Publishers,
+    pub history_count: u64,
+    #[serde(rename = "history_hours", deserialize_with = "hours")]
+    pub history_age: Duration,
+    pub max_data_bytes: usize,
 }
 
 /// How log lines look.

@@ -3,6 +3,7 @@
 //! Everything that is appended to a topic goes through [`Store::commit`], which the journal
 //! alone calls; the rest is accounts, sessions and reading.
 
+mod clock;
 mod error;
 mod migrations;
 pub mod sqlite;
@@ -10,12 +11,13 @@ pub mod sqlite;
 mod suite;
 mod types;
 
+pub use clock::now;
 pub use error::StoreError;
 pub use types::*;
 
 use crate::model::{
-    Account, Epoch, InvitationId, Offset, Publication, Role, RoomName, SessionId, TopicName, UnixMillis, User, UserId,
-    UserName,
+    Account, Credential, Epoch, InvitationId, Offset, Publication, Role, RoomName, SessionId, TopicName, UnixMillis,
+    User, UserId, UserName,
 };
 use async_trait::async_trait;
 
@@ -35,20 +37,25 @@ pub trait Store: Send + Sync + 'static {
     /// alone: the others are stored.
     async fn commit(&self, drafts: Vec<Draft>) -> Result<Vec<Result<Committed, Refusal>>, StoreError>;
 
-    /// Where `user` stands: the topics they hear (their rooms and their inbox), with the first
-    /// and last offset each log still has, read as one snapshot.
-    async fn topics_of(&self, user: UserId) -> Result<Vec<TopicState>, StoreError>;
+    /// How far the logs of topics reach, read as one snapshot.
+    async fn topic_states(&self, wanted: Wanted) -> Result<Vec<TopicState>, StoreError>;
 
-    /// As [`Store::topics_of`], and whether the session is still good, in one read: `None` when
+    /// As [`Store::topic_states`], and whether the credential is good at `now`, in one read: `None` when
     /// it has ended or its account is disabled.
-    async fn topics_of_session(&self, session: SessionId, user: UserId) -> Result<Option<Vec<TopicState>>, StoreError>;
+    async fn topic_states_for(
+        &self,
+        credential: Credential,
+        wanted: Wanted,
+        now: UnixMillis,
+    ) -> Result<Option<Vec<TopicState>>, StoreError>;
 
     /// Publications of `topic` above `after` up to and including `until`, oldest first, at
     /// most `limit` and about [`MAX_PAGE_BYTES`]; when there is any, at least one.
     async fn read_log(&self, range: LogRange, limit: u32) -> Result<Vec<Publication>, StoreError>;
 
-    /// Forgets publications older than `before`, at most `limit` of them. Answers how many.
-    async fn trim_log(&self, before: UnixMillis, limit: u32) -> Result<u32, StoreError>;
+    /// Forgets publications older than `retention_ms`, or than their own [`Keep::age_ms`], at most
+    /// `limit` of them. Answers how many.
+    async fn trim_log(&self, now: UnixMillis, retention_ms: i64, limit: u32) -> Result<u32, StoreError>;
 
     // ---- rooms ---------------------------------------------------------------------------
 
@@ -113,7 +120,7 @@ pub trait Store: Send + Sync + 'static {
     async fn live_sessions(&self, sessions: Vec<SessionId>) -> Result<Vec<SessionId>, StoreError>;
 
     /// Marks `connected` as used at `now` and throws away what has expired: sessions, by
-    /// `limits`, devices not seen for `device_ms`, invitations. A connected session that has
+    /// `limits`, devices not seen for `device_ms`, invitations, old receipts. A connected session that has
     /// reached its absolute limit ends too.
     async fn sweep(&self, connected: Vec<SessionId>, now: UnixMillis, limits: SweepLimits) -> Result<(), StoreError>;
 
@@ -162,9 +169,16 @@ pub(crate) fn role_from_text(text: &str) -> Result<Role, StoreError> {
 }
 
 /// Whether everything after `seen` is still there, exists, and is not too much to replay.
-#[must_use]
-pub fn can_recover(state: &TopicState, seen: Offset, max_publications: u64) -> bool {
-    state.trimmed <= seen && seen <= state.head && state.head.0 - seen.0 <= max_publications
+///
+/// # Errors
+/// Why not.
+pub fn can_recover(state: &TopicState, seen: Offset, max_publications: u64) -> Result<(), OutOfReach> {
+    match seen {
+        _ if seen > state.head => Err(OutOfReach::Ahead),
+        _ if seen < state.trimmed => Err(OutOfReach::TooOld),
+        _ if state.head.0 - seen.0 > max_publications => Err(OutOfReach::TooFar),
+        _ => Ok(()),
+    }
 }
 
 impl LogRange {

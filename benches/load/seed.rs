@@ -65,9 +65,12 @@ pub(crate) async fn plant(dir: &Path, seed: Seed) -> Result<Vec<String>> {
 /// The first member makes the room, the others join it.
 fn drafts(room: &str, members: &[User], at: i64) -> Result<Vec<Draft>> {
     let name = RoomName::parse(room)?;
-    let create =
-        Change::CreateRoom { room: name.clone(), title: RoomTitle::parse(room)?, public: true, max_joined: u32::MAX };
-    let join = Change::JoinRoom { room: name, max_joined: u32::MAX };
-    let changes = std::iter::once(create).chain(std::iter::repeat(join));
-    Ok(members.iter().cloned().zip(changes).map(|(author, change)| Draft { author, at, change }).collect())
+    let title = RoomTitle::parse(room)?;
+    let change = |(place, author): (usize, User)| match place {
+        0 => {
+            Change::CreateRoom { author, room: name.clone(), title: title.clone(), public: true, max_joined: u32::MAX }
+        }
+        _ => Change::JoinRoom { author, room: name.clone(), max_joined: u32::MAX },
+    };
+    Ok(members.iter().cloned().enumerate().map(change).map(|change| Draft { at, change }).collect())
 }

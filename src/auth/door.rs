@@ -9,14 +9,14 @@ pub use invitations::{Invited, MadeInvitation, NewLink, invite};
 
 use super::{Admission, AuthError, Hasher, Otps, Policy, Secret, Subject, Throttle, Verdict, otp};
 use crate::{
-    model::{Account, Resume, SessionId, UnixMillis, User, UserName},
+    model::{Account, Resume, SessionId, User, UserName},
     settings::Settings,
-    storage::{NewAccount, NewSession, Session, SessionLimits, Store, TokenHash},
+    storage::{NewAccount, NewSession, Session, SessionLimits, Store, TokenHash, now},
 };
 use std::{
     net::IpAddr,
     sync::{Arc, Mutex},
-    time::{Duration, Instant, SystemTime, UNIX_EPOCH},
+    time::{Duration, Instant},
 };
 
 /// Accounts, sessions, OTPs and links; see the module.
@@ -220,7 +220,7 @@ impl Door {
         origin: Option<String>,
     ) -> Result<IssuedOtp, AuthError> {
         let session = self.session(session_token).await?;
-        let admission = Admission { user: session.user.clone(), session: session.id, resume, origin };
+        let admission = Admission::of_member(session.user.clone(), session.id, resume, origin);
         let otp = self.otps.issue(admission, Instant::now())?;
         Ok(IssuedOtp { user: session.user, otp, expires_in: self.otps.ttl() })
     }
@@ -231,7 +231,7 @@ impl Door {
     /// [`AuthError::Unauthorized`] if there is no token or no such session, or it has ended, or what the store says.
     pub async fn session(&self, token: Option<&Secret>) -> Result<Session, AuthError> {
         let hash = token.and_then(Secret::token_hash).ok_or(AuthError::Unauthorized)?;
-        self.store.use_session(hash, now_ms(), self.limits).await?.ok_or(AuthError::Unauthorized)
+        self.store.use_session(hash, now(), self.limits).await?.ok_or(AuthError::Unauthorized)
     }
 
     /// Ends the session and answers which it was, so that its sockets can be closed.
@@ -259,7 +259,7 @@ impl Door {
         resume: Option<Resume>,
         origin: Option<String>,
     ) -> Result<SignedIn, AuthError> {
-        let at = now_ms();
+        let at = now();
         let (session_token, token_hash) = new_token()?;
         let session_id = self.store.create_session(NewSession { user: user.id, token_hash, at }).await?;
         let device_token = match device {
@@ -270,7 +270,7 @@ impl Door {
                 token
             }
         };
-        let admission = Admission { user: user.clone(), session: session_id, resume, origin };
+        let admission = Admission::of_member(user.clone(), session_id, resume, origin);
         let otp = self.otps.issue(admission, Instant::now())?;
         tracing::info!(user.name = %user.name, session.id = session_id.0, "signed in");
         Ok(SignedIn { user, session_id, session_token, device_token, otp, expires_in: self.otps.ttl() })
@@ -286,7 +286,7 @@ impl Door {
         let name = UserName::parse(username)?;
         self.policy.check(password.expose(), &name)?;
         let password_hash = self.hasher.hash(password).await?;
-        Ok(NewAccount { name, role, password_hash, at: now_ms() })
+        Ok(NewAccount { name, role, password_hash, at: now() })
     }
 
     /// The hash of the visitor's device token, if that device signed in to this account before.
@@ -338,11 +338,6 @@ fn new_token() -> Result<(Secret, TokenHash), AuthError> {
     let token = Secret::random()?;
     let hash = token.token_hash().ok_or(AuthError::BadToken)?; // a random token always has one
     Ok((token, hash))
-}
-
-/// The wall clock, for what is stored.
-fn now_ms() -> UnixMillis {
-    SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, millis)
 }
 
 fn millis(duration: Duration) -> i64 {

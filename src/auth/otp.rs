@@ -2,11 +2,12 @@
 
 use super::{AuthError, Retention, RetentionMap, Secret};
 use crate::{
-    model::{Resume, SessionId, User, UserId},
+    model::{Credential, ExternalUser, KeyId, Person, PersonId, Resume, SessionId, TopicName, User},
     settings,
     storage::TokenHash,
 };
 use std::{
+    collections::HashSet,
     sync::Arc,
     time::{Duration, Instant},
 };
@@ -22,9 +23,11 @@ const REAP_PERIOD: Duration = Duration::from_secs(1);
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Admission {
     /// Who.
-    pub user: User,
-    /// The session it was asked for with; when that ends, so does the socket.
-    pub session: SessionId,
+    pub person: Person,
+    /// What it was asked for with; when that ends, so does the socket.
+    pub credential: Credential,
+    /// What an external user may hear.
+    pub listed: Arc<HashSet<TopicName>>,
     /// What the client has seen already.
     pub resume: Option<Resume>,
     /// The page that asked for it; an upgrade that names a page must name this one.
@@ -32,6 +35,20 @@ pub struct Admission {
 }
 
 impl Admission {
+    /// That of a member, by their session.
+    #[must_use]
+    pub fn of_member(user: User, session: SessionId, resume: Option<Resume>, origin: Option<String>) -> Self {
+        let (person, credential) = (Person::Member(user), Credential::Session(session));
+        Self { person, credential, listed: Arc::default(), resume, origin }
+    }
+
+    /// That of an external user, whom the holder of a key vouches for.
+    #[must_use]
+    pub fn of_external(user: ExternalUser, key: KeyId, listed: HashSet<TopicName>, resume: Option<Resume>) -> Self {
+        let (person, credential) = (Person::External(user), Credential::Key(key));
+        Self { person, credential, listed: listed.into(), resume, origin: None }
+    }
+
     /// Whether an upgrade from a page of this origin may use it: both or one unknown, or both the same.
     #[must_use]
     pub fn is_for_origin(&self, origin: Option<&str>) -> bool {
@@ -46,7 +63,7 @@ impl Admission {
 #[derive(Debug)]
 pub struct Otps {
     ttl: Duration,
-    outstanding: RetentionMap<TokenHash, UserId, Admission>,
+    outstanding: RetentionMap<TokenHash, PersonId, Admission>,
 }
 
 impl Otps {
@@ -72,7 +89,7 @@ impl Otps {
         check_resume(admission.resume.as_ref())?;
         let otp = Secret::random()?;
         if let Some(hash) = otp.token_hash() {
-            self.outstanding.insert(hash, admission.user.id, admission, now);
+            self.outstanding.insert(hash, admission.person.id(), admission, now);
         }
         Ok(otp)
     }
@@ -124,11 +141,11 @@ mod tests {
     use super::*;
     use crate::{
         auth::testing,
-        model::{Epoch, Offset, TopicName},
+        model::{Epoch, Offset, TopicName, UserId},
     };
 
     fn admission(user: i64) -> Admission {
-        Admission { user: testing::user(user), session: SessionId(1), resume: None, origin: None }
+        Admission::of_member(testing::user(user), SessionId(1), None, None)
     }
 
     fn otps() -> Otps {

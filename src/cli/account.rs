@@ -3,7 +3,7 @@
 use super::{CliError, password};
 use crate::{
     model::{Account, Role, UnixMillis, UserName},
-    storage::{NewAccount, Store},
+    storage::{NewAccount, Store, now},
 };
 use clap::{Args, Subcommand};
 use std::{
@@ -168,11 +168,6 @@ fn list(accounts: &[Account], out: &mut impl Write) -> Result<(), CliError> {
         writeln!(out, "{:width$}  {:6}  {state:8}  {made}", user.name.as_str(), user.role.as_str())?;
     }
     Ok(())
-}
-
-fn now() -> UnixMillis {
-    let since = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
-    since.as_millis().try_into().unwrap_or(UnixMillis::MAX)
 }
 
 pub(super) fn moment(at: UnixMillis) -> SystemTime {

@@ -2,7 +2,10 @@
 
 use super::*;
 use crate::{
-    model::{Account, Epoch, InvitationId, Publication, Role, RoomName, SessionId, UnixMillis, User, UserId, UserName},
+    model::{
+        Account, Credential, Epoch, InvitationId, Publication, Role, RoomName, SessionId, UnixMillis, User, UserId,
+        UserName,
+    },
     storage::*,
 };
 use async_trait::async_trait;
@@ -64,10 +67,10 @@ impl Store for Accounts {
     }
     fn epoch(&self) -> &Epoch { panic!("not asked for") }
     async fn commit(&self, _: Vec<Draft>) -> Answer<Vec<Result<Committed, Refusal>>> { Err(StoreError::Closed) }
-    async fn topics_of(&self, _: UserId) -> Answer<Vec<TopicState>> { Err(StoreError::Closed) }
-    async fn topics_of_session(&self, _: SessionId, _: UserId) -> Answer<Option<Vec<TopicState>>> { Err(StoreError::Closed) }
+    async fn topic_states(&self, _: Wanted) -> Answer<Vec<TopicState>> { Err(StoreError::Closed) }
+    async fn topic_states_for(&self, _: Credential, _: Wanted, _: UnixMillis) -> Answer<Option<Vec<TopicState>>> { Err(StoreError::Closed) }
     async fn read_log(&self, _: LogRange, _: u32) -> Answer<Vec<Publication>> { Err(StoreError::Closed) }
-    async fn trim_log(&self, _: UnixMillis, _: u32) -> Answer<u32> { Err(StoreError::Closed) }
+    async fn trim_log(&self, _: UnixMillis, _: i64, _: u32) -> Answer<u32> { Err(StoreError::Closed) }
     async fn rooms_for(&self, _: UserId) -> Answer<RoomList> { Err(StoreError::Closed) }
     async fn history(&self, _: UserId, _: &RoomName, _: HistoryPage) -> Answer<Option<History>> { Err(StoreError::Closed) }
     async fn rehash_password(&self, _: UserId, _: &str, _: &str) -> Answer<()> { Err(StoreError::Closed) }

@@ -5,7 +5,7 @@ use super::{
     token_bucket::TokenBucket,
 };
 use crate::{
-    manager::{Client, HandlerError, Manager, Pending, Reply},
+    manager::{AfterAnswer, Client, HandlerError, Manager, Pending, Reply},
     protocol::{CloseReason, Event, Frame, RequestId},
 };
 use futures_util::FutureExt;
@@ -37,6 +37,8 @@ struct Answer {
 enum Outcome {
     Later(Pending),
     Known(Result<Value, HandlerError>),
+    /// An answer and what begins after it.
+    Then(Value, AfterAnswer),
 }
 
 impl EventReceiver {
@@ -80,6 +82,11 @@ impl EventReceiver {
                 Ok(())
             }
             Ok(Reply::Now(payload)) => self.settle(id, Ok(payload)),
+            Ok(Reply::Then(payload, after)) => {
+                self.answers.push_back(Answer { id, outcome: Outcome::Then(payload, after) });
+                self.answer_what_is_known();
+                Ok(())
+            }
             Err(error) => self.settle(id, Err(error)),
         }
     }
@@ -96,6 +103,20 @@ impl EventReceiver {
             return Err(CloseReason::Policy);
         }
         Ok(())
+    }
+
+    /// Answers in the order of the requests, up to the first answer that still waits.
+    fn answer_what_is_known(&mut self) {
+        while let Some(Answer { id, outcome }) = self.answers.pop_front() {
+            match outcome {
+                Outcome::Known(result) => self.answer(id.as_ref(), result),
+                Outcome::Then(payload, after) => {
+                    self.answer(id.as_ref(), Ok(payload));
+                    after.begin();
+                }
+                waiting @ Outcome::Later(_) => return self.answers.push_front(Answer { id, outcome: waiting }),
+            }
+        }
     }
 
     fn answer(&self, id: Option<&RequestId>, result: Result<Value, HandlerError>) {
@@ -145,11 +166,7 @@ impl Receiver for EventReceiver {
                 }
             }
         }
-        while let Some(Answer { outcome: Outcome::Known(_), .. }) = self.answers.front() {
-            if let Some(Answer { id, outcome: Outcome::Known(result) }) = self.answers.pop_front() {
-                self.answer(id.as_ref(), result);
-            }
-        }
+        self.answer_what_is_known();
     }
 
     fn farewell(&self) -> impl Future<Output = CloseReason> + Send + 'static {

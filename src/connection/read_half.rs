@@ -105,7 +105,7 @@ mod tests {
     use super::*;
     use crate::{
         manager::{EgressLimits, Identity},
-        model::{ClientId, Role, SessionId, User, UserId, UserName},
+        model::{ClientId, Credential, Person, Role, SessionId, User, UserId, UserName},
     };
     use std::time::Duration;
     use tokio::{
@@ -117,7 +117,13 @@ mod tests {
 
     fn half(read: DuplexStream) -> ReadHalf<DuplexStream> {
         let user = User { id: UserId(1), name: UserName::parse("alice").unwrap(), role: Role::Member };
-        let identity = Identity { user, session: SessionId(1), network: [127, 0, 0, 1].into() };
+        let identity = Identity {
+            person: Person::Member(user),
+            credential: Credential::Session(SessionId(1)),
+            listed: Arc::default(),
+            follows_rooms: true,
+            network: [127, 0, 0, 1].into(),
+        };
         let limits = EgressLimits { events: 10, bytes: 1000 };
         let client = Arc::new(Client::new(ClientId(1), identity, limits, Arc::default()));
         ReadHalf::new(read, client, FrameLimits { fragments: 64, wait: WAIT })

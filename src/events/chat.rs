@@ -1,11 +1,10 @@
 //! Messages of a room: sending them and reading them back.
 
-use super::now;
 use crate::{
     journal::Journal,
     manager::{Context, HandlerError, Registry, Reply},
     model::{ClientMessageId, MessageId, MessageText, Offset, RoomName, UnixMillis},
-    storage::{Change, Draft, History, HistoryAnchor, HistoryPage, Outcome, Store},
+    storage::{Change, Draft, History, HistoryAnchor, HistoryPage, Outcome, Store, now},
 };
 use serde::{Deserialize, Serialize};
 use std::sync::Arc;
@@ -69,8 +68,8 @@ impl Chat {
     /// The next event of this client is decided while the disk works.
     async fn send_message(self: Arc<Self>, ctx: Context, request: SendMessage) -> Result<Reply, HandlerError> {
         let SendMessage { room, message: text, client_id } = request;
-        let change = Change::SendMessage { room, text, client_id };
-        let receipt = self.journal.append(Draft { author: ctx.user().clone(), at: now(), change }).await?;
+        let change = Change::SendMessage { author: ctx.member()?.clone(), room, text, client_id };
+        let receipt = self.journal.append(Draft { at: now(), change }).await?;
         Ok(Reply::later(async move {
             match receipt.committed().await? {
                 Outcome::Message { id, offset, sent, duplicate } => Ok(Sent { id, offset, sent, duplicate }),
@@ -82,7 +81,7 @@ impl Chat {
     /// Reads a page; only members see any of it.
     async fn get_history(self: Arc<Self>, ctx: Context, request: GetHistory) -> Result<Reply, HandlerError> {
         let page = request.page()?;
-        let history = self.store.history(ctx.user().id, &request.room, page).await?;
+        let history = self.store.history(ctx.member()?.id, &request.room, page).await?;
         Reply::now(&HistoryReply { room: request.room, history: history.ok_or(HandlerError::NoSuchRoom)? })
     }
 }

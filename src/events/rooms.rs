@@ -1,11 +1,10 @@
 //! Rooms: list, create, join, leave.
 
-use super::now;
 use crate::{
     journal::Journal,
     manager::{Context, HandlerError, Registry, Reply},
     model::{GENERAL, Offset, Room, RoomName, RoomTitle, TopicName, User, UserName},
-    storage::{Change, Draft, Outcome, Store},
+    storage::{Change, Draft, Outcome, Store, now},
 };
 use serde::{Deserialize, Serialize};
 use serde_json::value::to_raw_value;
@@ -69,8 +68,7 @@ impl Rooms {
         let announcement = MemberJoined { room: GENERAL, user: &newcomer.name };
         let Ok(payload) = to_raw_value(&announcement) else { return };
         let topic = TopicName::room_named(GENERAL);
-        let change = Change::Publish { topic, event_type: "member_joined".into(), payload: payload.into() };
-        let draft = Draft { author: newcomer.clone(), at: now(), change };
+        let draft = Draft { at: now(), change: Change::publish(topic, "member_joined", payload.into()) };
         let journal = journal.clone();
         tokio::spawn(async move {
             if journal.append(draft).await.is_err() {
@@ -80,7 +78,7 @@ impl Rooms {
     }
 
     async fn list_rooms(self: Arc<Self>, ctx: Context, _: ListRooms) -> Result<Reply, HandlerError> {
-        Reply::now(&self.store.rooms_for(ctx.user().id).await?)
+        Reply::now(&self.store.rooms_for(ctx.member()?.id).await?)
     }
 
     async fn create_room(self: Arc<Self>, ctx: Context, request: CreateRoom) -> Result<Reply, HandlerError> {
@@ -90,27 +88,28 @@ impl Rooms {
                 .map_err(|_| HandlerError::Internal("a room name is no title"))?,
         };
         let (public, max_joined) = (request.public.unwrap_or(true), max_joined(&ctx));
-        let change = Change::CreateRoom { room: request.room, title, public, max_joined };
-        self.change_membership(ctx, change).await
+        let author = ctx.member()?.clone();
+        let change = Change::CreateRoom { author, room: request.room, title, public, max_joined };
+        self.change_membership(change).await
     }
 
     async fn join_room(self: Arc<Self>, ctx: Context, request: NamedRoom) -> Result<Reply, HandlerError> {
-        let change = Change::JoinRoom { room: request.room, max_joined: max_joined(&ctx) };
-        self.change_membership(ctx, change).await
+        let author = ctx.member()?.clone();
+        let change = Change::JoinRoom { author, room: request.room, max_joined: max_joined(&ctx) };
+        self.change_membership(change).await
     }
 
     async fn leave_room(self: Arc<Self>, ctx: Context, request: NamedRoom) -> Result<Reply, HandlerError> {
         if request.room.as_str() == GENERAL {
             return Err(HandlerError::BadField { field: "room", problem: "everyone stays in `general`" });
         }
-        self.change_membership(ctx, Change::LeaveRoom { room: request.room }).await
+        self.change_membership(Change::LeaveRoom { author: ctx.member()?.clone(), room: request.room }).await
     }
 
     /// Waits for the commit before the client's next event is decided, which may already
     /// concern the room it joins.
-    async fn change_membership(&self, ctx: Context, change: Change) -> Result<Reply, HandlerError> {
-        let draft = Draft { author: ctx.user().clone(), at: now(), change };
-        match self.journal.append(draft).await?.committed().await? {
+    async fn change_membership(&self, change: Change) -> Result<Reply, HandlerError> {
+        match self.journal.append(Draft { at: now(), change }).await?.committed().await? {
             Outcome::Joined { room, offset } => Reply::now(&Joined { room, offset }),
             Outcome::Left => Reply::now(&Left {}),
             _ => Err(HandlerError::Internal("a change of rooms was committed as something else")),

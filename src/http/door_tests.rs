@@ -4,6 +4,7 @@ use super::*;
 use crate::{
     auth::testing::{PASSWORD, World},
     http::{host, security_headers},
+    model::Credential,
 };
 use axum::{body::Body, extract::ConnectInfo, http::Method};
 use http_body_util::BodyExt;
@@ -124,7 +125,8 @@ async fn signing_in_reconnecting_and_signing_out() {
     let out = site.post("/logout", &cookie, json!({})).await;
     assert_eq!((out.status, out.body.len()), (204, 0));
     assert!(out.headers["set-cookie"].to_str().unwrap().starts_with("__Host-session=; Max-Age=0;"));
-    assert_eq!(*site.ended.lock().unwrap(), [admission.session]);
+    let ended: Vec<_> = site.ended.lock().unwrap().iter().copied().map(Credential::Session).collect();
+    assert_eq!(ended, [admission.credential]);
     site.counted("logins_total{outcome=\"signed_in\"} 1");
     site.counted("otps_total{outcome=\"issued\"} 2");
     for path in ["/otp", "/logout"] {

@@ -4,10 +4,10 @@ use super::{HttpState, client_address::client_address, error::ApiError, host, or
 use crate::{
     auth::{self, Admission},
     connection::{self, EventReceiver},
-    manager::{Client, Identity, Manager},
+    manager::{Client, Identity, Listening, Manager},
     metrics::Otp,
     protocol::{CloseReason, ErrorCode},
-    storage::TopicState,
+    storage::now,
 };
 use axum::{
     body::Body,
@@ -52,48 +52,62 @@ pub(super) async fn open(
     let otp = presented_otp(request.uri().query(), headers);
     let admission = redeem(&state, otp.as_deref(), origin.as_deref()).await;
     state.metrics.otp(if admission.is_ok() { Otp::Redeemed } else { Otp::Refused });
-    let (admission, topics) = admission?;
+    let (admission, listening) = admission?;
     let subprotocol = offered(request.headers()).any(|item| item == SUBPROTOCOL).then_some(SUBPROTOCOL);
     let (response, upgrade) = handshake.accept(subprotocol);
-    tokio::spawn(serve(state, upgrade, admission, topics, address, running));
+    tokio::spawn(serve(state, upgrade, admission, listening, address, running));
     Ok(response)
 }
 
-/// Spends the OTP and checks that its session is still good: every failure looks the same.
-/// Answers the topics its user hears too, which the same read finds.
+/// Spends the OTP and checks that its session or key is still good: every failure looks the same.
+/// Answers what its user hears too, which the same read finds.
 async fn redeem(
     state: &HttpState,
     otp: Option<&str>,
     origin: Option<&str>,
-) -> Result<(Admission, Vec<TopicState>), ApiError> {
-    let refused = || ApiError::new(ErrorCode::BadOtp, "the one-time password is missing, wrong, used or expired");
-    let admission = otp.and_then(|otp| state.otps.redeem(otp, Instant::now())).ok_or_else(refused)?;
-    if !admission.is_for_origin(origin) {
-        return Err(refused());
-    }
-    let topics = state.store.topics_of_session(admission.session, admission.user.id).await?;
-    topics.map(|topics| (admission, topics)).ok_or_else(refused)
+) -> Result<(Admission, Listening), ApiError> {
+    let mut admission = take_otp(state, otp, origin)?;
+    let max_subscriptions = state.settings.socket.max_subscriptions;
+    let resume = admission.resume.take();
+    let mut listening = state.channels.listening(&admission.person, &admission.listed, resume, max_subscriptions);
+    let states = state.store.topic_states_for(admission.credential, listening.wanted.clone(), now()).await?;
+    listening.states = states.ok_or_else(bad_otp)?;
+    Ok((admission, listening))
+}
+
+/// Spends the OTP.
+///
+/// # Errors
+/// `bad_otp`.
+pub(super) fn take_otp(state: &HttpState, otp: Option<&str>, origin: Option<&str>) -> Result<Admission, ApiError> {
+    let admission = otp.and_then(|otp| state.otps.redeem(otp, Instant::now())).ok_or_else(bad_otp)?;
+    if admission.is_for_origin(origin) { Ok(admission) } else { Err(bad_otp()) }
+}
+
+pub(super) fn bad_otp() -> ApiError {
+    ApiError::new(ErrorCode::BadOtp, "the one-time password is missing, wrong, used or expired")
 }
 
 async fn serve(
     state: HttpState,
     upgrade: OnUpgrade,
     admission: Admission,
-    topics: Vec<TopicState>,
+    listening: Listening,
     address: IpAddr,
     running: TaskTrackerToken,
 ) {
     let Ok(upgraded) = upgrade.await else { return };
-    let Admission { user, session, resume, .. } = admission;
-    let client = state.manager.connect(Identity { user, session, network: auth::network(address) });
+    let Admission { person, credential, listed, .. } = admission;
+    let network = auth::network(address);
+    let client = state.manager.connect(Identity { person, credential, listed, follows_rooms: true, network });
     let connected = Connected { manager: state.manager.clone(), client: client.clone(), since: Instant::now() };
-    tracing::info!(client.id = %client.id(), user.name = %client.user().name, client.address = %address, "connected");
+    tracing::info!(client.id = %client.id(), user.name = %client.person(), client.address = %address, "connected");
     let settings = state.settings.clone();
     let receiver = EventReceiver::new(state.manager.clone(), client.clone());
     let arrive = {
         let (client, manager) = (client.clone(), state.manager);
         // Boxed: it is over soon, and its memory should be too.
-        Box::pin(async move { manager.recover(&client, topics, resume).await })
+        Box::pin(async move { manager.recover(&client, listening).await })
     };
     connection::run(TokioIo::new(upgraded), client, &settings.socket, arrive, receiver).await;
     drop(connected);
@@ -116,7 +130,7 @@ impl Drop for Connected {
         }
         tracing::info!(
             client.id = %self.client.id(),
-            user.name = %self.client.user().name,
+            user.name = %self.client.person(),
             close.reason = reason.unwrap_or("left"),
             duration_ms = self.since.elapsed().as_millis(),
             "disconnected"

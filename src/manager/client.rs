@@ -6,7 +6,7 @@ use super::{
     egress::{Egress, EgressLimits, Enqueued, PublishRound},
 };
 use crate::{
-    model::{ClientId, Offset, SessionId, TopicName, User},
+    model::{ClientId, Credential, Offset, Person, TopicName},
     protocol::{CloseReason, Frame},
 };
 use std::{
@@ -30,6 +30,8 @@ pub struct Client {
     liveness: Liveness,
     /// `None` once it has disconnected: a late subscription must not outlive it.
     topics: Mutex<Option<HashSet<TopicName>>>,
+    /// Held by whoever changes what it hears at its own wish, until that is done.
+    listening: Arc<tokio::sync::Mutex<()>>,
 }
 
 impl Client {
@@ -43,6 +45,7 @@ impl Client {
             closing: CancellationToken::new(),
             liveness: Liveness::new(),
             topics: Mutex::new(Some(HashSet::new())),
+            listening: Arc::default(),
         }
     }
 
@@ -54,14 +57,26 @@ impl Client {
 
     /// Whose it is.
     #[must_use]
-    pub fn user(&self) -> &User {
-        &self.identity.user
+    pub fn person(&self) -> &Person {
+        &self.identity.person
     }
 
-    /// The session it was admitted by.
+    /// What it was admitted by.
     #[must_use]
-    pub fn session(&self) -> SessionId {
-        self.identity.session
+    pub fn credential(&self) -> Credential {
+        self.identity.credential
+    }
+
+    /// Whether an external user's OTP lists this topic.
+    #[must_use]
+    pub fn lists(&self, topic: &TopicName) -> bool {
+        self.identity.listed.contains(topic)
+    }
+
+    /// Whether it hears every room its user joins.
+    #[must_use]
+    pub fn follows_rooms(&self) -> bool {
+        self.identity.follows_rooms
     }
 
     /// The address it comes from; of IPv6 the /64.
@@ -102,11 +117,14 @@ impl Client {
         }
     }
 
-    /// Queues what `topic` published up to `last`; held back while the client recovers.
-    pub(super) fn enqueue_live(&self, topic: &TopicName, last: Offset, round: PublishRound, frame: &Frame) {
-        if self.egress.enqueue_live(topic, last, round, frame) == Enqueued::Overflow {
+    /// Queues what `topic` published up to `last`; held back while the client recovers. `false`: there was no room,
+    /// and it was closed.
+    pub(super) fn enqueue_live(&self, topic: &TopicName, last: Offset, round: PublishRound, frame: &Frame) -> bool {
+        let fits = self.egress.enqueue_live(topic, last, round, frame) != Enqueued::Overflow;
+        if !fits {
             self.close(CloseReason::SlowConsumer);
         }
+        fits
     }
 
     /// Queues what the WebSocket library wants to write: pongs, or its answer to a close.
@@ -149,6 +167,23 @@ impl Client {
         if topics.as_mut().is_some_and(|topics| topics.remove(topic)) {
             remove();
         }
+    }
+
+    /// Whether it hears a topic.
+    #[must_use]
+    pub fn hears(&self, topic: &TopicName) -> bool {
+        self.topics().as_ref().is_some_and(|topics| topics.contains(topic))
+    }
+
+    /// How many topics it hears.
+    #[must_use]
+    pub fn hears_count(&self) -> usize {
+        self.topics().as_ref().map_or(0, HashSet::len)
+    }
+
+    /// Waits until no other wish of its own changes what it hears, and keeps others waiting.
+    pub(super) async fn listening(&self) -> tokio::sync::OwnedMutexGuard<()> {
+        self.listening.clone().lock_owned().await
     }
 
     /// What it heard; from now on it hears nothing.

@@ -2,7 +2,7 @@
 
 use super::Client;
 use crate::{
-    model::{ClientId, UserId},
+    model::{ClientId, PersonId, UserId},
     settings,
 };
 use dashmap::{DashMap, mapref::entry::Entry};
@@ -17,11 +17,11 @@ pub enum Arrival {
     OneTooMany,
 }
 
-/// The connected clients, by id and by user, counted by address.
+/// The connected clients, by id and by person, counted by address.
 #[derive(Debug)]
 pub struct ClientList {
     clients: DashMap<ClientId, Arc<Client>>,
-    by_user: DashMap<UserId, Vec<Arc<Client>>>,
+    by_person: DashMap<PersonId, Vec<Arc<Client>>>,
     by_network: DashMap<IpAddr, usize>,
     per_user: usize,
     per_address: usize,
@@ -32,7 +32,7 @@ impl ClientList {
         let unlimited = |limit| if limit == 0 { usize::MAX } else { limit };
         Self {
             clients: DashMap::new(),
-            by_user: DashMap::new(),
+            by_person: DashMap::new(),
             by_network: DashMap::new(),
             per_user: unlimited(settings.connections_per_user),
             per_address: unlimited(settings.connections_per_address),
@@ -43,7 +43,7 @@ impl ClientList {
     pub(super) fn insert(&self, client: &Arc<Client>) -> Arrival {
         self.clients.insert(client.id(), client.clone());
         let of_user = {
-            let mut of_user = self.by_user.entry(client.user().id).or_default();
+            let mut of_user = self.by_person.entry(client.person().id()).or_default();
             of_user.push(client.clone());
             of_user.len()
         };
@@ -60,7 +60,7 @@ impl ClientList {
         if self.clients.remove(&client.id()).is_none() {
             return;
         }
-        update(&self.by_user, client.user().id, |of_user| {
+        update(&self.by_person, client.person().id(), |of_user| {
             of_user.retain(|other| other.id() != client.id());
             of_user.is_empty()
         });
@@ -70,10 +70,10 @@ impl ClientList {
         });
     }
 
-    /// The clients of one user.
+    /// The clients of one member.
     #[must_use]
     pub fn of_user(&self, user: UserId) -> Vec<Arc<Client>> {
-        self.by_user.get(&user).map(|clients| clients.clone()).unwrap_or_default()
+        self.by_person.get(&PersonId::Member(user)).map(|clients| clients.clone()).unwrap_or_default()
     }
 
     /// All clients.

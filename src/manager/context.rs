@@ -1,7 +1,7 @@
 //! What a handler may know of whoever asks.
 
-use super::{Client, Manager};
-use crate::model::User;
+use super::{Client, HandlerError, Manager};
+use crate::model::{Person, User};
 use std::sync::Arc;
 
 /// Carries the Manager and the Client into a handler. A family keeps no `Arc<Manager>` of its
@@ -17,10 +17,18 @@ impl Context {
         Self { manager, client }
     }
 
-    /// The account the connection belongs to; nothing in a payload can change that.
+    /// Who the connection belongs to; nothing in a payload can change that.
     #[must_use]
-    pub fn user(&self) -> &User {
-        self.client.user()
+    pub fn person(&self) -> &Person {
+        self.client.person()
+    }
+
+    /// The account the connection belongs to.
+    ///
+    /// # Errors
+    /// [`HandlerError::MembersOnly`] when it is an external user's.
+    pub fn member(&self) -> Result<&User, HandlerError> {
+        self.person().member().ok_or(HandlerError::MembersOnly)
     }
 
     /// The connection.

@@ -7,7 +7,7 @@ use crate::{
     protocol::{CloseReason, Frame},
 };
 use std::{
-    collections::{HashMap, VecDeque},
+    collections::{HashMap, HashSet, VecDeque},
     future::poll_fn,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
     task::{Poll, Waker},
@@ -56,7 +56,7 @@ pub struct Egress {
 struct State {
     queue: VecDeque<Frame>,
     /// Live publications that came while the client was being brought up to date.
-    held: Option<Vec<Held>>,
+    held: Option<Box<Holding>>,
     /// How far the replay went: a batch that it has read from the store may be delivered after it.
     replayed: Option<Box<Replayed>>,
     events: usize,
@@ -72,6 +72,13 @@ struct State {
     pump: Option<Waker>,
     /// Recovery, when it waits for room.
     room: Option<Waker>,
+}
+
+/// What is held back, and of which topics: `None`: of all.
+#[derive(Debug, Default)]
+struct Holding {
+    topics: Option<HashSet<TopicName>>,
+    publications: Vec<Held>,
 }
 
 #[derive(Debug)]
@@ -91,6 +98,15 @@ pub(super) struct Replayed {
     pub(super) until: PublishRound,
 }
 
+impl Replayed {
+    /// An earlier replay may still matter for other topics. That it does so longer is no harm: what is published
+    /// later is above what was replayed.
+    fn extend(&mut self, later: Self) {
+        self.heads.extend(later.heads);
+        self.until = self.until.max(later.until);
+    }
+}
+
 /// Counts the batches that the journal has published.
 pub(super) type PublishRound = u64;
 
@@ -108,7 +124,7 @@ impl Egress {
     pub(super) fn new(limits: EgressLimits, crowd: Arc<Crowd>) -> Self {
         let state = State {
             queue: VecDeque::new(),
-            held: Some(Vec::new()),
+            held: Some(Box::default()),
             replayed: None,
             events: 0,
             bytes: 0,
@@ -155,8 +171,10 @@ impl Egress {
         if much && state.behind.is_none() {
             state.behind = Some(self.crowd.one_more());
         }
-        if let Some(held) = &mut state.held {
-            held.push(Held { topic: topic.clone(), last, round, frame: frame.clone() });
+        if let Some(holding) = &mut state.held
+            && holding.topics.as_ref().is_none_or(|topics| topics.contains(topic))
+        {
+            holding.publications.push(Held { topic: topic.clone(), last, round, frame: frame.clone() });
             return Enqueued::Waiting;
         }
         state.queue.push_back(frame.clone());
@@ -187,16 +205,29 @@ impl Egress {
         .await;
     }
 
-    /// Ends recovery: `caught_up`, then what was held back and is above `replayed`.
-    pub(super) fn go_live(&self, caught_up: Frame, replayed: Replayed) {
+    /// Holds back what these topics publish until [`Egress::go_live`], while the rest goes on.
+    pub(super) fn hold(&self, topics: HashSet<TopicName>) {
         let mut state = self.lock();
-        let held = state.held.take().unwrap_or_default();
+        if state.closing == Closing::Open {
+            state.held = Some(Box::new(Holding { topics: Some(topics), publications: Vec::new() }));
+        }
+    }
+
+    /// Ends recovery: `first`, then what was held back and is above `replayed`.
+    pub(super) fn go_live(&self, first: Option<Frame>, replayed: Replayed) {
+        let mut state = self.lock();
+        let held = state.held.take().unwrap_or_default().publications;
         if state.closing != Closing::Open {
             return;
         }
-        state.take_room(&caught_up, EgressLimits { events: usize::MAX, bytes: usize::MAX });
-        state.queue.push_back(caught_up);
-        state.replayed = Some(Box::new(replayed));
+        if let Some(first) = first {
+            state.take_room(&first, EgressLimits { events: usize::MAX, bytes: usize::MAX });
+            state.queue.push_back(first);
+        }
+        match &mut state.replayed {
+            Some(before) => before.extend(replayed),
+            none => *none = Some(Box::new(replayed)),
+        }
         for Held { topic, last, round, frame } in held {
             if state.was_replayed(&topic, last, round) {
                 state.release_room(&frame);
@@ -285,7 +316,11 @@ impl Egress {
             if state.closing == Closing::CloseQueued {
                 state.closing = Closing::Ended;
             }
-            let still_held = state.held.iter().flatten().map(|held| (held.frame.events(), held.frame.bytes().len()));
+            let still_held = state
+                .held
+                .iter()
+                .flat_map(|holding| &holding.publications)
+                .map(|held| (held.frame.events(), held.frame.bytes().len()));
             let (events, bytes) = still_held.fold((0, 0), |sum, one| (sum.0 + one.0, sum.1 + one.1));
             (state.events, state.bytes) = (events, bytes);
             (state.live_events, state.live_bytes) = (events, bytes);
@@ -368,7 +403,7 @@ mod tests {
 
     fn egress(events: usize, bytes: usize) -> Egress {
         let egress = Egress::new(EgressLimits { events, bytes }, Arc::default());
-        egress.go_live(frame("caught_up"), replayed(&[]));
+        egress.go_live(Some(frame("caught_up")), replayed(&[]));
         egress
     }
 
@@ -404,7 +439,7 @@ mod tests {
         egress.enqueue_live(&topic, Offset(4), 1, &frame("four"));
         egress.enqueue_live(&topic, Offset(5), 2, &frame("five"));
         egress.enqueue(frame("replayed"));
-        egress.go_live(frame("caught_up"), replayed(&[(&topic, 4)]));
+        egress.go_live(Some(frame("caught_up")), replayed(&[(&topic, 4)]));
         assert_eq!(texts(&egress).await, ["replayed", "caught_up", "five"]);
     }
 
@@ -413,10 +448,37 @@ mod tests {
     async fn a_batch_that_was_replayed_does_not_come_again_when_it_is_delivered_late() {
         let egress = Egress::new(EgressLimits { events: 10, bytes: 1000 }, Arc::default());
         let topic = TopicName::parse("room.a").unwrap();
-        egress.go_live(frame("caught_up"), replayed(&[(&topic, 4)]));
+        egress.go_live(Some(frame("caught_up")), replayed(&[(&topic, 4)]));
         egress.enqueue_live(&topic, Offset(4), 1, &frame("four"));
         egress.enqueue_live(&topic, Offset(5), 2, &frame("five"));
         assert_eq!(texts(&egress).await, ["caught_up", "five"]);
+    }
+
+    #[tokio::test]
+    async fn one_topic_is_held_back_while_the_others_go_on() {
+        let egress = egress(10, 1000);
+        let (old, new) = (TopicName::parse("room.a").unwrap(), TopicName::parse("channel.b").unwrap());
+        egress.hold([new.clone()].into());
+        egress.enqueue_live(&new, Offset(7), 2, &frame("seven"));
+        egress.enqueue_live(&old, Offset(1), 2, &frame("one"));
+        egress.enqueue_live(&new, Offset(8), 3, &frame("eight"));
+        egress.replay(frame("replayed"));
+        egress.go_live(None, Replayed { heads: [(new, Offset(7))].into(), until: 3 });
+        assert_eq!(texts(&egress).await, ["caught_up", "one", "replayed", "eight"]);
+    }
+
+    /// What was read from the log before, at another subscription, stays known.
+    #[tokio::test]
+    async fn a_second_replay_does_not_forget_the_first() {
+        let egress = Egress::new(EgressLimits { events: 10, bytes: 1000 }, Arc::default());
+        let (first, second) = (TopicName::parse("room.a").unwrap(), TopicName::parse("channel.b").unwrap());
+        egress.go_live(None, replayed(&[(&first, 4)]));
+        egress.hold([second.clone()].into());
+        egress.go_live(None, replayed(&[(&second, 2)]));
+        egress.enqueue_live(&first, Offset(4), 1, &frame("four"));
+        egress.enqueue_live(&second, Offset(2), 1, &frame("two"));
+        egress.enqueue_live(&first, Offset(5), 2, &frame("five"));
+        assert_eq!(texts(&egress).await, ["five"]);
     }
 
     #[tokio::test]

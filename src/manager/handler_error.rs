@@ -18,6 +18,17 @@ pub enum HandlerError {
     /// It does not exist, or not for this user: one answer, so that nobody can probe for rooms.
     #[error("there is no such room, or it is not open to you")]
     NoSuchRoom,
+    /// An external user asks for what needs an account.
+    #[error("only members of this server may do this")]
+    MembersOnly,
+    /// A family's own reason.
+    #[error("{message}")]
+    Denied {
+        /// What the client may branch on.
+        code: ErrorCode,
+        /// For people.
+        message: String,
+    },
     /// Something about the request that its types cannot say.
     #[error("`{field}`: {problem}")]
     BadField {
@@ -51,6 +62,8 @@ impl HandlerError {
             Self::Decode(error) => error.code(),
             Self::UnknownEvent(_) => ErrorCode::UnknownEvent,
             Self::NoSuchRoom | Self::Refused(Refusal::NoSuchRoom) => ErrorCode::NoSuchRoom,
+            Self::MembersOnly => ErrorCode::Forbidden,
+            Self::Denied { code, .. } => *code,
             Self::BadField { .. } => ErrorCode::BadPayload,
             Self::Refused(Refusal::RoomExists) => ErrorCode::RoomExists,
             Self::Refused(Refusal::TooManyRooms) => ErrorCode::TooManyRooms,
@@ -67,7 +80,7 @@ impl HandlerError {
     pub fn public_message(&self) -> String {
         match self.code() {
             ErrorCode::StorageUnavailable if self.is_in_doubt() => {
-                "it may or may not be stored: send it again with the same client_id".to_owned()
+                "it may or may not be stored: send it again with the same client_id or Idempotency-Key".to_owned()
             }
             ErrorCode::StorageUnavailable => "nothing was stored, try again".to_owned(),
             ErrorCode::Internal => "something went wrong on our side".to_owned(),

@@ -1,13 +1,14 @@
-//! Brings a new client up to date: `hello`, what it missed, `caught_up`, then live.
+//! Brings a client up to date: what it missed of each topic, then live. A new one gets `hello`
+//! before and `caught_up` after that; one that subscribes later gets the answer to its request.
 //!
 //! The live buffer is registered first, then the log is read, then the buffer is drained: in
 //! any other order a publication between the two steps would be lost or come twice.
 
 use super::{Client, Manager, egress::Replayed};
 use crate::{
-    model::{Epoch, Offset, Resume, TopicName, User},
-    protocol::{CloseReason, Frame},
-    storage::{LogRange, StoreError, TopicState, can_recover},
+    model::{Epoch, Offset, Person, Positions, Resume, TopicName},
+    protocol::{CloseReason, ErrorCode, Frame},
+    storage::{LogRange, OutOfReach, StoreError, TopicState, Wanted, can_recover, now},
 };
 use serde::Serialize;
 use serde_json::Number;
@@ -20,50 +21,187 @@ use std::{
 /// Publications read and queued at a time: few enough to hold in memory for many clients at once.
 const PAGE: u32 = 128;
 
-#[derive(Serialize)]
-struct Hello<'a> {
-    user: &'a User,
-    epoch: &'a Epoch,
-    ping_period_secs: Number,
-    topics: BTreeMap<&'a TopicName, HelloTopic>,
+/// What a new client is to hear.
+#[derive(Debug, Default)]
+pub struct Listening {
+    /// What it is entitled to and asks for.
+    pub wanted: Wanted,
+    /// Where those topics stood when it was admitted.
+    pub states: Vec<TopicState>,
+    /// Nothing but these, whatever its user hears; `None`: all.
+    pub only: Option<HashSet<TopicName>>,
+    /// What it has seen already.
+    pub resume: Option<Resume>,
+    /// What it asked for and cannot have.
+    pub refused: BTreeMap<String, Refused>,
+}
+
+/// Why a topic cannot be heard.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Refused {
+    /// What the client may branch on.
+    pub code: ErrorCode,
+    /// For people.
+    pub message: String,
+}
+
+/// Where a topic stands that a client begins to hear.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+pub struct TopicReply {
+    /// What comes live is above it.
+    pub offset: Offset,
+    /// Whether everything after the client's position comes before that.
+    pub recovered: bool,
+    /// Why not, when it gave a position.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub reason: Option<Gap>,
+}
+
+/// Why a client that gave a position has a gap.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(untagged)]
+pub enum Gap {
+    /// Its position is out of the log's reach.
+    OutOfReach(OutOfReach),
+    /// Its position is one of another store.
+    OtherEpoch(OtherEpoch),
+}
+
+/// The text that says so.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum OtherEpoch {
+    /// The store was made anew, or restored.
+    OtherEpoch,
+}
+
+/// What became of a wish to hear more.
+pub struct Listened {
+    /// The topics it hears from now on.
+    pub topics: BTreeMap<TopicName, TopicReply>,
+    /// Those it heard already and gave a position for: what it asks for would come twice.
+    pub already: Vec<TopicName>,
+    /// To begin once the client has its answer: what it missed, then live.
+    pub after: AfterAnswer,
+}
+
+/// Work that begins when an answer is queued.
+pub struct AfterAnswer(Box<dyn FnOnce() + Send>);
+
+impl AfterAnswer {
+    /// Begins it.
+    pub fn begin(self) {
+        (self.0)();
+    }
 }
 
 #[derive(Serialize)]
-struct HelloTopic {
-    offset: Offset,
-    recovered: bool,
+struct Hello<'a> {
+    user: &'a Person,
+    epoch: &'a Epoch,
+    ping_period_secs: Number,
+    topics: BTreeMap<&'a TopicName, TopicReply>,
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    refused: &'a BTreeMap<String, Refused>,
+}
+
+/// A stretch of a log that a client has not seen.
+struct Missed {
+    topic: TopicName,
+    after: Offset,
+    until: Offset,
 }
 
 pub(super) async fn recover(
     manager: &Manager,
     client: &Arc<Client>,
-    topics: Vec<TopicState>,
-    resume: Option<Resume>,
+    mut listening: Listening,
 ) -> Result<(), CloseReason> {
     let failed = |error: StoreError| {
         tracing::error!(client.id = %client.id(), %error, "recovery failed");
         CloseReason::Internal
     };
-    let Some(topics) = register(manager, client, topics).await.map_err(failed)? else {
+    let states = std::mem::take(&mut listening.states);
+    let Some(states) = register(manager, client, &listening, states).await.map_err(failed)? else {
         return Err(CloseReason::SignedOut);
     };
-    // A batch that is committed and not yet published is the only one that the log has and that
-    // is still to come.
-    let until = manager.published.load(Ordering::Acquire) + 1;
-    let positions = resume.filter(|resume| resume.epoch == *manager.store().epoch()).map(|resume| resume.positions);
-    let missed = missed(&topics, positions.as_ref(), manager.settings().recovery.max_publications);
-    client.egress().replay(hello(manager, client, &topics, &missed));
-    for (topic, after, until) in &missed {
-        replay(manager, client, topic, *after, *until).await.map_err(failed)?;
-    }
-    let heads = topics.into_iter().map(|state| (state.topic, state.head)).collect();
-    let replayed = Replayed { heads, until };
-    client.egress().go_live(Frame::event("caught_up", &serde_json::json!({})), replayed);
+    let until = last_round_in_the_log(manager);
+    let Resume { epoch, positions } = listening.resume.take().unwrap_or_else(|| nothing_seen(manager));
+    let (topics, missed) = judge(manager, &states, &positions, Some(&epoch));
+    client.egress().replay(hello(manager, client, topics, &listening.refused));
+    replay_all(manager, client, &missed).await.map_err(failed)?;
+    let replayed = Replayed { heads: heads(states), until };
+    client.egress().go_live(Some(Frame::event("caught_up", &serde_json::json!({}))), replayed);
     Ok(())
 }
 
+/// Lets a client hear more; it is up to date with what it hears already.
+pub(super) async fn listen(
+    manager: &Arc<Manager>,
+    client: &Arc<Client>,
+    topics: Vec<(TopicName, Option<Offset>)>,
+    epoch: Option<Epoch>,
+) -> Result<Listened, StoreError> {
+    let guard = client.listening().await;
+    let (heard, new): (Vec<_>, Vec<_>) = topics.into_iter().partition(|(topic, _)| client.hears(topic));
+    let new: BTreeMap<_, _> = new.into_iter().collect();
+    client.egress().hold(new.keys().cloned().collect());
+    for topic in new.keys() {
+        manager.subscribe(client, topic);
+    }
+    let named = new.keys().chain(heard.iter().map(|(topic, _)| topic)).cloned().collect();
+    let wanted = Wanted { heard_by: None, named };
+    let mut states = match manager.store().topic_states_for(client.credential(), wanted, now()).await {
+        Ok(Some(states)) => states,
+        Ok(None) => {
+            client.close(CloseReason::SignedOut);
+            Vec::new()
+        }
+        Err(error) => {
+            for topic in new.keys() {
+                manager.unsubscribe(client, topic);
+            }
+            // What was held is of topics it does not hear: above every log, so that none of it is let go.
+            let heads = new.into_keys().map(|topic| (topic, Offset(u64::MAX))).collect();
+            client.egress().go_live(None, Replayed { heads, until: last_round_in_the_log(manager) });
+            return Err(error);
+        }
+    };
+    let until = last_round_in_the_log(manager);
+    let of_heard = states.split_off(states.len().min(new.len()));
+    let positions = new.into_iter().filter_map(|(topic, position)| Some((topic, position?))).collect();
+    let (replies, missed) = judge(manager, &states, &positions, epoch.as_ref());
+    let mut topics: BTreeMap<_, _> = replies.into_iter().map(|(topic, reply)| (topic.clone(), reply)).collect();
+    let mut already = Vec::new();
+    for ((topic, position), state) in heard.into_iter().zip(of_heard) {
+        match position {
+            Some(_) => already.push(topic),
+            None => drop(topics.insert(topic, TopicReply { offset: state.head, recovered: false, reason: None })),
+        }
+    }
+    let replayed = Replayed { heads: heads(states), until };
+    let (manager, client) = (manager.clone(), client.clone());
+    let after = async move {
+        if let Err(error) = replay_all(&manager, &client, &missed).await {
+            tracing::error!(client.id = %client.id(), %error, "recovery failed");
+            client.close(CloseReason::Internal);
+        }
+        client.egress().go_live(None, replayed);
+        drop(guard);
+    };
+    // A task of its own: the client's next request may have to wait for it.
+    let after = AfterAnswer(Box::new(move || drop(tokio::spawn(after))));
+    Ok(Listened { topics, already, after })
+}
+
+/// A batch that is committed and not yet published is the only one that the log has and that is
+/// still to come.
+fn last_round_in_the_log(manager: &Manager) -> u64 {
+    manager.published.load(Ordering::Acquire) + 1
+}
+
 /// Subscribes the client and reads where every log stands, as one snapshot. `None`: its session
-/// has ended since it was admitted, unseen by whoever ended it.
+/// or key has ended since it was admitted, unseen by whoever ended it.
 ///
 /// The client is in the client list already, so whoever changes its user's rooms from now on
 /// changes its subscriptions too; this covers what it was in before. It is repeated until what
@@ -72,6 +210,7 @@ pub(super) async fn recover(
 async fn register(
     manager: &Manager,
     client: &Arc<Client>,
+    listening: &Listening,
     mut subscribed: Vec<TopicState>,
 ) -> Result<Option<Vec<TopicState>>, StoreError> {
     let has = |topics: &[TopicState], topic: &TopicName| topics.iter().any(|state| state.topic == *topic);
@@ -79,8 +218,9 @@ async fn register(
         for state in &subscribed {
             manager.subscribe(client, &state.topic);
         }
-        let session = manager.store().topics_of_session(client.session(), client.user().id).await?;
-        let Some(now) = session else { return Ok(None) };
+        let states = manager.store().topic_states_for(client.credential(), listening.wanted.clone(), now()).await?;
+        let Some(mut now) = states else { return Ok(None) };
+        now.retain(|state| listening.only.as_ref().is_none_or(|only| only.contains(&state.topic)));
         for left in subscribed.iter().filter(|old| !has(&now, &old.topic)) {
             manager.unsubscribe(client, &left.topic);
         }
@@ -91,31 +231,48 @@ async fn register(
     }
 }
 
-/// What has to be replayed: topic, after, until. A topic that is missing here cannot be.
-fn missed(
-    topics: &[TopicState],
-    positions: Option<&crate::model::Positions>,
-    max_publications: u64,
-) -> Vec<(TopicName, Offset, Offset)> {
-    let Some(positions) = positions else { return Vec::new() };
-    let missed = topics.iter().filter_map(|state| {
-        let seen = *positions.get(&state.topic)?;
-        can_recover(state, seen, max_publications).then(|| (state.topic.clone(), seen, state.head))
-    });
-    missed.collect()
+/// What every topic is answered, and what has to be replayed before it goes live.
+fn judge<'s>(
+    manager: &Manager,
+    states: &'s [TopicState],
+    positions: &Positions,
+    epoch: Option<&Epoch>,
+) -> (BTreeMap<&'s TopicName, TopicReply>, Vec<Missed>) {
+    let other_epoch = epoch.is_some_and(|epoch| epoch != manager.store().epoch());
+    let max_publications = manager.settings().recovery.max_publications;
+    let (mut replies, mut missed) = (BTreeMap::new(), Vec::new());
+    for state in states {
+        let gap = match positions.get(&state.topic) {
+            None => None,
+            Some(_) if other_epoch => Some(Err(Gap::OtherEpoch(OtherEpoch::OtherEpoch))),
+            Some(seen) => Some(can_recover(state, *seen, max_publications).map(|()| *seen).map_err(Gap::OutOfReach)),
+        };
+        if let Some(Ok(after)) = gap {
+            missed.push(Missed { topic: state.topic.clone(), after, until: state.head });
+        }
+        let (recovered, reason) = (matches!(gap, Some(Ok(_))), gap.and_then(Result::err));
+        replies.insert(&state.topic, TopicReply { offset: state.head, recovered, reason });
+    }
+    (replies, missed)
 }
 
-fn hello(manager: &Manager, client: &Client, topics: &[TopicState], missed: &[(TopicName, Offset, Offset)]) -> Frame {
-    let recovered: HashSet<_> = missed.iter().map(|(topic, ..)| topic).collect();
-    let topics = topics
-        .iter()
-        .map(|state| {
-            let recovered = recovered.contains(&state.topic);
-            (&state.topic, HelloTopic { offset: state.head, recovered })
-        })
-        .collect();
+fn nothing_seen(manager: &Manager) -> Resume {
+    Resume { epoch: manager.store().epoch().clone(), positions: Positions::new() }
+}
+
+fn heads(states: Vec<TopicState>) -> std::collections::HashMap<TopicName, Offset> {
+    states.into_iter().map(|state| (state.topic, state.head)).collect()
+}
+
+fn hello(
+    manager: &Manager,
+    client: &Client,
+    topics: BTreeMap<&TopicName, TopicReply>,
+    refused: &BTreeMap<String, Refused>,
+) -> Frame {
     let ping_period_secs = seconds(manager.settings().socket.ping_period);
-    Frame::event("hello", &Hello { user: client.user(), epoch: manager.store().epoch(), ping_period_secs, topics })
+    let (user, epoch) = (client.person(), manager.store().epoch());
+    Frame::event("hello", &Hello { user, epoch, ping_period_secs, topics, refused })
 }
 
 /// Whole when it is: not every reader of JSON takes `25.0` for an integer.
@@ -124,16 +281,19 @@ fn seconds(duration: Duration) -> Number {
     fraction.unwrap_or_else(|| duration.as_secs().into())
 }
 
-/// Queues the publications after `after` up to `until`, a page whenever the last one is written.
-async fn replay(
-    manager: &Manager,
-    client: &Client,
-    topic: &TopicName,
-    mut after: Offset,
-    until: Offset,
-) -> Result<(), StoreError> {
-    while after < until && !client.closing().is_cancelled() {
-        let range = LogRange::new(topic.clone(), after, until);
+async fn replay_all(manager: &Manager, client: &Client, missed: &[Missed]) -> Result<(), StoreError> {
+    for one in missed {
+        replay(manager, client, one).await?;
+    }
+    Ok(())
+}
+
+/// Queues what was missed of one topic, a page whenever the last one is written.
+async fn replay(manager: &Manager, client: &Client, missed: &Missed) -> Result<(), StoreError> {
+    let Missed { topic, after, until } = missed;
+    let mut after = *after;
+    while after < *until && !client.closing().is_cancelled() {
+        let range = LogRange::new(topic.clone(), after, *until);
         let page = manager.store().read_log(range, PAGE).await?;
         let whole = page.first().is_some_and(|first| first.offset == after.next());
         let (true, Some(last)) = (whole, page.last().map(|last| last.offset)) else {
@@ -143,6 +303,8 @@ async fn replay(
         };
         client.egress().replay(Frame::publications(&page));
         client.egress().drained().await;
+        // It has taken a page; its pongs may wait behind the request that asked for this.
+        client.liveness().touch();
         after = last;
     }
     Ok(())

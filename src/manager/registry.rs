@@ -1,6 +1,6 @@
 //! Event type → handler.
 
-use super::{Context, HandlerError};
+use super::{AfterAnswer, Context, HandlerError};
 use crate::protocol::Event;
 use serde::{Serialize, de::DeserializeOwned};
 use serde_json::Value;
@@ -13,6 +13,8 @@ type Call = dyn Fn(Context, Value) -> BoxFuture<Result<Reply, HandlerError>> + S
 pub enum Reply {
     /// The payload of `ok`.
     Now(Value),
+    /// The payload of `ok`, and what is to begin as soon as it is queued.
+    Then(Value, AfterAnswer),
     /// The payload comes when the change is committed. The next event of the client is decided
     /// meanwhile; answers keep the order of the requests.
     Later(Pending),
@@ -28,6 +30,14 @@ impl Reply {
     /// [`HandlerError::Internal`] when `payload` cannot be JSON.
     pub fn now(payload: &impl Serialize) -> Result<Self, HandlerError> {
         to_payload(payload).map(Self::Now)
+    }
+
+    /// An answer at once, and what begins after it.
+    ///
+    /// # Errors
+    /// As [`Reply::now`].
+    pub fn then(payload: &impl Serialize, after: AfterAnswer) -> Result<Self, HandlerError> {
+        to_payload(payload).map(|payload| Self::Then(payload, after))
     }
 
     /// An answer once `pending` is there.

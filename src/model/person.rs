@@ -1,6 +1,6 @@
 //! Who is behind a connection: somebody with an account here, or a user of somebody's app.
 
-use super::{User, UserId};
+use super::{KeyId, SessionId, User, UserId};
 use serde::{Serialize, Serializer, ser::SerializeStruct};
 use std::{fmt, sync::Arc};
 
@@ -11,6 +11,15 @@ pub enum Person {
     Member(User),
     /// A user of an app, whom its back end vouches for.
     External(ExternalUser),
+}
+
+/// By what somebody was let in, and may stay as long as it is good.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Credential {
+    /// A member's own.
+    Session(SessionId),
+    /// That of the back end which vouches for an external user.
+    Key(KeyId),
 }
 
 /// What tells people apart.

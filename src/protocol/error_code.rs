@@ -38,6 +38,16 @@ error_codes! {
     BadPayload = "bad_payload", 400;
     /// Not a room name.
     BadRoom = "bad_room", 400;
+    /// Not a channel name.
+    BadChannel = "bad_channel", 400;
+    /// Not a topic that can be subscribed to.
+    BadTopic = "bad_topic", 400;
+    /// No namespace matches the channel.
+    NoSuchNamespace = "no_such_namespace", 404;
+    /// As many topics as one connection may hear.
+    TooManyTopics = "too_many_topics", 409;
+    /// Heard already, so it cannot be replayed.
+    AlreadySubscribed = "already_subscribed", 409;
     /// No such event type.
     UnknownEvent = "unknown_event", 400;
     /// Not there, or not for this user.
@@ -62,7 +72,9 @@ error_codes! {
     BadOtp = "bad_otp", 401;
     /// Failed too often.
     TooManyAttempts = "too_many_attempts", 429;
-    /// The role does not allow it.
+    /// More requests than are let through.
+    TooManyRequests = "too_many_requests", 429;
+    /// The role or the key does not allow it.
     Forbidden = "forbidden", 403;
     /// The page is not one of ours.
     ForbiddenOrigin = "forbidden_origin", 403;
@@ -106,8 +118,8 @@ mod tests {
         let codes: Vec<_> = ErrorCode::ALL.iter().map(|code| code.as_str()).collect();
         assert_eq!(
             codes.join(" "),
-            "bad_json bad_event bad_payload bad_room unknown_event no_such_room room_exists too_many_rooms \
-             conflict storage_unavailable unavailable internal bad_credentials unauthorized bad_otp too_many_attempts forbidden \
+            "bad_json bad_event bad_payload bad_room bad_channel bad_topic no_such_namespace too_many_topics already_subscribed unknown_event no_such_room room_exists too_many_rooms \
+             conflict storage_unavailable unavailable internal bad_credentials unauthorized bad_otp too_many_attempts too_many_requests forbidden \
              forbidden_origin bad_token bad_name name_taken weak_password not_found method_not_allowed too_large \
              unsupported_media_type misdirected upgrade_required timeout"
         );

@@ -163,13 +163,34 @@ impl Layers {
         }
     }
 
+    /// Every namespace that is in force.
+    fn show_list(&self) -> String {
+        let (value, origin) = match self.given.get(LIST) {
+            Some((value, origin)) => (value, format!(" # {origin}")),
+            None => (&self.defaults[LIST], String::new()),
+        };
+        let ValueKind::Array(tables) = &value.kind else { return String::new() };
+        let show = |table: &Value| {
+            let ValueKind::Table(keys) = &table.kind else { return String::new() };
+            let keys: BTreeMap<_, _> = keys.iter().collect();
+            let lines: String = keys.into_iter().map(|(key, value)| format!("{key} = {}\n", toml(value))).collect();
+            format!("\n[[{LIST}]]{origin}\n{lines}")
+        };
+        tables.iter().map(show).collect()
+    }
+
     /// Follows the order of the default file.
     pub(super) fn show(self) -> Result<String, SettingsError> {
         let (mut text, mut table) = (String::new(), "");
         for line in DEFAULTS.lines() {
-            if let Some(name) = line.strip_prefix('[') {
+            if line == "[[namespace]]" {
+                table = LIST;
+                text += &self.show_list();
+            } else if let Some(name) = line.strip_prefix('[') {
                 table = name.trim_end_matches(']');
                 text += &format!("{}[{table}]\n", if text.is_empty() { "" } else { "\n" });
+            } else if table == LIST {
+                // Its defaults stand here, but a file replaces them as a whole.
             } else if let Some((name, _)) = line.split_once(" = ").filter(|_| !line.starts_with('#')) {
                 let key = format!("{table}.{name}");
                 text += &match self.given.get(&key) {
@@ -182,6 +203,9 @@ impl Layers {
     }
 }
 
+/// The one list of tables.
+const LIST: &str = "namespace";
+
 /// `table.key` to value, and the names that stand outside any table.
 fn flatten(text: &str) -> Result<(Keys, Vec<String>), ConfigError> {
     let (mut keys, mut stray) = (Keys::new(), Vec::new());
@@ -190,6 +214,7 @@ fn flatten(text: &str) -> Result<(Keys, Vec<String>), ConfigError> {
             ValueKind::Table(table) => {
                 keys.extend(table.into_iter().map(|(key, value)| (format!("{name}.{key}"), value)));
             }
+            ValueKind::Array(_) if name == LIST => drop(keys.insert(name, value)),
             _ => stray.push(name),
         }
     }
@@ -209,7 +234,7 @@ fn build<'a>(pairs: impl IntoIterator<Item = (&'a str, &'a Value)>) -> Result<Co
 type Accept = dyn Fn(&str, Value, &ValueKind) -> Result<Value, String>;
 
 fn takes_fractions(key: &str) -> bool {
-    key.ends_with("_secs") || key.ends_with("_days")
+    key.ends_with("_secs") || key.ends_with("_days") || key.ends_with("_hours")
 }
 
 fn accept_typed(key: &str, value: Value, like: &ValueKind) -> Result<Value, String> {
@@ -219,6 +244,7 @@ fn accept_typed(key: &str, value: Value, like: &ValueKind) -> Result<Value, Stri
         | (ValueKind::I64(_), ValueKind::I64(_))
         | (ValueKind::String(_), ValueKind::String(_)) => return Ok(value),
         (ValueKind::I64(_), ValueKind::Float(_)) if takes_fractions(key) => return Ok(value),
+        (ValueKind::Array(_), _) if key == LIST => return accept_tables(value, like),
         (ValueKind::Array(_), ValueKind::Array(items)) if items.iter().all(is_text) => return Ok(value),
         (ValueKind::Boolean(_), _) => "true or false",
         (ValueKind::I64(_), _) if takes_fractions(key) => "a number",
@@ -227,6 +253,25 @@ fn accept_typed(key: &str, value: Value, like: &ValueKind) -> Result<Value, Stri
         _ => "a string",
     };
     Err(format!("must be {expected}, not {}", toml(&value)))
+}
+
+/// Tables that leave keys out get those of the default's first one, except its pattern.
+fn accept_tables(value: Value, like: &ValueKind) -> Result<Value, String> {
+    let refusal = || "must be a list of tables, each under [[namespace]] in a file".to_owned();
+    let (ValueKind::Array(items), ValueKind::Array(defaults)) = (value.kind, like) else { return Err(refusal()) };
+    let Some(ValueKind::Table(default)) = defaults.first().map(|first| &first.kind) else { return Err(refusal()) };
+    let fill = |(place, item): (usize, Value)| {
+        let ValueKind::Table(mut table) = item.kind else { return Err(refusal()) };
+        let name = table.get("pattern").map_or_else(|| format!("number {}", place + 1), toml);
+        for (key, value) in default.iter().filter(|(key, _)| *key != "pattern") {
+            let given = table.entry(key.clone()).or_insert_with(|| value.clone());
+            let accepted = accept_typed(key, given.clone(), &value.kind);
+            accepted.map_err(|message| format!("{key} of the namespace {name} {message}"))?;
+        }
+        Ok(Value::from(table))
+    };
+    let tables = items.into_iter().enumerate().map(fill).collect::<Result<Vec<_>, _>>()?;
+    Ok(tables.into())
 }
 
 fn accept_text(key: &str, value: Value, like: &ValueKind) -> Result<Value, String> {

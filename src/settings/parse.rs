@@ -23,6 +23,10 @@ pub(super) fn days<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Duratio
     duration(f64::deserialize(deserializer)?, 86_400.0)
 }
 
+pub(super) fn hours<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Duration, D::Error> {
+    duration(f64::deserialize(deserializer)?, 3_600.0)
+}
+
 /// Empty means none.
 pub(super) fn directory<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<PathBuf>, D::Error> {
     let path = PathBuf::deserialize(deserializer)?;

@@ -1,6 +1,6 @@
 //! Relations between settings, and limits that a type does not show.
 
-use super::{Fault, Settings, TlsMode, split_authority};
+use super::{Fault, Settings, Subscribers, TlsMode, split_authority};
 use axum::http::Uri;
 use std::{collections::BTreeSet, ops::RangeInclusive, time::Duration};
 use tracing_subscriber::EnvFilter;
@@ -59,6 +59,7 @@ pub(super) fn relations(settings: &Settings) -> Vec<Relation> {
     door(settings, &mut check);
     socket(settings, &mut check);
     store(settings, &mut check);
+    namespaces(settings, &mut check);
     check.0
 }
 
@@ -168,6 +169,35 @@ fn store(Settings { recovery, rooms, journal, storage, .. }: &Settings, check: &
     check.some_time("journal.retention_days", journal.retention);
     check.that(storage.url == "sqlite", ["storage.url"], "must be \"sqlite\", the only engine there is so far");
     check.within("storage.readers", storage.readers as u64, 1..=64);
+}
+
+fn namespaces(Settings { namespace: namespaces, http, socket, journal, .. }: &Settings, check: &mut Check) {
+    check.within("socket.max_subscriptions", socket.max_subscriptions as u64, 1..=1_000_000);
+    check.that(
+        http.max_publish_bytes >= 1024 && http.max_publish_bytes <= socket.egress_bytes / 4,
+        ["http.max_publish_bytes", "socket.egress_bytes"],
+        "the first must be at least 1024 and at most a quarter of the second, or one request closes a client that \
+         reads well",
+    );
+    for (place, one) in namespaces.iter().enumerate() {
+        let pattern = &one.pattern;
+        if let Some(wider) = namespaces[..place].iter().find(|earlier| earlier.pattern.covers(pattern)) {
+            let message =
+                format!("`{pattern}` never counts: `{}` stands before it and matches all of it", wider.pattern);
+            check.that(false, ["namespace"], message);
+        }
+        let message = format!("`{pattern}` must name {{user}} or {{user_id}} for subscribe = \"user\"");
+        check.that(pattern.names_user() || one.subscribe != Subscribers::User, ["namespace"], message);
+        let message = format!("`{pattern}` names a user, so subscribe must be \"user\" or \"listed\"");
+        check.that(!pattern.names_user() || one.subscribe != Subscribers::Members, ["namespace"], message);
+        let message = format!("max_data_bytes of `{pattern}` must be at least 1 and at most http.max_publish_bytes");
+        let fits = (1..=http.max_publish_bytes).contains(&one.max_data_bytes);
+        check.that(fits, ["namespace", "http.max_publish_bytes"], message);
+        let message = format!("history_hours of `{pattern}` must not exceed journal.retention_days");
+        check.that(one.history_age <= journal.retention, ["namespace", "journal.retention_days"], message);
+        let message = format!("history_count of `{pattern}` must be at most 1000000");
+        check.that(one.history_count <= 1_000_000, ["namespace"], message);
+    }
 }
 
 /// Whether `text` is what a browser would send as `Origin`: anything else would never match one.

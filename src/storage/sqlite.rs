@@ -9,6 +9,7 @@ mod log;
 mod messages;
 mod open;
 mod probe;
+mod publish;
 mod readers;
 mod rooms;
 mod seen;
@@ -16,20 +17,25 @@ mod sessions;
 mod sql;
 #[cfg(test)]
 pub(super) mod tests;
+mod trim;
 mod writer;
 
 use super::{
     Check, Committed, Draft, History, HistoryPage, Invitation, LogRange, NewAccount, NewInvitation, NewSession,
-    Refusal, RoomList, Session, SessionLimits, Store, StoreError, SweepLimits, TokenHash, TopicState, migrations,
+    Refusal, RoomList, Session, SessionLimits, Store, StoreError, SweepLimits, TokenHash, TopicState, Wanted,
+    migrations,
 };
 use crate::{
-    model::{Account, Epoch, InvitationId, Publication, RoomName, SessionId, UnixMillis, User, UserId, UserName},
+    model::{
+        Account, Credential, Epoch, InvitationId, Publication, RoomName, SessionId, UnixMillis, User, UserId, UserName,
+    },
     settings,
 };
 use async_trait::async_trait;
 use probe::Probe;
 use readers::Readers;
 use rusqlite::Connection;
+use sql::Sql;
 use std::{path::Path, sync::Arc};
 use writer::Writer;
 
@@ -72,15 +78,26 @@ impl Store for SqliteStore {
         self.writer.run_alone(move |db| commit::commit(db, &drafts)).await
     }
 
-    async fn topics_of(&self, user: UserId) -> Result<Vec<TopicState>, StoreError> {
-        self.readers.run(move |db| log::topics_of(db, user)).await
+    async fn topic_states(&self, wanted: Wanted) -> Result<Vec<TopicState>, StoreError> {
+        self.readers.run(move |db| log::states(db, &wanted)).await
     }
 
-    async fn topics_of_session(&self, session: SessionId, user: UserId) -> Result<Option<Vec<TopicState>>, StoreError> {
+    async fn topic_states_for(
+        &self,
+        credential: Credential,
+        wanted: Wanted,
+        now: UnixMillis,
+    ) -> Result<Option<Vec<TopicState>>, StoreError> {
         self.readers
-            .run(move |db| match sessions::live(db, vec![session])?.is_empty() {
-                true => Ok(None),
-                false => log::topics_of(db, user).map(Some),
+            .run(move |db| {
+                let is_good = match credential {
+                    Credential::Session(session) => !sessions::live(db, vec![session])?.is_empty(),
+                    Credential::Key(key) => db.any(
+                        "SELECT 1 FROM api_key WHERE id = $1 AND (expires_at IS NULL OR expires_at > $2)",
+                        (key.0, now),
+                    )?,
+                };
+                if is_good { log::states(db, &wanted).map(Some) } else { Ok(None) }
             })
             .await
     }
@@ -89,8 +106,8 @@ impl Store for SqliteStore {
         self.readers.run(move |db| log::read(db, &range, limit)).await
     }
 
-    async fn trim_log(&self, before: UnixMillis, limit: u32) -> Result<u32, StoreError> {
-        self.writer.run_alone(move |db| log::trim(db, before, limit)).await
+    async fn trim_log(&self, now: UnixMillis, retention_ms: i64, limit: u32) -> Result<u32, StoreError> {
+        self.writer.run_alone(move |db| trim::trim(db, now, retention_ms, limit)).await
     }
 
     async fn rooms_for(&self, user: UserId) -> Result<RoomList, StoreError> {

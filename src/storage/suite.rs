@@ -6,6 +6,7 @@ mod commit;
 mod history;
 mod invitations;
 mod log;
+mod publish;
 mod rooms;
 mod sessions;
 
@@ -14,6 +15,7 @@ pub(super) use commit::*;
 pub(super) use history::*;
 pub(super) use invitations::*;
 pub(super) use log::*;
+pub(super) use publish::*;
 pub(super) use rooms::*;
 pub(super) use sessions::*;
 
@@ -53,6 +55,14 @@ macro_rules! store_suite {
             trimming_keeps_the_newer_end_whole,
             trimming_moves_positions_out_of_reach,
             an_inbox_is_heard_before_anything_is_in_it,
+            named_topics_are_told_whether_anything_was_published_or_not,
+            topics_are_told_while_the_credential_is_good,
+            publications_are_kept_up_to_their_number,
+            publications_are_kept_up_to_their_age,
+            what_is_not_kept_has_an_offset_all_the_same,
+            a_repeated_request_gets_the_first_answer,
+            a_known_idempotency_key_with_another_request_is_a_conflict,
+            receipts_are_swept,
             any_drafts_leave_whole_logs,
             history_is_for_members,
             history_pages_in_every_direction,
@@ -101,7 +111,7 @@ pub(super) async fn a_closed_store_says_so(store: Fresh) {
     store.close().await;
     store.close().await;
     assert!(matches!(store.commit(vec![says(&alice, "general", "x")]).await, Err(StoreError::Closed)));
-    assert!(matches!(store.topics_of(alice.id).await, Err(StoreError::Closed)));
+    assert!(matches!(store.topic_states(Wanted::heard_by(alice.id)).await, Err(StoreError::Closed)));
     assert!(matches!(store.probe().await, Err(StoreError::Closed)));
 }
 
@@ -130,37 +140,38 @@ pub(super) async fn member(store: &Fresh, user: &str) -> User {
     store.create_account(new_account(user)).await.unwrap()
 }
 
-pub(super) fn draft(author: &User, change: Change) -> Draft {
-    Draft { author: author.clone(), at: 5_000, change }
+pub(super) fn draft(change: Change) -> Draft {
+    Draft { at: 5_000, change }
 }
 
 pub(super) fn says(author: &User, room: &str, text: &str) -> Draft {
     let (room, text) = (slug(room), MessageText::parse(text).unwrap());
-    draft(author, Change::SendMessage { room, text, client_id: None })
+    draft(Change::SendMessage { author: author.clone(), room, text, client_id: None })
 }
 
 pub(super) fn says_as(author: &User, room: &str, text: &str, client_id: &str) -> Draft {
     let (room, text) = (slug(room), MessageText::parse(text).unwrap());
     let client_id = Some(ClientMessageId::parse(client_id).unwrap());
-    draft(author, Change::SendMessage { room, text, client_id })
+    draft(Change::SendMessage { author: author.clone(), room, text, client_id })
 }
 
 pub(super) fn makes(author: &User, room: &str, public: bool) -> Draft {
     let title = RoomTitle::parse(&format!("The {room}")).unwrap();
-    draft(author, Change::CreateRoom { room: slug(room), title, public, max_joined: MAX_JOINED })
+    let author = author.clone();
+    draft(Change::CreateRoom { author, room: slug(room), title, public, max_joined: MAX_JOINED })
 }
 
 pub(super) fn joins(author: &User, room: &str) -> Draft {
-    draft(author, Change::JoinRoom { room: slug(room), max_joined: MAX_JOINED })
+    draft(Change::JoinRoom { author: author.clone(), room: slug(room), max_joined: MAX_JOINED })
 }
 
 pub(super) fn leaves(author: &User, room: &str) -> Draft {
-    draft(author, Change::LeaveRoom { room: slug(room) })
+    draft(Change::LeaveRoom { author: author.clone(), room: slug(room) })
 }
 
-pub(super) fn publishes(author: &User, name: &str, number: u32) -> Draft {
+pub(super) fn publishes(name: &str, number: u32) -> Draft {
     let payload = to_raw_value(&serde_json::json!({ "n": number })).unwrap().into();
-    draft(author, Change::Publish { topic: topic(name), event_type: "published".into(), payload })
+    draft(Change::publish(topic(name), "published", payload))
 }
 
 /// Commits one draft.

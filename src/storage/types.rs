@@ -24,8 +24,6 @@ pub enum Check {
 /// One change to be committed: its rows and its log entries together.
 #[derive(Debug, Clone)]
 pub struct Draft {
-    /// Whose change it is.
-    pub author: User,
     /// When it was decided.
     pub at: UnixMillis,
     /// What changes.
@@ -37,29 +35,30 @@ impl Draft {
     #[must_use]
     pub fn weight(&self) -> usize {
         const ENVELOPE: usize = 256;
-        ENVELOPE
-            + match &self.change {
-                Change::Publish { payload, .. } => payload.get().len(),
-                Change::SendMessage { text, .. } => text.as_str().len(),
-                Change::CreateRoom { .. } | Change::JoinRoom { .. } | Change::LeaveRoom { .. } => 0,
+        match &self.change {
+            Change::Publish { publications, .. } => {
+                publications.iter().map(|one| ENVELOPE + one.payload.get().len()).sum()
             }
+            Change::SendMessage { text, .. } => ENVELOPE + text.as_str().len(),
+            Change::CreateRoom { .. } | Change::JoinRoom { .. } | Change::LeaveRoom { .. } => ENVELOPE,
+        }
     }
 }
 
 /// What a [`Draft`] changes, and what that appends.
 #[derive(Debug, Clone)]
 pub enum Change {
-    /// Appends to a topic, nothing else.
+    /// Appends to topics, nothing else; all of it or nothing.
     Publish {
-        /// Whose log.
-        topic: TopicName,
-        /// The event type.
-        event_type: Cow<'static, str>,
-        /// The payload as JSON text.
-        payload: Arc<RawValue>,
+        /// What, in this order.
+        publications: Vec<NewPublication>,
+        /// Makes a repeat of the same request the same request.
+        once: Option<Once>,
     },
     /// A message: `new_message` on the room's topic. The author must be in the room.
     SendMessage {
+        /// Who.
+        author: User,
         /// Where.
         room: RoomName,
         /// What.
@@ -69,6 +68,8 @@ pub enum Change {
     },
     /// A room: `room_created` on its topic, `room_added` in the author's inbox.
     CreateRoom {
+        /// Who.
+        author: User,
         /// The slug.
         room: RoomName,
         /// The name for people.
@@ -80,6 +81,8 @@ pub enum Change {
     },
     /// `member_joined` on a public room's topic, `room_added` in the author's inbox. For a member already: nothing.
     JoinRoom {
+        /// Who.
+        author: User,
         /// Which.
         room: RoomName,
         /// Rooms one account may be in.
@@ -87,9 +90,64 @@ pub enum Change {
     },
     /// `member_left` on the room's topic, `room_removed` in the author's inbox. For no member: nothing.
     LeaveRoom {
+        /// Who.
+        author: User,
         /// Which; never `general`.
         room: RoomName,
     },
+}
+
+impl Change {
+    /// Appends one publication, kept as long as the journal keeps what has no namespace.
+    #[must_use]
+    pub fn publish(topic: TopicName, event_type: impl Into<Cow<'static, str>>, payload: Arc<RawValue>) -> Self {
+        let publication = NewPublication { topic, event_type: event_type.into(), payload, keep: None, subscribers: 0 };
+        Self::Publish { publications: vec![publication], once: None }
+    }
+}
+
+/// A publication that has no offset yet.
+#[derive(Debug, Clone)]
+pub struct NewPublication {
+    /// Whose log.
+    pub topic: TopicName,
+    /// The event type.
+    pub event_type: Cow<'static, str>,
+    /// The payload as JSON text.
+    pub payload: Arc<RawValue>,
+    /// How much of the log is kept; `None`: as the journal's retention says.
+    pub keep: Option<Keep>,
+    /// How many heard the topic when it was accepted; part of the answer.
+    pub subscribers: u64,
+}
+
+/// How much of a topic's log is kept.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Keep {
+    /// Publications; with zero, none is stored: offsets go on, and whoever missed one is told so.
+    pub count: u64,
+    /// Milliseconds.
+    pub age_ms: i64,
+}
+
+/// What makes a repeated request the same one: the first answer is given again, nothing is appended.
+#[derive(Debug, Clone)]
+pub struct Once {
+    /// Whose key it is, e.g. `key 3` or `user 7`.
+    pub issuer: String,
+    /// What the issuer calls the request.
+    pub key: String,
+    /// SHA-256 of the request: another one under the same key is a [`Refusal::Conflict`].
+    pub fingerprint: [u8; 32],
+}
+
+/// Where a publication went.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Placed {
+    /// Its place in its topic.
+    pub offset: Offset,
+    /// How many heard the topic when it was accepted.
+    pub subscribers: u64,
 }
 
 /// What a committed draft has become.
@@ -104,8 +162,13 @@ pub struct Committed {
 /// What a committed draft's author is told.
 #[derive(Debug, Clone)]
 pub enum Outcome {
-    /// The offset of a plain publication.
-    Published(Offset),
+    /// What was published, in order.
+    Published {
+        /// Where each publication went.
+        places: Vec<Placed>,
+        /// Whether it was there already.
+        duplicate: bool,
+    },
     /// A message, new or known.
     Message {
         /// Its id.
@@ -137,8 +200,8 @@ pub enum Refusal {
     /// The name is taken.
     #[error("a room of this name exists")]
     RoomExists,
-    /// A known `client_id` with another room or text.
-    #[error("this client_id belongs to another message")]
+    /// A known `client_id` or idempotency key with another body.
+    #[error("this client_id or idempotency key belongs to another request")]
     Conflict,
     /// The author is in as many rooms as one account may be, or has made as many.
     #[error("you are in as many rooms as one account may be, or have made as many")]
@@ -154,6 +217,35 @@ pub struct TopicState {
     pub head: Offset,
     /// The last offset that was forgotten: positions below it cannot be recovered.
     pub trimmed: Offset,
+}
+
+/// Which topics are asked about.
+#[derive(Debug, Clone, Default)]
+pub struct Wanted {
+    /// What this member hears anyway: their rooms and their inbox.
+    pub heard_by: Option<UserId>,
+    /// These, whether anything was ever published there or not.
+    pub named: Vec<TopicName>,
+}
+
+impl Wanted {
+    /// What a member hears anyway.
+    #[must_use]
+    pub fn heard_by(user: UserId) -> Self {
+        Self { heard_by: Some(user), named: Vec::new() }
+    }
+}
+
+/// Why a log cannot be replayed from a position.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum OutOfReach {
+    /// Some of it is forgotten.
+    TooOld,
+    /// It is more than is replayed at once.
+    TooFar,
+    /// The log does not reach so far.
+    Ahead,
 }
 
 /// A stretch of one topic's log.
@@ -268,6 +360,8 @@ pub struct SweepLimits {
     pub sessions: SessionLimits,
     /// Of devices since they last signed in, in milliseconds.
     pub device_ms: i64,
+    /// Of answers to requests with an idempotency key, in milliseconds.
+    pub receipt_ms: i64,
 }
 
 /// A good session.

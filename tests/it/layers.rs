@@ -13,7 +13,7 @@ const LAYERS: &[(&str, &[&str])] = &[
         "app",
         &["http", "events", "journal", "manager", "auth", "cluster", "storage", "protocol", "model", "listener", "tls"],
     ),
-    ("http", &["connection", "manager", "auth", "storage", "protocol", "model"]),
+    ("http", &["events", "connection", "manager", "auth", "storage", "protocol", "model"]),
     ("events", &["journal", "manager", "storage", "protocol", "model"]),
     ("connection", &["manager", "protocol"]),
     ("journal", &["manager", "storage", "model"]),
@@ -25,7 +25,7 @@ const LAYERS: &[(&str, &[&str])] = &[
     ("storage", &["model"]),
     ("protocol", &["model"]),
     ("model", &[]),
-    ("settings", &[]),
+    ("settings", &["model"]),
     ("telemetry", &[]),
     ("metrics", &[]),
 ];

@@ -13,9 +13,9 @@ async fn publish(server: &TestServer, count: usize) {
     server.account("author", Role::Member).await;
     let account = server.server().store().account(&UserName::parse("author").unwrap()).await.unwrap().unwrap();
     let draft = |n: usize| Draft {
-        author: account.user.clone(),
         at: 0,
         change: Change::SendMessage {
+            author: account.user.clone(),
             room: RoomName::parse("general").unwrap(),
             text: MessageText::parse(&format!("missed {n}")).unwrap(),
             client_id: None,
@@ -105,7 +105,7 @@ async fn an_old_position_of_a_trimmed_log_is_not_recovered() {
     }
     let (session, epoch) = (alice.session.clone(), alice.epoch.clone());
     alice.leaves().await;
-    server.server().store().trim_log(i64::MAX, 2).await.unwrap();
+    server.server().store().trim_log(i64::MAX, 0, 2).await.unwrap();
     for (position, recovered) in [(1, false), (2, true), (3, true)] {
         let resume = json!({"epoch": epoch, "positions": {"room.general": position}});
         let mut alice = server.returns("alice", &session, Some(resume)).await;

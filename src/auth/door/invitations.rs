@@ -1,10 +1,10 @@
 //! Links that make accounts.
 
-use super::{Door, NewPerson, SignedIn, new_token, now_ms};
+use super::{Door, NewPerson, SignedIn, new_token};
 use crate::{
     auth::{AuthError, Secret},
     model::{InvitationId, Role, UnixMillis, User, UserId, UserName},
-    storage::{Invitation, NewInvitation, Store},
+    storage::{Invitation, NewInvitation, Store, now},
 };
 use serde::{Deserialize, Serialize};
 use std::net::IpAddr;
@@ -67,7 +67,7 @@ pub async fn invite(store: &dyn Store, link: NewLink, by: Option<UserId>) -> Res
     if !LIFE_SECS.contains(&life) {
         return Err(AuthError::BadField { field: "expires_in_secs", problem: "must be 60 to 31536000" });
     }
-    let at = now_ms();
+    let at = now();
     let expires_at = at.saturating_add_unsigned(life * 1_000);
     let (token, token_hash) = new_token()?;
     let id = store.create_invitation(NewInvitation { token_hash, role, uses, expires_at, created_by: by, at }).await?;
@@ -102,7 +102,7 @@ impl Door {
     /// [`AuthError::Unauthorized`], [`AuthError::Forbidden`], or what the store says.
     pub async fn list_invitations(&self, session_token: Option<&Secret>) -> Result<Vec<Invitation>, AuthError> {
         may_deal_with(&self.session(session_token).await?.user, Role::Member)?;
-        Ok(self.store.invitations(now_ms()).await?)
+        Ok(self.store.invitations(now()).await?)
     }
 
     /// Takes an invitation back. One that can no longer be used is not there.
@@ -112,7 +112,7 @@ impl Door {
     pub async fn revoke_invitation(&self, session_token: Option<&Secret>, id: InvitationId) -> Result<(), AuthError> {
         let user = self.session(session_token).await?.user;
         may_deal_with(&user, Role::Member)?;
-        let invitations = self.store.invitations(now_ms()).await?;
+        let invitations = self.store.invitations(now()).await?;
         let invitation =
             invitations.iter().find(|invitation| invitation.id == id).ok_or(AuthError::NoSuchInvitation)?;
         // The command line can invite an owner; an owner may take that back.
@@ -133,7 +133,7 @@ impl Door {
     pub async fn check_invitation(&self, token: &Secret, address: IpAddr) -> Result<Invited, AuthError> {
         self.may_try(None, address)?;
         let invitation = match token.token_hash() {
-            Some(hash) => self.store.invitation(hash, now_ms()).await?,
+            Some(hash) => self.store.invitation(hash, now()).await?,
             None => None,
         };
         let Invitation { role, created_by, expires_at, .. } = invitation.ok_or_else(|| self.bad_token(address))?;

@@ -6,7 +6,7 @@ use crate::{
         WeakPassword,
         testing::{self, PASSWORD, World, name},
     },
-    model::{Epoch, Offset, Role, TopicName, UserId},
+    model::{Credential, Epoch, Offset, Role, TopicName, UserId},
     storage::StoreError,
 };
 
@@ -40,7 +40,7 @@ async fn a_login_opens_a_session_and_gives_an_otp_that_carries_the_positions() {
     let signed_in = world.door.login(request).await.unwrap();
     assert_eq!(signed_in.user.name, name("alice"));
     let admission = world.otps.redeem(signed_in.otp.expose(), Instant::now()).unwrap();
-    assert_eq!(admission.session, signed_in.session_id);
+    assert_eq!(admission.credential, Credential::Session(signed_in.session_id));
     assert_eq!(admission.resume, Some(resume));
     assert!(!admission.is_for_origin(Some("https://evil.example")));
     let session = world.door.session(Some(&signed_in.session_token)).await.unwrap();

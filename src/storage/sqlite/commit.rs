@@ -11,7 +11,7 @@ use super::{
 };
 use crate::{
     model::{Publication, RoomName, TopicName, UnixMillis, UserId},
-    storage::{Change, Committed, Draft, Outcome, Refusal},
+    storage::{Change, Committed, Draft, NewPublication, Refusal},
 };
 use rusqlite::Connection;
 use serde::Serialize;
@@ -25,7 +25,7 @@ pub(super) type Decision = Result<Result<Committed, Refusal>, Failure>;
 pub(super) fn commit(db: &Connection, drafts: &[Draft]) -> Result<Vec<Result<Committed, Refusal>>, Failure> {
     let mut batch = Batch { db, topics: HashMap::new(), rooms: HashMap::new(), members: HashMap::new() };
     let decisions = drafts.iter().map(|draft| batch.apply(draft)).collect::<Result<_, _>>()?;
-    batch.write_heads()?;
+    batch.write_topics()?;
     Ok(decisions)
 }
 
@@ -41,19 +41,15 @@ pub(super) struct Batch<'t> {
 impl Batch<'_> {
     fn apply(&mut self, draft: &Draft) -> Decision {
         match &draft.change {
-            Change::Publish { topic, event_type, payload } => {
-                let publication = self.append(topic, event_type.clone(), payload.clone(), draft.at)?;
-                let outcome = Outcome::Published(publication.offset);
-                Ok(Ok(Committed { publications: vec![publication], outcome }))
+            Change::Publish { publications, once } => self.publish(publications, once.as_ref(), draft.at),
+            Change::SendMessage { author, room, text, client_id } => {
+                self.send_message(author, draft.at, room, text, client_id.as_ref())
             }
-            Change::SendMessage { room, text, client_id } => {
-                self.send_message(&draft.author, draft.at, room, text, client_id.as_ref())
+            Change::CreateRoom { author, room, title, public, max_joined } => {
+                self.create_room(author, draft.at, (room, title, *public), *max_joined)
             }
-            Change::CreateRoom { room, title, public, max_joined } => {
-                self.create_room(&draft.author, draft.at, (room, title, *public), *max_joined)
-            }
-            Change::JoinRoom { room, max_joined } => self.join_room(&draft.author, draft.at, room, *max_joined),
-            Change::LeaveRoom { room } => self.leave_room(&draft.author, draft.at, room),
+            Change::JoinRoom { author, room, max_joined } => self.join_room(author, draft.at, room, *max_joined),
+            Change::LeaveRoom { author, room } => self.leave_room(author, draft.at, room),
         }
     }
 
@@ -66,7 +62,9 @@ impl Batch<'_> {
         at: UnixMillis,
     ) -> Result<Publication, Failure> {
         let payload: Arc<RawValue> = to_raw_value(payload).map_err(corrupt)?.into();
-        self.append(topic, event_type.into(), payload, at)
+        let publication =
+            NewPublication { topic: topic.clone(), event_type: event_type.into(), payload, keep: None, subscribers: 0 };
+        self.append(&publication, at)
     }
 
     /// The room of this name, read once per batch.

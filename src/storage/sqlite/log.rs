@@ -6,11 +6,11 @@ use super::{
 };
 use crate::{
     model::{Offset, Publication, TopicName, UnixMillis, UserId},
-    storage::{LogRange, MAX_PAGE_BYTES, TopicState},
+    storage::{LogRange, MAX_PAGE_BYTES, NewPublication, TopicState, Wanted},
 };
 use rusqlite::{Connection, Row};
 use serde_json::value::RawValue;
-use std::{borrow::Cow, collections::HashMap, sync::Arc};
+use std::sync::Arc;
 
 /// A topic as a batch knows it.
 #[derive(Debug, Clone, Copy)]
@@ -19,6 +19,8 @@ pub(super) struct Topic {
     pub(super) head: Offset,
     /// Whether `head` is to be written when the batch ends.
     changed: bool,
+    /// How many publications are kept; `None`: all, as far as their number goes.
+    keep: Option<u64>,
 }
 
 impl Batch<'_> {
@@ -26,13 +28,13 @@ impl Batch<'_> {
     pub(super) fn topic(&mut self, name: &TopicName) -> Result<&mut Topic, Failure> {
         if !self.topics.contains_key(name) {
             let found = self.db.one("SELECT id, head FROM topic WHERE name = $1", [name.as_str()], |row| {
-                Ok(Topic { id: row.get(0)?, head: offset(row, 1)?, changed: false })
+                Ok(Topic { id: row.get(0)?, head: offset(row, 1)?, changed: false, keep: None })
             })?;
             let topic = match found {
                 Some(topic) => topic,
                 None => {
                     let id = self.db.insert("INSERT INTO topic (name) VALUES ($1)", [name.as_str()])?;
-                    Topic { id, head: Offset::ZERO, changed: false }
+                    Topic { id, head: Offset::ZERO, changed: false, keep: None }
                 }
             };
             self.topics.insert(name.clone(), topic);
@@ -41,53 +43,72 @@ impl Batch<'_> {
     }
 
     /// Appends to a topic's log.
-    pub(super) fn append(
-        &mut self,
-        name: &TopicName,
-        event_type: Cow<'static, str>,
-        payload: Arc<RawValue>,
-        at: UnixMillis,
-    ) -> Result<Publication, Failure> {
-        let topic = self.topic(name)?;
+    pub(super) fn append(&mut self, new: &NewPublication, at: UnixMillis) -> Result<Publication, Failure> {
+        let topic = self.topic(&new.topic)?;
         topic.head = topic.head.next();
         topic.changed = true;
+        topic.keep = new.keep.map(|keep| keep.count);
         let Topic { id, head, .. } = *topic;
-        self.db.run(
-            "INSERT INTO publication (topic_id, topic_offset, event_type, payload, created_at) \
-             VALUES ($1, $2, $3, $4, $5)",
-            (id, sql(head), event_type.as_ref(), payload.get(), at),
-        )?;
-        Ok(Publication { topic: name.clone(), offset: head, event_type, payload })
+        if new.keep.is_none_or(|keep| keep.count > 0) {
+            let keep_ms = new.keep.map(|keep| keep.age_ms);
+            self.db.run(
+                "INSERT INTO publication (topic_id, topic_offset, event_type, payload, created_at, keep_ms) \
+                 VALUES ($1, $2, $3, $4, $5, $6)",
+                (id, sql(head), new.event_type.as_ref(), new.payload.get(), at, keep_ms),
+            )?;
+        }
+        let NewPublication { topic, event_type, payload, .. } = new.clone();
+        Ok(Publication { topic, offset: head, event_type, payload })
     }
 
     /// Once per topic and batch, not once per publication.
-    pub(super) fn write_heads(&self) -> Result<(), Failure> {
+    pub(super) fn write_topics(&self) -> Result<(), Failure> {
         for topic in self.topics.values().filter(|topic| topic.changed) {
             self.db.run("UPDATE topic SET head = $1 WHERE id = $2", (sql(topic.head), topic.id))?;
+            let surplus = topic.keep.map_or(0, |keep| topic.head.0.saturating_sub(keep));
+            if surplus > 0 {
+                let last = sql(Offset(surplus));
+                self.db.run("DELETE FROM publication WHERE topic_id = $1 AND topic_offset <= $2", (topic.id, last))?;
+                self.db.run("UPDATE topic SET trimmed = $1 WHERE id = $2 AND trimmed < $1", (last, topic.id))?;
+            }
         }
         Ok(())
     }
 }
 
-/// The topics `user` hears: one statement, so one snapshot even without a transaction.
-pub(super) fn topics_of(db: &Connection, user: UserId) -> Result<Vec<TopicState>, Failure> {
-    let inbox = TopicName::user(user);
-    let read = |row: &Row<'_>| {
-        let topic = TopicName::parse(row.get_ref(0)?.as_str().map_err(corrupt)?).map_err(corrupt)?;
-        Ok(TopicState { topic, head: offset(row, 1)?, trimmed: offset(row, 2)? })
+/// How far logs reach; the caller's transaction makes it one snapshot.
+pub(super) fn states(db: &Connection, wanted: &Wanted) -> Result<Vec<TopicState>, Failure> {
+    let mut states = match wanted.heard_by {
+        Some(user) => heard_by(db, user)?,
+        None => Vec::new(),
     };
+    for name in &wanted.named {
+        states.push(state(db, name)?);
+    }
+    Ok(states)
+}
+
+/// A member's rooms and their inbox.
+fn heard_by(db: &Connection, user: UserId) -> Result<Vec<TopicState>, Failure> {
     let mut topics = db.all(
         "SELECT topic.name, topic.head, topic.trimmed FROM member \
-         JOIN room ON room.id = member.room_id JOIN topic ON topic.id = room.topic_id WHERE member.account_id = $1 \
-         UNION ALL SELECT name, head, trimmed FROM topic WHERE name = $2",
-        (user.0, inbox.as_str()),
-        read,
+         JOIN room ON room.id = member.room_id JOIN topic ON topic.id = room.topic_id WHERE member.account_id = $1",
+        [user.0],
+        |row| {
+            let topic = TopicName::parse(row.get_ref(0)?.as_str().map_err(corrupt)?).map_err(corrupt)?;
+            Ok(TopicState { topic, head: offset(row, 1)?, trimmed: offset(row, 2)? })
+        },
     )?;
-    // An inbox has no row before its first publication.
-    if topics.iter().all(|state| state.topic != inbox) {
-        topics.push(TopicState { topic: inbox, head: Offset::ZERO, trimmed: Offset::ZERO });
-    }
+    topics.push(state(db, &TopicName::user(user))?);
     Ok(topics)
+}
+
+/// A topic has no row before its first publication.
+fn state(db: &Connection, name: &TopicName) -> Result<TopicState, Failure> {
+    let found = db.one("SELECT head, trimmed FROM topic WHERE name = $1", [name.as_str()], |row| {
+        Ok(TopicState { topic: name.clone(), head: offset(row, 0)?, trimmed: offset(row, 1)? })
+    })?;
+    Ok(found.unwrap_or_else(|| TopicState { topic: name.clone(), head: Offset::ZERO, trimmed: Offset::ZERO }))
 }
 
 pub(super) fn read(db: &Connection, range: &LogRange, limit: u32) -> Result<Vec<Publication>, Failure> {
@@ -106,32 +127,6 @@ pub(super) fn read(db: &Connection, range: &LogRange, limit: u32) -> Result<Vec<
         },
     )?;
     Ok(publications)
-}
-
-/// Forgets in the order of commits and stops at the first publication that is young enough,
-/// so that what is left of a topic has no hole, whatever the clock did.
-pub(super) fn trim(db: &Connection, before: UnixMillis, limit: u32) -> Result<u32, Failure> {
-    let (mut last, mut count, mut trimmed) = (None, 0, HashMap::new());
-    {
-        let sql = "SELECT id, topic_id, topic_offset, created_at FROM publication ORDER BY id LIMIT $1";
-        let mut statement = db.statement(sql)?;
-        let mut rows = statement.query([limit])?;
-        while let Some(row) = rows.next()? {
-            if row.get::<_, UnixMillis>(3)? >= before {
-                break;
-            }
-            last = Some(row.get::<_, i64>(0)?);
-            count += 1;
-            trimmed.insert(row.get::<_, i64>(1)?, row.get::<_, i64>(2)?); // ascending: the last one stays
-        }
-    }
-    if let Some(last) = last {
-        db.run("DELETE FROM publication WHERE id <= $1", [last])?;
-        for (topic, offset) in trimmed {
-            db.run("UPDATE topic SET trimmed = $1 WHERE id = $2", (offset, topic))?;
-        }
-    }
-    Ok(count)
 }
 
 /// SQL's integers are signed; an offset beyond them is beyond every log, so the greatest will do.

@@ -88,6 +88,7 @@ pub(super) fn sweep(
         count_revocation(db)?;
     }
     db.run("DELETE FROM device WHERE last_seen <= $1", [now.saturating_sub(limits.device_ms)])?;
+    db.run("DELETE FROM publish_receipt WHERE created_at <= $1", [now.saturating_sub(limits.receipt_ms)])?;
     db.run("DELETE FROM invitation WHERE expires_at <= $1 OR uses_left = 0", [now]).map(drop)
 }
 

@@ -265,7 +265,7 @@ async fn clients_that_return_at_once_share_a_transaction() {
         assert_eq!(commits(dir.path()), before);
         // What is not stored yet counts.
         assert!(store.use_session(token(7), 1_800_000, limits).await.unwrap().is_some());
-        let sweep = SweepLimits { sessions: limits, device_ms: 1 };
+        let sweep = SweepLimits { sessions: limits, device_ms: 1, receipt_ms: 1 };
         store.sweep(Vec::new(), 1_800_000, sweep).await.unwrap();
         let wait = tokio::time::timeout(std::time::Duration::from_secs(20), async {
             while !store.writer.seen().some(1).is_empty() {

@@ -12,7 +12,7 @@ async fn page(store: &Fresh, user: &User, from: HistoryAnchor, limit: u32) -> (V
 async fn five_messages(store: &Fresh) -> User {
     let alice = member(store, "alice").await;
     for number in 0..5 {
-        let batch = vec![says(&alice, "general", &number.to_string()), publishes(&alice, "room.general", number)];
+        let batch = vec![says(&alice, "general", &number.to_string()), publishes("room.general", number)];
         store.commit(batch).await.unwrap();
     }
     alice

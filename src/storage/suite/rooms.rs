@@ -21,7 +21,7 @@ pub(crate) async fn a_room_is_made_announced_and_heard(store: Fresh) {
     assert_eq!((&added.topic, added.offset.0, &*added.event_type), (&TopicName::user(alice.id), 1, "room_added"));
     let payload = r#"{"room":{"name":"club","title":"The club","public":true,"joined":true,"members":1},"offset":1}"#;
     assert_eq!(added.payload.get(), payload);
-    let heard = store.topics_of(alice.id).await.unwrap();
+    let heard = store.topic_states(Wanted::heard_by(alice.id)).await.unwrap();
     let club = TopicState { topic: topic("room.club"), head: Offset(1), trimmed: Offset::ZERO };
     assert!(heard.contains(&club), "{heard:?}");
 }
@@ -78,7 +78,7 @@ pub(crate) async fn leaving_is_announced_once(store: Fresh) {
     assert_eq!(json(removed), value!({ "room": "club" }));
     assert!(commit(&store, leaves(&bob, "club")).await.unwrap().publications.is_empty());
     assert_eq!(commit(&store, says(&bob, "club", "x")).await.unwrap_err(), Refusal::NoSuchRoom);
-    let heard = store.topics_of(bob.id).await.unwrap();
+    let heard = store.topic_states(Wanted::heard_by(bob.id)).await.unwrap();
     assert!(heard.iter().all(|state| state.topic != topic("room.club")));
     let rooms = store.rooms_for(alice.id).await.unwrap().rooms;
     let club = rooms.into_iter().find(|room| room.name == slug("club")).unwrap();
@@ -109,7 +109,7 @@ pub(crate) async fn the_largest_open_rooms_are_listed(store: Fresh) {
     let make = |number: u32| {
         let title = RoomTitle::parse("x").unwrap();
         let room = slug(&format!("room-{number:04}"));
-        draft(&alice, Change::CreateRoom { room, title, public: true, max_joined: 10_000 })
+        draft(Change::CreateRoom { author: alice.clone(), room, title, public: true, max_joined: 10_000 })
     };
     store.commit((1..=MAX_OPEN_ROOMS + 1).map(make).collect()).await.unwrap();
     let listed = async |user: &User| {

@@ -74,7 +74,7 @@ pub(crate) async fn a_sweep_keeps_what_is_in_use_and_ends_what_has_expired(store
     let alice = member(&store, "alice").await;
     let (used, idle) = (open(&store, &alice, 1).await, open(&store, &alice, 2).await);
     store.remember_device(alice.id, [3; 32], 1_000).await.unwrap();
-    let limits = SweepLimits { sessions: LIMITS, device_ms: 500_000 };
+    let limits = SweepLimits { sessions: LIMITS, device_ms: 500_000, receipt_ms: 500_000 };
     let before = store.revocations().await.unwrap();
     store.sweep(vec![used], 150_000, limits).await.unwrap();
     assert_eq!(store.revocations().await.unwrap(), before);

@@ -179,5 +179,8 @@ fn now() -> i64 {
 
 async fn session_of(server: &TestServer, user: &str) -> SessionId {
     let account = server.server().store().account(&name(user)).await.unwrap().unwrap();
-    server.server().manager().clients().of_user(account.user.id)[0].session()
+    match server.server().manager().clients().of_user(account.user.id)[0].credential() {
+        Credential::Session(session) => session,
+        Credential::Key(key) => panic!("admitted by key {key}"),
+    }
 }
