@@ -5,6 +5,7 @@
 mod accounts;
 mod commit;
 mod invitations;
+mod keys;
 mod log;
 mod messages;
 mod open;
@@ -19,11 +20,14 @@ pub(super) mod tests;
 mod writer;
 
 use super::{
-    Check, Committed, Draft, History, HistoryPage, Invitation, LogRange, NewAccount, NewInvitation, NewSession,
+    Check, Committed, Draft, History, HistoryPage, Invitation, LogRange, NewAccount, NewInvitation, NewKey, NewSession,
     Refusal, RoomList, Session, SessionLimits, Store, StoreError, SweepLimits, TokenHash, TopicState, migrations,
 };
 use crate::{
-    model::{Account, Epoch, InvitationId, Publication, RoomName, SessionId, UnixMillis, User, UserId, UserName},
+    model::{
+        Account, ApiKey, Epoch, InvitationId, KeyId, Publication, RoomName, SessionId, UnixMillis, User, UserId,
+        UserName,
+    },
     settings,
 };
 use async_trait::async_trait;
@@ -209,6 +213,30 @@ impl Store for SqliteStore {
 
     async fn accept_invitation(&self, token_hash: TokenHash, account: NewAccount) -> Result<User, StoreError> {
         self.writer.run(move |db| invitations::accept(db, token_hash, &account)).await
+    }
+
+    async fn create_key(&self, key: NewKey) -> Result<ApiKey, StoreError> {
+        self.writer.run(move |db| keys::create(db, key)).await
+    }
+
+    async fn key(&self, token_hash: TokenHash, now: UnixMillis) -> Result<Option<ApiKey>, StoreError> {
+        self.readers.run(move |db| keys::find(db, token_hash, now)).await
+    }
+
+    async fn keys(&self) -> Result<Vec<ApiKey>, StoreError> {
+        self.readers.run(keys::list).await
+    }
+
+    async fn touch_key(&self, key: KeyId, now: UnixMillis) -> Result<(), StoreError> {
+        self.writer.run(move |db| keys::touch(db, key, now)).await
+    }
+
+    async fn revoke_key(&self, key: KeyId) -> Result<bool, StoreError> {
+        self.writer.run(move |db| keys::revoke(db, key)).await
+    }
+
+    async fn live_keys(&self, keys: Vec<KeyId>, now: UnixMillis) -> Result<Vec<KeyId>, StoreError> {
+        self.readers.run(move |db| keys::live(db, keys, now)).await
     }
 
     async fn probe(&self) -> Result<(), StoreError> {
