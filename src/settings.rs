@@ -141,6 +141,7 @@ pub struct Auth {
     pub throttle_max: Duration,
     pub throttle_stop_after: u32,
     pub throttle_address_per_minute: u32,
+    pub throttle_keys_per_minute: u32,
     #[serde(rename = "session_idle_days", deserialize_with = "days")]
     pub session_idle: Duration,
     #[serde(rename = "session_max_days", deserialize_with = "days")]

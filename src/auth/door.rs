@@ -152,7 +152,7 @@ impl Door {
             otps,
             hasher: Hasher::new(&settings.auth)?,
             policy: Policy::new(settings),
-            throttle: Throttle::new(&settings.auth),
+            throttle: Throttle::of_logins(&settings.auth),
             limits: SessionLimits {
                 idle_ms: millis(settings.auth.session_idle),
                 absolute_ms: millis(settings.auth.session_max),
@@ -341,7 +341,7 @@ fn new_token() -> Result<(Secret, TokenHash), AuthError> {
 }
 
 /// The wall clock, for what is stored.
-fn now_ms() -> UnixMillis {
+pub(super) fn now_ms() -> UnixMillis {
     SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, millis)
 }
 

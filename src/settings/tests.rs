@@ -107,6 +107,7 @@ fn contradictions_are_refused() {
         ("[auth]\nargon2_passes = 1", "auth.argon2_passes"),
         ("[auth]\nargon2_lanes = 0", "auth.argon2_lanes"),
         ("[auth]\nsession_max_days = 1", "auth.session_max_days"),
+        ("[auth]\nthrottle_keys_per_minute = 0", "auth.throttle_keys_per_minute"),
         ("[server]\nlisten = \"0.0.0.0:80\"\n[tls]\nmode = \"off\"", "tls.mode"),
         ("[socket]\negress_bytes = 131071", "socket.egress_bytes"),
         ("[rooms]\nmax_joined = 0", "rooms.max_joined"),

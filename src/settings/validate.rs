@@ -113,6 +113,7 @@ fn door(Settings { auth, otp, .. }: &Settings, check: &mut Check) {
     check.within("auth.hash_queue", auth.hash_queue as u64, 1..=u64::MAX);
     check.some_time("auth.throttle_max_secs", auth.throttle_max);
     check.within("auth.throttle_address_per_minute", auth.throttle_address_per_minute.into(), 1..=u64::MAX);
+    check.within("auth.throttle_keys_per_minute", auth.throttle_keys_per_minute.into(), 1..=u64::MAX);
     check.that(
         auth.throttle_stop_after > auth.throttle_free_attempts,
         ["auth.throttle_stop_after", "auth.throttle_free_attempts"],
