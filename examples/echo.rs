@@ -15,7 +15,7 @@ use switchboard::{
     http::{error::ApiError, upgrade::Handshake},
     listener::Listener,
     manager::{Client, EgressLimits, Identity},
-    model::{ClientId, Role, SessionId, User, UserId, UserName},
+    model::{ClientId, Credential, Person, Role, SessionId, User, UserId, UserName},
     protocol::{CloseReason, Frame},
     settings::{Settings, Socket},
 };

@@ -7,6 +7,7 @@ mod common_words;
 mod door;
 mod error;
 mod hasher;
+mod keys;
 pub mod origin;
 mod otp;
 mod password;
@@ -21,6 +22,7 @@ pub use door::{
 };
 pub use error::AuthError;
 pub use hasher::Hasher;
+pub use keys::{KeyManager, KeyRequest, Keys, MadeKey, make_key};
 pub use otp::{Admission, MAX_RESUME_TOPICS, Otps, reap};
 pub use password::{Policy, WeakPassword};
 pub use retention_map::{Retention, RetentionMap};

@@ -145,6 +145,7 @@ pub struct Auth {
     pub throttle_max: Duration,
     pub throttle_stop_after: u32,
     pub throttle_address_per_minute: u32,
+    pub throttle_keys_per_minute: u32,
     #[serde(rename = "session_idle_days", deserialize_with = "days")]
     pub session_idle: Duration,
     #[serde(rename = "session_max_days", deserialize_with = "days")]
@@ -325,6 +326,13 @@ impl Settings {
     #[must_use]
     pub fn defaults() -> Self {
         Self::load(None, [], Overrides::default()).expect("config/default.toml is tested")
+    }
+
+    /// The most that one request may publish, in bytes: more than a quarter of an egress would close clients that read
+    /// well.
+    #[must_use]
+    pub fn publish_limit(&self) -> usize {
+        self.http.max_publish_bytes.min(self.socket.egress_bytes / 4)
     }
 
     /// Where the certificate chain and the key are.

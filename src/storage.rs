@@ -16,8 +16,8 @@ pub use error::StoreError;
 pub use types::*;
 
 use crate::model::{
-    Account, Credential, Epoch, InvitationId, Offset, Publication, Role, RoomName, SessionId, TopicName, UnixMillis,
-    User, UserId, UserName,
+    Account, ApiKey, Credential, Epoch, InvitationId, KeyId, Offset, Publication, Role, RoomName, SessionId, TopicName,
+    UnixMillis, User, UserId, UserName,
 };
 use async_trait::async_trait;
 
@@ -124,7 +124,7 @@ pub trait Store: Send + Sync + 'static {
     /// reached its absolute limit ends too.
     async fn sweep(&self, connected: Vec<SessionId>, now: UnixMillis, limits: SweepLimits) -> Result<(), StoreError>;
 
-    /// A number that grows whenever sessions end, whoever ends them, another process included.
+    /// A number that grows whenever sessions end or keys are revoked, whoever does it, another process included.
     async fn revocations(&self) -> Result<i64, StoreError>;
 
     /// Remembers a browser that signed in to an account, by the hash of its device token.
@@ -153,6 +153,29 @@ pub trait Store: Send + Sync + 'static {
     /// # Errors
     /// [`StoreError::InvitationSpent`] or [`StoreError::NameTaken`].
     async fn accept_invitation(&self, token_hash: TokenHash, account: NewAccount) -> Result<User, StoreError>;
+
+    // ---- API keys ------------------------------------------------------------------------
+
+    /// Makes a key; only the hash of its secret is kept.
+    ///
+    /// # Errors
+    /// [`StoreError::NameTaken`], without regard to case: by an expired key too.
+    async fn create_key(&self, key: NewKey) -> Result<ApiKey, StoreError>;
+
+    /// The key with this hash, if it is good at `now`: neither revoked nor expired.
+    async fn key(&self, token_hash: TokenHash, now: UnixMillis) -> Result<Option<ApiKey>, StoreError>;
+
+    /// All keys, expired ones too, by name.
+    async fn keys(&self) -> Result<Vec<ApiKey>, StoreError>;
+
+    /// Notes that a key was used at `now`.
+    async fn touch_key(&self, key: KeyId, now: UnixMillis) -> Result<(), StoreError>;
+
+    /// Revokes a key: it is gone. `false`: there is none with this id.
+    async fn revoke_key(&self, key: KeyId) -> Result<bool, StoreError>;
+
+    /// Which of `keys` are good at `now`; the rest were revoked or have expired.
+    async fn live_keys(&self, keys: Vec<KeyId>, now: UnixMillis) -> Result<Vec<KeyId>, StoreError>;
 
     // ---- life ----------------------------------------------------------------------------
 

@@ -152,7 +152,7 @@ impl Door {
             otps,
             hasher: Hasher::new(&settings.auth)?,
             policy: Policy::new(settings),
-            throttle: Throttle::new(&settings.auth),
+            throttle: Throttle::of_logins(&settings.auth),
             limits: SessionLimits {
                 idle_ms: millis(settings.auth.session_idle),
                 absolute_ms: millis(settings.auth.session_max),

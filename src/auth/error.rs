@@ -25,8 +25,11 @@ pub enum AuthError {
     /// No session, or an expired or ended one.
     #[error("there is no such session")]
     Unauthorized,
-    /// The role does not allow it.
-    #[error("your role does not allow this")]
+    /// No API key, or a wrong, revoked or expired one: one answer for all.
+    #[error("the API key is missing, wrong, revoked or expired")]
+    BadKey,
+    /// The role, or the key's scopes, do not allow it.
+    #[error("your role or your key does not allow this")]
     Forbidden,
     /// The setup or invitation link is wrong, expired or used up.
     #[error("this link cannot be used")]
@@ -34,8 +37,8 @@ pub enum AuthError {
     /// Not a user name.
     #[error("a user name {0}")]
     BadName(#[from] InvalidName),
-    /// Another account has this name.
-    #[error("this user name is taken")]
+    /// Another account, or another key, has this name.
+    #[error("this name is taken")]
     NameTaken,
     /// The password is not good enough.
     #[error("{0}")]
@@ -51,6 +54,9 @@ pub enum AuthError {
     /// What was to be revoked is not there.
     #[error("there is no such invitation")]
     NoSuchInvitation,
+    /// There is no key to be revoked.
+    #[error("there is no such key")]
+    NoSuchKey,
     /// The operating system gives no randomness; nothing weaker is used instead.
     #[error("the operating system gives no randomness: {0}")]
     NoEntropy(String),

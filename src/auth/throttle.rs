@@ -80,14 +80,24 @@ struct Failures {
 }
 
 impl Throttle {
-    /// Nobody has failed yet.
+    /// For logins and links. Nobody has failed yet.
     #[must_use]
-    pub fn new(settings: &settings::Auth) -> Self {
+    pub fn of_logins(settings: &settings::Auth) -> Self {
+        Self::new(settings, settings.throttle_address_per_minute)
+    }
+
+    /// For API keys, which have no subject: only addresses count.
+    #[must_use]
+    pub fn of_keys(settings: &settings::Auth) -> Self {
+        Self::new(settings, settings.throttle_keys_per_minute)
+    }
+
+    fn new(settings: &settings::Auth, per_address: u32) -> Self {
         Self {
             free_attempts: settings.throttle_free_attempts,
             longest_wait: settings.throttle_max,
             stop_after: settings.throttle_stop_after,
-            per_address: settings.throttle_address_per_minute as usize,
+            per_address: per_address as usize,
             state: Mutex::new(State { subjects: Recent::new(MAX_SUBJECTS), addresses: Recent::new(MAX_ADDRESSES) }),
         }
     }

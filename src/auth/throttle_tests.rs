@@ -7,7 +7,7 @@ use proptest::prelude::*;
 const HOME: IpAddr = IpAddr::V4(std::net::Ipv4Addr::new(192, 0, 2, 1));
 
 fn throttle() -> Throttle {
-    Throttle::new(&testing::settings().auth)
+    Throttle::of_logins(&testing::settings().auth)
 }
 
 fn alice() -> Option<Subject> {

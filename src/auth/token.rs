@@ -18,6 +18,8 @@ impl Secret {
     const BYTES: usize = 32;
     /// Length of a token's text: 32 bytes in base64url without padding.
     pub const TOKEN_CHARS: usize = 43;
+    /// How an API key begins: people and secret scanners recognise it.
+    pub const KEY_PREFIX: &str = "sbk_";
 
     /// A token that nobody can guess: 256 bits from the operating system.
     ///
@@ -27,6 +29,14 @@ impl Secret {
         let mut bytes = [0; Self::BYTES];
         SysRng.try_fill_bytes(&mut bytes).map_err(|error| AuthError::NoEntropy(error.to_string()))?;
         Ok(Self(URL_SAFE_NO_PAD.encode(bytes)))
+    }
+
+    /// An API key that nobody can guess: a token behind [`Secret::KEY_PREFIX`].
+    ///
+    /// # Errors
+    /// [`AuthError::NoEntropy`]
+    pub fn random_key() -> Result<Self, AuthError> {
+        Ok(Self(format!("{}{}", Self::KEY_PREFIX, Self::random()?.0)))
     }
 
     /// Wraps what somebody typed or sent.
@@ -49,6 +59,13 @@ impl Secret {
     pub fn token_hash(&self) -> Option<TokenHash> {
         (self.0.len() == Self::TOKEN_CHARS).then(|| Sha256::digest(self.0.as_bytes()).into())
     }
+
+    /// As [`Secret::token_hash`], of an API key with its prefix.
+    #[must_use]
+    pub fn key_hash(&self) -> Option<TokenHash> {
+        let token = self.0.strip_prefix(Self::KEY_PREFIX)?;
+        (token.len() == Self::TOKEN_CHARS).then(|| Sha256::digest(self.0.as_bytes()).into())
+    }
 }
 
 impl fmt::Debug for Secret {
@@ -70,6 +87,17 @@ mod tests {
             assert_eq!(token.len(), Secret::TOKEN_CHARS);
             assert!(token.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-' || byte == b'_'));
         }
+    }
+
+    #[test]
+    fn a_key_is_a_token_behind_its_prefix() {
+        let key = Secret::random_key().unwrap();
+        let token = Secret::new(key.expose().strip_prefix("sbk_").unwrap());
+        assert!(key.key_hash().is_some() && token.token_hash().is_some());
+        assert_ne!(key.key_hash(), token.token_hash(), "the hash is of the whole text");
+        assert!(key.token_hash().is_none() && token.key_hash().is_none());
+        assert!(Secret::new(key.expose().to_uppercase()).key_hash().is_none());
+        assert!(Secret::new(format!("{}x", key.expose())).key_hash().is_none());
     }
 
     #[test]

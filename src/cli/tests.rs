@@ -3,8 +3,8 @@
 use super::*;
 use crate::{
     model::{
-        Account, Credential, Epoch, InvitationId, Publication, Role, RoomName, SessionId, UnixMillis, User, UserId,
-        UserName,
+        Account, ApiKey, Credential, Epoch, InvitationId, KeyId, Publication, Role, RoomName, SessionId, UnixMillis,
+        User, UserId, UserName,
     },
     storage::*,
 };
@@ -86,6 +86,12 @@ impl Store for Accounts {
     async fn invitation(&self, _: TokenHash, _: UnixMillis) -> Answer<Option<Invitation>> { Err(StoreError::Closed) }
     async fn revoke_invitation(&self, _: InvitationId) -> Answer<bool> { Err(StoreError::Closed) }
     async fn accept_invitation(&self, _: TokenHash, _: NewAccount) -> Answer<User> { Err(StoreError::Closed) }
+    async fn create_key(&self, _: NewKey) -> Answer<ApiKey> { Err(StoreError::Closed) }
+    async fn key(&self, _: TokenHash, _: UnixMillis) -> Answer<Option<ApiKey>> { Err(StoreError::Closed) }
+    async fn keys(&self) -> Answer<Vec<ApiKey>> { Err(StoreError::Closed) }
+    async fn touch_key(&self, _: KeyId, _: UnixMillis) -> Answer<()> { Err(StoreError::Closed) }
+    async fn revoke_key(&self, _: KeyId) -> Answer<bool> { Err(StoreError::Closed) }
+    async fn live_keys(&self, _: Vec<KeyId>, _: UnixMillis) -> Answer<Vec<KeyId>> { Err(StoreError::Closed) }
     async fn probe(&self) -> Answer<()> { Err(StoreError::Closed) }
     async fn close(&self) {}
 }

@@ -77,6 +77,10 @@ impl IntoResponse for ApiError {
             let secs = wait.as_secs() + u64::from(wait.subsec_nanos() > 0);
             headers.insert(header::RETRY_AFTER, secs.max(1).into());
         }
+        if self.code == ErrorCode::BadKey {
+            // How to come in: RFC 9110 section 11.6.1, RFC 6750 section 3.
+            headers.insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
+        }
         if self.code == ErrorCode::UpgradeRequired {
             // What it has to be upgraded to: RFC 9110 section 15.5.22, RFC 6455 section 4.4.
             headers.insert(header::CONNECTION, HeaderValue::from_static("upgrade"));
@@ -99,6 +103,7 @@ impl From<AuthError> for ApiError {
                 Self::new(ErrorCode::TooManyAttempts, text).retry_after(retry_after)
             }
             AuthError::Busy { retry_after } => Self::new(ErrorCode::Unavailable, text).retry_after(retry_after),
+            AuthError::BadKey => Self::new(ErrorCode::BadKey, text),
             AuthError::Unauthorized => Self::new(ErrorCode::Unauthorized, text),
             AuthError::Forbidden => Self::new(ErrorCode::Forbidden, text),
             AuthError::BadToken => Self::new(ErrorCode::BadToken, text),
@@ -106,7 +111,7 @@ impl From<AuthError> for ApiError {
             AuthError::NameTaken => Self::new(ErrorCode::NameTaken, text),
             AuthError::WeakPassword(_) => Self::new(ErrorCode::WeakPassword, text),
             AuthError::BadField { .. } => Self::new(ErrorCode::BadPayload, text),
-            AuthError::NoSuchInvitation => Self::new(ErrorCode::NotFound, text),
+            AuthError::NoSuchInvitation | AuthError::NoSuchKey => Self::new(ErrorCode::NotFound, text),
             AuthError::NoEntropy(_) | AuthError::Hash(_) => Self::internal(&text),
             AuthError::Store(error) => error.into(),
         }

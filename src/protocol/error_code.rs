@@ -70,6 +70,8 @@ error_codes! {
     Unauthorized = "unauthorized", 401;
     /// Missing, wrong, used or expired.
     BadOtp = "bad_otp", 401;
+    /// The API key is missing, wrong, revoked or expired.
+    BadKey = "bad_key", 401;
     /// Failed too often.
     TooManyAttempts = "too_many_attempts", 429;
     /// More requests than are let through.
@@ -82,7 +84,7 @@ error_codes! {
     BadToken = "bad_token", 403;
     /// Not a user name.
     BadName = "bad_name", 400;
-    /// The user name is taken.
+    /// The name of a user or a key is taken.
     NameTaken = "name_taken", 409;
     /// The password is not good enough.
     WeakPassword = "weak_password", 400;
@@ -119,7 +121,7 @@ mod tests {
         assert_eq!(
             codes.join(" "),
             "bad_json bad_event bad_payload bad_room bad_channel bad_topic no_such_namespace too_many_topics already_subscribed unknown_event no_such_room room_exists too_many_rooms \
-             conflict storage_unavailable unavailable internal bad_credentials unauthorized bad_otp too_many_attempts too_many_requests forbidden \
+             conflict storage_unavailable unavailable internal bad_credentials unauthorized bad_otp bad_key too_many_attempts too_many_requests forbidden \
              forbidden_origin bad_token bad_name name_taken weak_password not_found method_not_allowed too_large \
              unsupported_media_type misdirected upgrade_required timeout"
         );

@@ -107,12 +107,18 @@ fn contradictions_are_refused() {
         ("[auth]\nargon2_passes = 1", "auth.argon2_passes"),
         ("[auth]\nargon2_lanes = 0", "auth.argon2_lanes"),
         ("[auth]\nsession_max_days = 1", "auth.session_max_days"),
+        ("[auth]\nthrottle_keys_per_minute = 0", "auth.throttle_keys_per_minute"),
         ("[server]\nlisten = \"0.0.0.0:80\"\n[tls]\nmode = \"off\"", "tls.mode"),
         ("[socket]\negress_bytes = 131071", "socket.egress_bytes"),
         ("[rooms]\nmax_joined = 0", "rooms.max_joined"),
         ("[journal]\nqueue = 0", "journal.queue"),
         ("[journal]\nmax_batch = 0", "journal.max_batch"),
         ("[storage]\nreaders = 0", "storage.readers"),
+        ("[[namespace]]\npattern = \"a.*\"\n[[namespace]]\npattern = \"a.b\"", "namespace"),
+        ("[[namespace]]\npattern = \"a.*\"\nsubscribe = \"user\"", "namespace"),
+        ("[[namespace]]\npattern = \"a.{user}\"", "namespace"),
+        ("[[namespace]]\npattern = \"a\"\nmax_data_bytes = 0", "namespace"),
+        ("[[namespace]]\npattern = \"a\"\nhistory_hours = 721", "namespace"),
         ("[recovery]\nmax_publications = 0", "recovery.max_publications"),
         ("[server]\npublic_url = \"https://chat.example.org/\"", "server.public_url"),
         ("[server]\npublic_url = \"http://chat.example.org\"", "server.public_url"),
@@ -144,4 +150,49 @@ fn what_is_shown_can_be_loaded() {
     let settings = load(&shown, &[]).unwrap();
     assert_eq!(settings.otp.ttl, Duration::from_millis(2500));
     assert_eq!(format!("{:?}", settings.server), format!("{:?}", Settings::defaults().server));
+}
+
+#[test]
+fn namespaces_of_a_file_replace_the_default_and_keep_its_other_keys() {
+    assert_eq!(Settings::defaults().namespace[0].pattern.as_str(), "*");
+    let toml = "[[namespace]]\npattern = \"news.*\"\nhistory_hours = 0.5\n[[namespace]]\npattern = \"orders.{user}.*\"\n\
+                subscribe = \"user\"\npublish = \"members\"\nhistory_count = 0";
+    let settings = load(toml, &[]).unwrap();
+    let [news, orders] = &settings.namespace[..] else { panic!("{:?}", settings.namespace) };
+    assert_eq!((news.subscribe, news.publish), (Subscribers::Members, Publishers::Keys));
+    assert_eq!((news.history_count, news.history_age), (1000, Duration::from_secs(1800)));
+    assert_eq!((orders.subscribe, orders.publish), (Subscribers::User, Publishers::Members));
+    assert_eq!((orders.history_count, orders.max_data_bytes), (0, 65_536));
+    assert!(load("[log]\nformat = \"json\"\n", &[]).unwrap().namespace.len() == 1);
+    assert!(load("namespace = []", &[]).unwrap().namespace.is_empty());
+}
+
+#[test]
+fn a_faulty_namespace_is_named() {
+    for (toml, says) in [
+        ("[[namespace]]\npattern = \"a..b\"", "segments"),
+        ("[[namespace]]\nsubscribe = \"members\"", "pattern"),
+        ("[[namespace]]\npattern = \"a\"\nsubscribe = \"all\"", "all"),
+        ("[[namespace]]\npattern = \"a\"\nhistory_count = \"many\"", "history_count of the namespace \"a\""),
+        ("[[namespace]]\npattern = \"a\"\nhistory = 3", "history"),
+        ("[namespace]\npattern = \"a\"", "namespace"),
+    ] {
+        let found = faults(toml, &[]);
+        assert!(found.len() == 1 && found[0].contains("namespace") && found[0].contains(says), "{toml}: {found:?}");
+    }
+    let found = faults("", &[("SWITCHBOARD__NAMESPACE", "news.*")]);
+    assert!(found[0].contains("in a file"), "{found:?}");
+}
+
+#[test]
+fn namespaces_are_shown() {
+    let shown = |toml: &str| {
+        let mut file = tempfile::NamedTempFile::new().unwrap();
+        file.write_all(toml.as_bytes()).unwrap();
+        Settings::show(Some(file.path()), [], Overrides::default()).unwrap()
+    };
+    assert!(shown("").contains("\n[[namespace]]\nhistory_count = 1000\n"), "{}", shown(""));
+    let own = shown("[[namespace]]\npattern = \"news.*\"\n[[namespace]]\npattern = \"b\"");
+    assert_eq!(own.matches("[[namespace]] # ").count(), 2, "{own}");
+    assert!(own.contains("pattern = \"news.*\"") && !own.contains("pattern = \"*\""), "{own}");
 }

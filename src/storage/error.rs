@@ -3,8 +3,8 @@
 /// A store's refusal or failure.
 #[derive(Debug, Clone, thiserror::Error)]
 pub enum StoreError {
-    /// Another account has this name.
-    #[error("this user name is taken")]
+    /// Another account, or another key, has this name.
+    #[error("this name is taken")]
     NameTaken,
     /// There is an account already.
     #[error("the server has its owner")]

@@ -5,6 +5,7 @@
 mod accounts;
 mod commit;
 mod invitations;
+mod keys;
 mod log;
 mod messages;
 mod open;
@@ -21,13 +22,14 @@ mod trim;
 mod writer;
 
 use super::{
-    Check, Committed, Draft, History, HistoryPage, Invitation, LogRange, NewAccount, NewInvitation, NewSession,
+    Check, Committed, Draft, History, HistoryPage, Invitation, LogRange, NewAccount, NewInvitation, NewKey, NewSession,
     Refusal, RoomList, Session, SessionLimits, Store, StoreError, SweepLimits, TokenHash, TopicState, Wanted,
     migrations,
 };
 use crate::{
     model::{
-        Account, Credential, Epoch, InvitationId, Publication, RoomName, SessionId, UnixMillis, User, UserId, UserName,
+        Account, ApiKey, Credential, Epoch, InvitationId, KeyId, Publication, RoomName, SessionId, UnixMillis, User,
+        UserId, UserName,
     },
     settings,
 };
@@ -35,7 +37,6 @@ use async_trait::async_trait;
 use probe::Probe;
 use readers::Readers;
 use rusqlite::Connection;
-use sql::Sql;
 use std::{path::Path, sync::Arc};
 use writer::Writer;
 
@@ -92,10 +93,7 @@ impl Store for SqliteStore {
             .run(move |db| {
                 let is_good = match credential {
                     Credential::Session(session) => !sessions::live(db, vec![session])?.is_empty(),
-                    Credential::Key(key) => db.any(
-                        "SELECT 1 FROM api_key WHERE id = $1 AND (expires_at IS NULL OR expires_at > $2)",
-                        (key.0, now),
-                    )?,
+                    Credential::Key(key) => !keys::live(db, vec![key], now)?.is_empty(),
                 };
                 if is_good { log::states(db, &wanted).map(Some) } else { Ok(None) }
             })
@@ -226,6 +224,30 @@ impl Store for SqliteStore {
 
     async fn accept_invitation(&self, token_hash: TokenHash, account: NewAccount) -> Result<User, StoreError> {
         self.writer.run(move |db| invitations::accept(db, token_hash, &account)).await
+    }
+
+    async fn create_key(&self, key: NewKey) -> Result<ApiKey, StoreError> {
+        self.writer.run(move |db| keys::create(db, key)).await
+    }
+
+    async fn key(&self, token_hash: TokenHash, now: UnixMillis) -> Result<Option<ApiKey>, StoreError> {
+        self.readers.run(move |db| keys::find(db, token_hash, now)).await
+    }
+
+    async fn keys(&self) -> Result<Vec<ApiKey>, StoreError> {
+        self.readers.run(keys::list).await
+    }
+
+    async fn touch_key(&self, key: KeyId, now: UnixMillis) -> Result<(), StoreError> {
+        self.writer.run(move |db| keys::touch(db, key, now)).await
+    }
+
+    async fn revoke_key(&self, key: KeyId) -> Result<bool, StoreError> {
+        self.writer.run(move |db| keys::revoke(db, key)).await
+    }
+
+    async fn live_keys(&self, keys: Vec<KeyId>, now: UnixMillis) -> Result<Vec<KeyId>, StoreError> {
+        self.readers.run(move |db| keys::live(db, keys, now)).await
     }
 
     async fn probe(&self) -> Result<(), StoreError> {

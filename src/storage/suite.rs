@@ -5,6 +5,7 @@ mod accounts;
 mod commit;
 mod history;
 mod invitations;
+mod keys;
 mod log;
 mod publish;
 mod rooms;
@@ -14,6 +15,7 @@ pub(super) use accounts::*;
 pub(super) use commit::*;
 pub(super) use history::*;
 pub(super) use invitations::*;
+pub(super) use keys::*;
 pub(super) use log::*;
 pub(super) use publish::*;
 pub(super) use rooms::*;
@@ -84,6 +86,11 @@ macro_rules! store_suite {
             a_taken_name_spends_no_invitation,
             two_race_for_the_last_use,
             invitations_are_listed_and_taken_back,
+            a_key_is_found_by_its_hash_until_it_expires,
+            a_keys_name_is_taken_without_regard_to_case,
+            keys_are_listed_by_name_and_survive_a_sweep,
+            a_keys_last_use_only_moves_forward,
+            a_revoked_key_is_gone_and_counted,
             the_probe_writes,
             a_closed_store_says_so,
         );

@@ -1,8 +1,8 @@
 //! What goes into the store and comes out of it.
 
 use crate::model::{
-    ClientMessageId, InvitationId, Message, MessageId, MessageText, Offset, Publication, Role, Room, RoomName,
-    RoomTitle, SessionId, TopicName, UnixMillis, User, UserId, UserName,
+    ClientMessageId, InvitationId, KeyName, Message, MessageId, MessageText, Offset, Publication, Role, Room, RoomName,
+    RoomTitle, Scope, SessionId, TopicName, UnixMillis, User, UserId, UserName,
 };
 use serde::Serialize;
 use serde_json::value::RawValue;
@@ -403,4 +403,21 @@ pub struct Invitation {
     pub expires_at: UnixMillis,
     /// Who made it; `None` when it was made on the command line.
     pub created_by: Option<UserName>,
+}
+
+/// An API key to be made.
+#[derive(Debug, Clone)]
+pub struct NewKey {
+    /// Its name for people.
+    pub name: KeyName,
+    /// Of its secret.
+    pub token_hash: TokenHash,
+    /// How the secret begins.
+    pub hint: String,
+    /// What it may do.
+    pub scopes: Vec<Scope>,
+    /// When it ends; `None`: when it is revoked.
+    pub expires_at: Option<UnixMillis>,
+    /// Now.
+    pub at: UnixMillis,
 }

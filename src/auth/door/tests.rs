@@ -246,7 +246,9 @@ async fn roles_bound_who_invites_whom() {
     let list = world.door.list_invitations(Some(&admin)).await.unwrap();
     assert_eq!(list.len(), 3);
     let of_admin = list.iter().find(|invitation| invitation.role == Role::Admin).unwrap().id;
-    for (who, expected) in [(&member, "your role does not allow this"), (&admin, "your role does not allow this")] {
+    for (who, expected) in
+        [(&member, "your role or your key does not allow this"), (&admin, "your role or your key does not allow this")]
+    {
         let refused = world.door.revoke_invitation(Some(who), of_admin).await.unwrap_err();
         assert_eq!(refused.to_string(), expected);
     }

@@ -87,7 +87,7 @@ impl Channels {
         once: Option<(String, [u8; 32])>,
     ) -> Result<Published, HandlerError> {
         let total: usize = new.iter().map(|one| one.data.get().len()).sum();
-        let most = manager.settings().http.max_publish_bytes;
+        let most = manager.settings().publish_limit();
         if total > most {
             return Err(too_large(format!("all data together is {total} bytes: at most {most} in one request")));
         }

@@ -92,7 +92,7 @@ pub(super) fn sweep(
     db.run("DELETE FROM invitation WHERE expires_at <= $1 OR uses_left = 0", [now]).map(drop)
 }
 
-fn count_revocation(db: &Connection) -> Result<(), Failure> {
+pub(super) fn count_revocation(db: &Connection) -> Result<(), Failure> {
     db.run("UPDATE meta SET value = CAST(CAST(value AS BIGINT) + 1 AS TEXT) WHERE name = 'revocations'", [])?;
     Ok(())
 }

@@ -5,7 +5,7 @@ use hyper::Request;
 use serde_json::json;
 use switchboard::{
     auth::Secret,
-    model::{Role, SessionId, UserName},
+    model::{Credential, Role, SessionId, UserName},
     storage::NewSession,
 };
 use tokio_tungstenite::tungstenite::protocol::CloseFrame;
