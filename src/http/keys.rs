@@ -1,8 +1,12 @@
 //! API keys: made, listed and revoked by an owner, or by a back end whose key has the scope `admin`.
 
 use super::{
-    ApiError, bearer, client_address::client_address, door::no_store, error, json_body::read_json, origin_guard,
-    session_cookie,
+    ApiError, bearer,
+    client_address::client_address,
+    door::{MAX_BODY_BYTES, no_store},
+    error,
+    json_body::read_json,
+    origin_guard, session_cookie,
 };
 use crate::{
     auth::{KeyManager, KeyRequest, Keys},
@@ -59,8 +63,8 @@ struct Made<'a> {
 }
 
 async fn create(State(state): State<KeysState>, By(by): By, request: Request) -> Result<Response, ApiError> {
-    let http = &state.settings.http;
-    let Wanted { name, scopes, expires_in_secs } = read_json(request, http.max_body_bytes, http.body_wait).await?;
+    let Wanted { name, scopes, expires_in_secs } =
+        read_json(request, MAX_BODY_BYTES, state.settings.http.body_wait).await?;
     let expires_in = expires_in_secs.map(Duration::from_secs);
     let made = state.keys.create(&by, KeyRequest { name, scopes, expires_in }).await?;
     let body = Made { kept: &made.key, key: made.secret.expose() };
