@@ -2,10 +2,10 @@
 //! long-lived tasks and the order of a stop. The only file that names concrete types.
 
 use crate::{
-    auth::{self, AuthError, Door, Hasher, LoginOutcome, Otps, Policy, Secret},
+    auth::{self, AuthError, Door, Hasher, Keys, LoginOutcome, Otps, Policy, Secret},
     cluster::LocalBus,
     events::{Channels, Chat, Namespaces, Rooms},
-    http::{self, DoorState, HttpState, frontend::Frontend},
+    http::{self, DoorState, HttpState, KeysState, frontend::Frontend},
     journal::Journal,
     listener::{ListenError, Listener, Serving},
     manager::{Manager, Registry},
@@ -149,7 +149,12 @@ pub async fn start_with(settings: Settings, register: impl FnOnce(&mut Registry)
         frontend: Frontend::new(settings.http.frontend_dir.clone()),
         connections: connections.clone(),
     };
-    let router = http::router(state, door_state(&door, &settings, &manager, &metrics, &journal_handle));
+    let keys = KeysState {
+        keys: Arc::new(Keys::new(store.clone(), door.clone(), &settings)),
+        settings: settings.clone(),
+        on_key_revoked: Arc::new(|_| {}),
+    };
+    let router = http::router(state, door_state(&door, &settings, &manager, &metrics, &journal_handle), keys);
     let serving = listener.serve(router, certificate.map(|certificate| certificate.config()), &settings.http);
     settings.leave_origin(address);
     Ok(Server {

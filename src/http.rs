@@ -1,5 +1,6 @@
 //! The HTTP side: translates requests to calls and answers to bodies; decides nothing.
 
+pub mod bearer;
 pub mod client_address;
 pub mod door;
 pub mod error;
@@ -8,6 +9,7 @@ mod health;
 pub mod host;
 mod invitations;
 pub mod json_body;
+pub mod keys;
 pub mod origin_guard;
 pub mod security_headers;
 pub mod session_cookie;
@@ -17,6 +19,7 @@ mod ws;
 
 pub use door::DoorState;
 pub use error::ApiError;
+pub use keys::KeysState;
 
 use crate::{
     auth::Otps,
@@ -60,7 +63,7 @@ pub struct HttpState {
 }
 
 /// Every path of the server.
-pub fn router(state: HttpState, door: DoorState) -> Router {
+pub fn router(state: HttpState, door: DoorState, keys: KeysState) -> Router {
     let settings = state.settings.clone();
     let metrics = state.metrics.clone();
     Router::new()
@@ -72,6 +75,7 @@ pub fn router(state: HttpState, door: DoorState) -> Router {
         .fallback(page)
         .with_state(state)
         .merge(door::routes(door))
+        .merge(keys::routes(keys))
         .layer(middleware::from_fn_with_state(settings.clone(), host::guard))
         .layer(middleware::from_fn_with_state(settings, security_headers::add))
         .layer(CatchPanicLayer::custom(panicked))

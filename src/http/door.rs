@@ -134,7 +134,7 @@ fn admitted(state: &DoorState, otp: &Secret, expires_in: Duration, user: &User) 
     Json(Admitted { otp: otp.expose(), expires_in, user }).into_response()
 }
 
-async fn no_store(mut response: Response) -> Response {
+pub(super) async fn no_store(mut response: Response) -> Response {
     response.headers_mut().insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
     response
 }
