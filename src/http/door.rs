@@ -1,8 +1,14 @@
 //! Signing in and out, and the OTP for the next socket. See `docs/protocol.md`, sections 1 and 8.
 
 use super::{
-    ApiError, client_address::client_address, error, invitations, json_body::read_json, origin_guard,
-    origin_guard::Page, session_cookie, setup,
+    ApiError,
+    client_address::client_address,
+    error, invitations,
+    json_body::read_json,
+    origin_guard,
+    origin_guard::Page,
+    refusals::{BODY, DOOR, PASSWORD, refusals},
+    session_cookie, setup,
 };
 use crate::{
     auth::{AuthError, Door, LoginOutcome, LoginRequest, Secret, SignedIn, Visitor},
@@ -16,10 +22,11 @@ use axum::{
     http::{HeaderValue, StatusCode, header},
     middleware,
     response::{IntoResponse, Response},
-    routing::{delete, get, post},
 };
 use serde::{Deserialize, Serialize};
 use std::{sync::Arc, time::Duration};
+use utoipa::{ToSchema, openapi::OpenApi};
+use utoipa_axum::{router::OpenApiRouter, routes};
 
 /// Largest body of what anybody may send, in bytes; `/otp`, which takes a session, has `http.max_body_bytes`.
 pub(super) const MAX_BODY_BYTES: usize = 4096;
@@ -39,31 +46,52 @@ pub struct DoorState {
     pub metrics: Arc<Metrics>,
 }
 
-/// All that belongs to the door, guarded against foreign pages and never cached.
-pub fn routes(state: DoorState) -> Router {
+/// All that belongs to the door, guarded against foreign pages and never cached; and its description.
+pub fn routes(state: DoorState) -> (Router, OpenApi) {
     let settings = state.settings.clone();
-    Router::new()
-        .route("/login", post(login))
-        .route("/logout", post(logout))
-        .route("/otp", post(otp))
-        .route("/setup", get(setup::needed).post(setup::setup))
-        .route("/invitations", get(invitations::list).post(invitations::create))
-        .route("/invitations/{id}", delete(invitations::revoke))
-        .route("/invitations/check", post(invitations::check))
-        .route("/invitations/accept", post(invitations::accept))
+    let (routes, description) = OpenApiRouter::new()
+        .routes(routes!(login))
+        .routes(routes!(logout))
+        .routes(routes!(otp))
+        .routes(routes!(setup::needed, setup::setup))
+        .routes(routes!(invitations::list, invitations::create))
+        .routes(routes!(invitations::revoke))
+        .routes(routes!(invitations::check))
+        .routes(routes!(invitations::accept))
+        .split_for_parts();
+    let routes = routes
         .method_not_allowed_fallback(error::method_not_allowed)
         .layer(middleware::from_fn_with_state(settings, origin_guard::guard))
         .layer(middleware::map_response(no_store))
-        .with_state(state)
+        .with_state(state);
+    (routes, description)
 }
 
-#[derive(Deserialize)]
+#[derive(Deserialize, ToSchema)]
+#[schema(examples(json!({"username": "alice", "password": "correct horse battery staple"})))]
 struct Login {
+    #[schema(value_type = String)]
     username: Secret,
+    #[schema(value_type = String, format = Password)]
     password: Secret,
     resume: Option<Resume>,
 }
 
+refusals!(LoginRefusals: BODY, DOOR, PASSWORD, [BadCredentials]);
+
+/// Sign in with name and password.
+#[utoipa::path(
+    post,
+    path = "/login",
+    tag = "door",
+    request_body = Login,
+    responses(
+        (status = 200, body = Admitted, description = "Signed in.", headers(
+            ("Set-Cookie" = String, description = "`__Host-session` and `__Host-device`, one header each."),
+        )),
+        LoginRefusals
+    ),
+)]
 async fn login(State(state): State<DoorState>, request: Request) -> Result<Response, ApiError> {
     let visitor = visitor(&request, &state)?;
     let body: Login = read_json(request, MAX_BODY_BYTES, state.settings.http.body_wait).await?;
@@ -73,9 +101,28 @@ async fn login(State(state): State<DoorState>, request: Request) -> Result<Respo
     signed_in(&state, result)
 }
 
-#[derive(Deserialize)]
+#[derive(Deserialize, ToSchema)]
+#[schema(examples(json!({})))]
 struct Nothing {}
 
+refusals!(LogoutRefusals: BODY, DOOR, [Unauthorized]);
+
+/// Sign out.
+///
+/// Ends the session: its sockets close with 4001.
+#[utoipa::path(
+    post,
+    path = "/logout",
+    tag = "door",
+    security(("session" = [])),
+    request_body = Nothing,
+    responses(
+        (status = 204, description = "Signed out.", headers(
+            ("Set-Cookie" = String, description = "Clears `__Host-session`."),
+        )),
+        LogoutRefusals
+    ),
+)]
 async fn logout(State(state): State<DoorState>, request: Request) -> Result<Response, ApiError> {
     let token = session_cookie::session(request.headers());
     let Nothing {} = read_json(request, MAX_BODY_BYTES, state.settings.http.body_wait).await?;
@@ -86,11 +133,23 @@ async fn logout(State(state): State<DoorState>, request: Request) -> Result<Resp
     Ok(response)
 }
 
-#[derive(Deserialize)]
+#[derive(Deserialize, ToSchema)]
+#[schema(examples(json!({"resume": {"epoch": "9c4f1d0ab3e24b6f", "positions": {"room.general": 3, "user.1": 0}}})))]
 struct FreshOtp {
     resume: Option<Resume>,
 }
 
+refusals!(OtpRefusals: BODY, DOOR, [Unauthorized]);
+
+/// Get a one-time password for the next socket.
+#[utoipa::path(
+    post,
+    path = "/otp",
+    tag = "door",
+    security(("session" = [])),
+    request_body = FreshOtp,
+    responses((status = 200, body = Admitted, description = "Spend it within `expires_in` seconds."), OtpRefusals),
+)]
 async fn otp(State(state): State<DoorState>, request: Request) -> Result<Response, ApiError> {
     let token = session_cookie::session(request.headers());
     // Only a session may send a large body.
@@ -118,13 +177,22 @@ pub(super) fn signed_in(state: &DoorState, result: Result<SignedIn, AuthError>) 
     Ok(response)
 }
 
+/// Somebody may open a socket.
+#[derive(Serialize, ToSchema)]
+#[schema(examples(json!({
+    "otp": "kU4yNq0Hs7xgB2vT9cJfWm5RzLpE1dQaXoYi3uVbG8A", "expires_in": 5,
+    "user": {"id": 1, "name": "alice", "role": "owner"}
+})))]
+pub(super) struct Admitted<'a> {
+    /// For `GET /ws`, once.
+    otp: &'a str,
+    /// How long the one-time password lives, in seconds.
+    #[schema(value_type = f64)]
+    expires_in: serde_json::Value,
+    user: &'a User,
+}
+
 fn admitted(state: &DoorState, otp: &Secret, expires_in: Duration, user: &User) -> Response {
-    #[derive(Serialize)]
-    struct Admitted<'a> {
-        otp: &'a str,
-        expires_in: serde_json::Value,
-        user: &'a User,
-    }
     state.metrics.otp(Otp::Issued);
     // A whole number whenever it is one.
     let expires_in = match expires_in.subsec_nanos() {

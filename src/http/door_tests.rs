@@ -61,6 +61,7 @@ impl Site {
             metrics: metrics.clone(),
         };
         let router = routes(state)
+            .0
             .fallback(error::not_found)
             .layer(middleware::from_fn_with_state(settings.clone(), host::guard))
             .layer(middleware::from_fn_with_state(settings, security_headers::add));
