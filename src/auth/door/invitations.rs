@@ -27,7 +27,7 @@ pub struct NewLink {
     #[schema(minimum = 1, maximum = 1000)]
     pub uses: Option<u32>,
     /// How long it lives, in seconds: a minute to a year.
-    #[schema(minimum = 60, maximum = 31_536_000)]
+    #[schema(minimum = 60, maximum = 31_622_400)]
     pub expires_in_secs: Option<u64>,
 }
 
