@@ -12,7 +12,7 @@ use crate::{
     metrics::Metrics,
     model::{Credential, SessionId, UserName},
     settings::{Settings, TlsMode},
-    storage::{Check, SessionLimits, Store, StoreError, SweepLimits, now, sqlite::SqliteStore},
+    storage::{Check, SessionLimits, Store, StoreError, SweepLimits, now, sqlite},
     tls::{self, TlsError},
 };
 use std::{collections::HashSet, future::Future, net::SocketAddr, sync::Arc, time::Duration};
@@ -186,7 +186,7 @@ pub async fn start_with(settings: Settings, register: impl FnOnce(&mut Registry)
 /// # Errors
 /// [`StoreError`]
 pub fn open_store(settings: &Settings, check: Check) -> Result<Arc<dyn Store>, StoreError> {
-    Ok(Arc::new(SqliteStore::open(&settings.server.data_dir, &settings.storage, check)?))
+    Ok(Arc::new(sqlite::open(&settings.server.data_dir, &settings.storage, check)?))
 }
 
 /// Judges a password by the policy and hashes it, for a command of the operator's.

@@ -6,6 +6,7 @@
 mod clock;
 mod error;
 mod migrations;
+mod sql;
 pub mod sqlite;
 #[cfg(test)]
 mod suite;
@@ -13,6 +14,7 @@ mod types;
 
 pub use clock::now;
 pub use error::StoreError;
+pub use sql::SqlStore;
 pub use types::*;
 
 use crate::model::{

@@ -11,7 +11,7 @@ use std::{
 use switchboard::{
     model::{Role, RoomName, RoomTitle, User, UserName},
     settings::{Settings, Synchronous},
-    storage::{Change, Check, Draft, NewAccount, NewSession, Store, sqlite::SqliteStore},
+    storage::{Change, Check, Draft, NewAccount, NewSession, Store, sqlite},
 };
 
 /// What there is to be when the server starts.
@@ -35,7 +35,7 @@ pub(crate) async fn plant(dir: &Path, seed: Seed) -> Result<Vec<String>> {
     let mut settings = Settings::defaults().storage;
     // Nobody has been promised anything yet.
     settings.synchronous = Synchronous::Normal;
-    let store = SqliteStore::open(dir, &settings, Check::Skip)?;
+    let store = sqlite::open(dir, &settings, Check::Skip)?;
     let at = i64::try_from(SystemTime::now().duration_since(UNIX_EPOCH)?.as_millis())?;
     let mut users = Vec::new();
     let mut sessions = Vec::new();

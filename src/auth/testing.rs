@@ -4,7 +4,7 @@ use super::{Door, Hasher, Otps, Secret};
 use crate::{
     model::{Role, User, UserId, UserName},
     settings::Settings,
-    storage::{Check, NewAccount, Store, sqlite::SqliteStore},
+    storage::{Check, NewAccount, SqlStore, Store, sqlite},
 };
 use std::sync::Arc;
 
@@ -28,7 +28,7 @@ pub(crate) fn user(id: i64) -> User {
 pub(crate) struct World {
     pub(crate) door: Arc<Door>,
     pub(crate) otps: Arc<Otps>,
-    pub(crate) store: Arc<SqliteStore>,
+    pub(crate) store: Arc<SqlStore>,
     pub(crate) settings: Settings,
     _dir: tempfile::TempDir,
 }
@@ -44,7 +44,7 @@ impl World {
 
     pub(crate) async fn with(settings: Settings) -> Self {
         let dir = tempfile::tempdir().unwrap();
-        let store = Arc::new(SqliteStore::open(dir.path(), &settings.storage, Check::Skip).unwrap());
+        let store = Arc::new(sqlite::open(dir.path(), &settings.storage, Check::Skip).unwrap());
         let otps = Arc::new(Otps::new(&settings.otp));
         let door = Arc::new(Door::new(store.clone(), otps.clone(), &settings).await.unwrap());
         Self { door, otps, store, settings, _dir: dir }

@@ -1,261 +1,37 @@
-//! SQLite, embedded: one thread writes, a few connections read beside it.
+//! SQLite, embedded: a file in the data directory.
 //!
 //! Several processes may have the same store open; SQLite's locks keep their writes apart.
 
-mod accounts;
-mod commit;
-mod invitations;
-mod keys;
-mod log;
-mod messages;
+mod connection;
+mod failure;
 mod open;
-mod probe;
-mod publish;
-mod readers;
-mod rooms;
-mod seen;
-mod sessions;
-mod sql;
+pub(super) mod statement;
 #[cfg(test)]
 pub(super) mod tests;
-mod trim;
-mod writer;
 
 use super::{
-    Check, Committed, Draft, History, HistoryPage, Invitation, LogRange, NewAccount, NewInvitation, NewKey, NewSession,
-    Refusal, RoomList, Session, SessionLimits, Store, StoreError, SweepLimits, TokenHash, TopicState, Wanted,
-    migrations,
+    Check, StoreError, migrations,
+    sql::{Connection, SqlStore, corrupt},
 };
-use crate::{
-    model::{
-        Account, ApiKey, Credential, Epoch, InvitationId, KeyId, Publication, RoomName, SessionId, UnixMillis, User,
-        UserId, UserName,
-    },
-    settings,
-};
-use async_trait::async_trait;
-use probe::Probe;
-use readers::Readers;
-use rusqlite::Connection;
-use std::{path::Path, sync::Arc};
-use writer::Writer;
+use crate::settings;
+use connection::{Reading, Writing};
+use std::path::Path;
 
-/// The embedded store.
-pub struct SqliteStore {
-    epoch: Epoch,
-    writer: Arc<Writer>,
-    readers: Readers,
-    probe: Probe,
-}
-
-impl SqliteStore {
-    /// Opens `switchboard.db` in the data directory `dir`, making what is missing. It blocks,
-    /// with [`Check::Whole`] for about a second per 200 MB.
-    ///
-    /// # Errors
-    /// [`StoreError::Corrupt`] when the file is damaged or no store of ours,
-    /// [`StoreError::NewerSchema`], [`StoreError::Unavailable`] when it cannot be opened.
-    pub fn open(dir: &Path, settings: &settings::Storage, check: Check) -> Result<Self, StoreError> {
-        let path = open::prepare_file(dir)?;
-        let mut db = open::connect_writer(&path, settings)?;
-        if check == Check::Whole {
-            open::check_whole(&db, &path)?;
-        }
-        open::migrate(&mut db, migrations::SQLITE)?;
-        let epoch = open::first_start(&mut db)?;
-        let readers = (0..settings.readers.max(1)).map(|_| open::connect_reader(&path)).collect::<Result<_, _>>()?;
-        let (writer, readers) = (Arc::new(Writer::start(db)?), Readers::new(readers));
-        Ok(Self { epoch, writer, readers, probe: Probe::default() })
+/// Opens `switchboard.db` in the data directory `dir`, making what is missing. It blocks,
+/// with [`Check::Whole`] for about a second per 200 MB.
+///
+/// # Errors
+/// [`StoreError::Corrupt`] when the file is damaged or no store of ours,
+/// [`StoreError::NewerSchema`], [`StoreError::Unavailable`] when it cannot be opened.
+pub fn open(dir: &Path, settings: &settings::Storage, check: Check) -> Result<SqlStore, StoreError> {
+    let path = open::prepare_file(dir)?;
+    let mut db = open::connect_writer(&path, settings)?;
+    if check == Check::Whole {
+        open::check_whole(&db, &path)?;
     }
-}
-
-#[async_trait]
-impl Store for SqliteStore {
-    fn epoch(&self) -> &Epoch {
-        &self.epoch
-    }
-
-    async fn commit(&self, drafts: Vec<Draft>) -> Result<Vec<Result<Committed, Refusal>>, StoreError> {
-        self.writer.run_alone(move |db| commit::commit(db, &drafts)).await
-    }
-
-    async fn topic_states(&self, wanted: Wanted) -> Result<Vec<TopicState>, StoreError> {
-        self.readers.run(move |db| log::states(db, &wanted)).await
-    }
-
-    async fn topic_states_for(
-        &self,
-        credential: Credential,
-        wanted: Wanted,
-        now: UnixMillis,
-    ) -> Result<Option<Vec<TopicState>>, StoreError> {
-        self.readers
-            .run(move |db| {
-                let is_good = match credential {
-                    Credential::Session(session) => !sessions::live(db, vec![session])?.is_empty(),
-                    Credential::Key(key) => !keys::live(db, vec![key], now)?.is_empty(),
-                };
-                if is_good { log::states(db, &wanted).map(Some) } else { Ok(None) }
-            })
-            .await
-    }
-
-    async fn read_log(&self, range: LogRange, limit: u32) -> Result<Vec<Publication>, StoreError> {
-        self.readers.run(move |db| log::read(db, &range, limit)).await
-    }
-
-    async fn trim_log(&self, now: UnixMillis, retention_ms: i64, limit: u32) -> Result<u32, StoreError> {
-        self.writer.run_alone(move |db| trim::trim(db, now, retention_ms, limit)).await
-    }
-
-    async fn rooms_for(&self, user: UserId) -> Result<RoomList, StoreError> {
-        self.readers.run(move |db| rooms::visible_to(db, user)).await
-    }
-
-    async fn history(&self, user: UserId, room: &RoomName, page: HistoryPage) -> Result<Option<History>, StoreError> {
-        let room = room.clone();
-        self.readers.run(move |db| messages::history(db, user, &room, page)).await
-    }
-
-    async fn create_account(&self, account: NewAccount) -> Result<User, StoreError> {
-        self.writer.run(move |db| accounts::create(db, &account, account.role)).await
-    }
-
-    async fn create_first_account(&self, account: NewAccount) -> Result<User, StoreError> {
-        self.writer.run(move |db| accounts::create_first(db, &account)).await
-    }
-
-    async fn account(&self, name: &UserName) -> Result<Option<Account>, StoreError> {
-        let name = name.clone();
-        self.readers.run(move |db| accounts::find(db, &name)).await
-    }
-
-    async fn accounts(&self) -> Result<Vec<Account>, StoreError> {
-        self.readers.run(accounts::list).await
-    }
-
-    async fn disable_account(&self, name: &UserName) -> Result<bool, StoreError> {
-        let name = name.clone();
-        self.writer.run(move |db| accounts::disable(db, &name)).await
-    }
-
-    async fn enable_account(&self, name: &UserName) -> Result<bool, StoreError> {
-        let name = name.clone();
-        self.writer.run(move |db| accounts::enable(db, &name)).await
-    }
-
-    async fn reset_password(&self, name: &UserName, password_hash: &str) -> Result<bool, StoreError> {
-        let (name, password_hash) = (name.clone(), password_hash.to_owned());
-        self.writer.run(move |db| accounts::reset_password(db, &name, &password_hash)).await
-    }
-
-    async fn rehash_password(&self, user: UserId, weak: &str, strong: &str) -> Result<(), StoreError> {
-        let (weak, strong) = (weak.to_owned(), strong.to_owned());
-        self.writer.run(move |db| accounts::rehash_password(db, user, &weak, &strong)).await
-    }
-
-    async fn create_session(&self, session: NewSession) -> Result<SessionId, StoreError> {
-        self.writer.run(move |db| sessions::create(db, &session)).await
-    }
-
-    async fn use_session(
-        &self,
-        token_hash: TokenHash,
-        now: UnixMillis,
-        limits: SessionLimits,
-    ) -> Result<Option<Session>, StoreError> {
-        let found = self.readers.run(move |db| sessions::find(db, token_hash)).await?;
-        let Some(mut found) = found else { return Ok(None) };
-        found.last_seen = found.last_seen.max(self.writer.seen().last(found.session.id).unwrap_or(found.last_seen));
-        if !found.is_good(now, limits) {
-            return Ok(None);
-        }
-        if found.is_stale(now) {
-            self.writer.note_seen(found.session.id, now);
-        }
-        Ok(Some(found.session))
-    }
-
-    async fn end_session(&self, session: SessionId) -> Result<(), StoreError> {
-        self.writer.run(move |db| sessions::end(db, session)).await
-    }
-
-    async fn sweep(&self, connected: Vec<SessionId>, now: UnixMillis, limits: SweepLimits) -> Result<(), StoreError> {
-        let seen = self.writer.seen().clone();
-        let sweep = move |db: &Connection| {
-            // Whoever came back a moment ago must not be swept for what the store does not know yet.
-            sessions::mark_seen(db, &seen.some(usize::MAX))?;
-            sessions::sweep(db, &connected, now, limits)
-        };
-        self.writer.run_alone(sweep).await
-    }
-
-    async fn live_sessions(&self, sessions: Vec<SessionId>) -> Result<Vec<SessionId>, StoreError> {
-        self.readers.run(move |db| sessions::live(db, sessions)).await
-    }
-
-    async fn revocations(&self) -> Result<i64, StoreError> {
-        self.readers.run(sessions::revocations).await
-    }
-
-    async fn remember_device(&self, user: UserId, token_hash: TokenHash, now: UnixMillis) -> Result<(), StoreError> {
-        self.writer.run(move |db| sessions::remember_device(db, user, token_hash, now)).await
-    }
-
-    async fn knows_device(&self, user: UserId, token_hash: TokenHash) -> Result<bool, StoreError> {
-        self.readers.run(move |db| sessions::knows_device(db, user, token_hash)).await
-    }
-
-    async fn create_invitation(&self, invitation: NewInvitation) -> Result<InvitationId, StoreError> {
-        self.writer.run(move |db| invitations::create(db, &invitation)).await
-    }
-
-    async fn invitations(&self, now: UnixMillis) -> Result<Vec<Invitation>, StoreError> {
-        self.readers.run(move |db| invitations::usable(db, now)).await
-    }
-
-    async fn invitation(&self, token_hash: TokenHash, now: UnixMillis) -> Result<Option<Invitation>, StoreError> {
-        self.readers.run(move |db| invitations::find(db, token_hash, now)).await
-    }
-
-    async fn revoke_invitation(&self, id: InvitationId) -> Result<bool, StoreError> {
-        self.writer.run(move |db| invitations::revoke(db, id)).await
-    }
-
-    async fn accept_invitation(&self, token_hash: TokenHash, account: NewAccount) -> Result<User, StoreError> {
-        self.writer.run(move |db| invitations::accept(db, token_hash, &account)).await
-    }
-
-    async fn create_key(&self, key: NewKey) -> Result<ApiKey, StoreError> {
-        self.writer.run(move |db| keys::create(db, key)).await
-    }
-
-    async fn key(&self, token_hash: TokenHash, now: UnixMillis) -> Result<Option<ApiKey>, StoreError> {
-        self.readers.run(move |db| keys::find(db, token_hash, now)).await
-    }
-
-    async fn keys(&self) -> Result<Vec<ApiKey>, StoreError> {
-        self.readers.run(keys::list).await
-    }
-
-    async fn touch_key(&self, key: KeyId, now: UnixMillis) -> Result<(), StoreError> {
-        self.writer.run(move |db| keys::touch(db, key, now)).await
-    }
-
-    async fn revoke_key(&self, key: KeyId) -> Result<bool, StoreError> {
-        self.writer.run(move |db| keys::revoke(db, key)).await
-    }
-
-    async fn live_keys(&self, keys: Vec<KeyId>, now: UnixMillis) -> Result<Vec<KeyId>, StoreError> {
-        self.readers.run(move |db| keys::live(db, keys, now)).await
-    }
-
-    async fn probe(&self) -> Result<(), StoreError> {
-        self.probe.ask(&self.writer).await
-    }
-
-    async fn close(&self) {
-        self.readers.close().await; // first: the last connection to go can then tidy up the WAL
-        self.writer.close().await;
-    }
+    open::migrate(&mut db, migrations::SQLITE)?;
+    let epoch = open::first_start(&mut db)?;
+    let reader = || Ok(Box::new(Reading(open::connect_reader(&path)?)) as Box<dyn Connection>);
+    let readers = (0..settings.readers.max(1)).map(|_| reader()).collect::<Result<_, StoreError>>()?;
+    SqlStore::new(epoch, Box::new(Writing::new(db)), readers)
 }

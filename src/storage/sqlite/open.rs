@@ -1,17 +1,20 @@
 //! The database file: making, connecting, migrating, and what a first start puts into it.
 
-use super::sql::{Failure, Sql, corrupt};
+use super::failure::is_busy;
 use crate::{
-    model::{Epoch, GENERAL},
+    model::Epoch,
     settings::{self, Synchronous},
-    storage::StoreError,
+    storage::{
+        StoreError,
+        sql::{self, Db, corrupt},
+    },
 };
 use rusqlite::{Connection, OpenFlags, TransactionBehavior, config::DbConfig};
 use std::{
     fs, io,
     path::{Path, PathBuf},
     thread,
-    time::{Duration, Instant, SystemTime, UNIX_EPOCH},
+    time::{Duration, Instant},
 };
 
 /// How long a statement waits for another process that writes.
@@ -40,7 +43,7 @@ pub(super) fn prepare_file(dir: &Path) -> Result<PathBuf, StoreError> {
 }
 
 /// The connection that writes.
-pub(super) fn connect_writer(path: &Path, settings: &settings::Storage) -> Result<Connection, Failure> {
+pub(super) fn connect_writer(path: &Path, settings: &settings::Storage) -> Result<Connection, StoreError> {
     let db = connect(path)?;
     use_wal(&db)?;
     let synchronous = match settings.synchronous {
@@ -55,14 +58,14 @@ pub(super) fn connect_writer(path: &Path, settings: &settings::Storage) -> Resul
 }
 
 /// One that reads.
-pub(super) fn connect_reader(path: &Path) -> Result<Connection, Failure> {
+pub(super) fn connect_reader(path: &Path) -> Result<Connection, StoreError> {
     let db = connect(path)?;
     db.pragma_update(None, "cache_size", -8_000)?;
     db.pragma_update(None, "query_only", true)?;
     Ok(db)
 }
 
-fn connect(path: &Path) -> Result<Connection, Failure> {
+fn connect(path: &Path) -> Result<Connection, StoreError> {
     // A connection is used by one thread at a time, so it needs no lock of its own.
     let db = Connection::open_with_flags(path, OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX)?;
     db.busy_timeout(BUSY_WAIT)?;
@@ -74,25 +77,25 @@ fn connect(path: &Path) -> Result<Connection, Failure> {
 }
 
 /// The change to WAL takes a lock that the busy timeout does not wait for.
-fn use_wal(db: &Connection) -> Result<(), Failure> {
+fn use_wal(db: &Connection) -> Result<(), StoreError> {
     let deadline = Instant::now() + BUSY_WAIT;
     loop {
         let mode = db.pragma_update_and_check(None, "journal_mode", "WAL", |row| row.get::<_, String>(0));
-        match mode.map_err(Failure::from) {
+        match mode {
             Ok(mode) if mode == "wal" => return Ok(()),
             Ok(mode) => {
-                return Err(StoreError::Unavailable(format!("journal mode {mode}: this disk has no WAL")).into());
+                return Err(StoreError::Unavailable(format!("journal mode {mode}: this disk has no WAL")));
             }
-            Err(failure) if failure.is_busy() && Instant::now() < deadline => {
+            Err(error) if is_busy(&error) && Instant::now() < deadline => {
                 thread::sleep(Duration::from_millis(5));
             }
-            Err(failure) => return Err(failure),
+            Err(error) => return Err(error.into()),
         }
     }
 }
 
 /// Refuses a damaged file. A large one is not looked at: nobody wants to wait minutes for a server.
-pub(super) fn check_whole(db: &Connection, path: &Path) -> Result<(), Failure> {
+pub(super) fn check_whole(db: &Connection, path: &Path) -> Result<(), StoreError> {
     let bytes = fs::metadata(path).map_or(0, |metadata| metadata.len());
     if bytes > MAX_CHECKED_BYTES {
         tracing::info!(store.bytes = bytes, "the store is over 1 GiB, so it is opened without looking for damage");
@@ -104,7 +107,7 @@ pub(super) fn check_whole(db: &Connection, path: &Path) -> Result<(), Failure> {
 
 /// Refuses somebody else's file and one that a newer program wrote; brings ours up to date.
 /// Several processes may do so at once.
-pub(super) fn migrate(db: &mut Connection, migrations: &[&str]) -> Result<(), Failure> {
+pub(super) fn migrate(db: &mut Connection, migrations: &[&str]) -> Result<(), StoreError> {
     // Asked inside a transaction: another process may migrate between two statements.
     while pending(&*db.transaction()?, migrations)?.is_some() {
         let tx = db.transaction_with_behavior(TransactionBehavior::Immediate)?;
@@ -119,14 +122,14 @@ pub(super) fn migrate(db: &mut Connection, migrations: &[&str]) -> Result<(), Fa
 }
 
 /// The next schema's number and text.
-fn pending<'m>(db: &Connection, migrations: &[&'m str]) -> Result<Option<(u32, &'m str)>, Failure> {
+fn pending<'m>(db: &Connection, migrations: &[&'m str]) -> Result<Option<(u32, &'m str)>, StoreError> {
     let (found, owner): (u32, u32) = db.query_row(
         "SELECT user_version, application_id FROM pragma_user_version, pragma_application_id",
         [],
         |row| Ok((row.get(0)?, row.get(1)?)),
     )?;
     let ours = match found {
-        0 => !db.any("SELECT 1 FROM sqlite_schema", [])?,
+        0 => !Db::Sqlite(db).any("SELECT 1 FROM sqlite_schema", ())?,
         _ => owner == APPLICATION_ID,
     };
     if !ours {
@@ -134,29 +137,15 @@ fn pending<'m>(db: &Connection, migrations: &[&'m str]) -> Result<Option<(u32, &
     }
     let known = u32::try_from(migrations.len()).unwrap_or(u32::MAX);
     if found > known {
-        return Err(StoreError::NewerSchema { found, known }.into());
+        return Err(StoreError::NewerSchema { found, known });
     }
     Ok(migrations.get(found as usize).map(|text| (found + 1, *text)))
 }
 
 /// The store's identity; a store without one gets it, and the room everyone is in.
-pub(super) fn first_start(db: &mut Connection) -> Result<Epoch, Failure> {
+pub(super) fn first_start(db: &mut Connection) -> Result<Epoch, StoreError> {
     let tx = db.transaction_with_behavior(TransactionBehavior::Immediate)?;
-    let known = tx.one("SELECT value FROM meta WHERE name = 'epoch'", [], |row| Ok(row.get::<_, String>(0)?))?;
-    let epoch = match known {
-        Some(epoch) => epoch,
-        None => {
-            let epoch = format!("{:016x}", rand::random::<u64>());
-            let now = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_millis() as i64);
-            tx.run("INSERT INTO meta (name, value) VALUES ('epoch', $1), ('revocations', '0')", [&epoch])?;
-            let topic = tx.insert("INSERT INTO topic (name) VALUES ($1)", [format!("room.{GENERAL}")])?;
-            tx.run(
-                "INSERT INTO room (name, title, public, topic_id, created_at) VALUES ($1, 'General', 1, $2, $3)",
-                (GENERAL, topic, now),
-            )?;
-            epoch
-        }
-    };
+    let epoch = sql::first_start(Db::Sqlite(&tx))?;
     tx.commit()?;
-    Ok(Epoch::new(&epoch))
+    Ok(epoch)
 }

@@ -1,15 +1,16 @@
 //! The suite on this engine, and what only this engine can get wrong.
 
-use super::{
-    sql::{Failure, Sql},
-    *,
-};
+use super::*;
 use crate::{
     model::Offset,
     settings::{Storage, Synchronous},
-    storage::suite::{Fresh, commit, log_of, member, says, sent, store_suite},
+    storage::{
+        NewSession, SessionLimits, Store, SweepLimits,
+        sql::Db,
+        suite::{Fresh, commit, log_of, member, says, sent, store_suite},
+    },
 };
-use rusqlite::ffi;
+use rusqlite::{Connection, ffi};
 use std::{fs, sync::Arc, thread};
 use tempfile::TempDir;
 
@@ -22,8 +23,8 @@ fn settings() -> Storage {
     Storage { url: "sqlite".into(), synchronous: Synchronous::Normal, readers: 2 }
 }
 
-fn open(dir: &Path) -> Result<SqliteStore, StoreError> {
-    SqliteStore::open(dir, &settings(), Check::Whole)
+fn open(dir: &Path) -> Result<SqlStore, StoreError> {
+    super::open(dir, &settings(), Check::Whole)
 }
 
 /// An empty store and the directory that goes when it does.
@@ -106,7 +107,7 @@ async fn a_damaged_page_is_refused() {
     fs::write(&path, bytes).unwrap();
     assert!(matches!(open(dir.path()), Err(StoreError::Corrupt(_))));
     // Unless nobody looks: on the command line, and when it is too large for a quick look.
-    drop(SqliteStore::open(dir.path(), &settings(), Check::Skip).unwrap());
+    drop(super::open(dir.path(), &settings(), Check::Skip).unwrap());
     fs::OpenOptions::new().write(true).open(&path).unwrap().set_len((1 << 30) + 4_096).unwrap(); // a hole, no disk
     drop(open(dir.path()).unwrap());
 }
@@ -147,7 +148,7 @@ fn migrations_are_done_once_and_whole() {
     longer.push("CREATE TABLE half (id INTEGER PRIMARY KEY); CREATE TABLE half (id INTEGER PRIMARY KEY);");
     assert!(open::migrate(&mut db, &longer).is_err());
     assert_eq!(version(&db), migrations::SQLITE.len() as u32);
-    assert!(!db.any("SELECT 1 FROM sqlite_schema WHERE name = 'half'", []).unwrap());
+    assert!(!Db::Sqlite(&db).any("SELECT 1 FROM sqlite_schema WHERE name = 'half'", ()).unwrap());
 }
 
 #[tokio::test]
@@ -175,7 +176,8 @@ async fn a_full_disk_stores_nothing_and_recovers() {
     commit(&fresh, says(&alice, "general", "before")).await.unwrap();
     // SQLite answers SQLITE_FULL at this size as it does when the disk has no more.
     let size = async |pages: i64| {
-        let set = move |db: &Connection| {
+        let set = move |db: Db<'_>| {
+            let Db::Sqlite(db) = db;
             let now: i64 = db.query_row("PRAGMA page_count", [], |row| row.get(0))?;
             let pages = if pages == 0 { now } else { pages };
             Ok(db.query_row(&format!("PRAGMA max_page_count = {pages}"), [], |_| Ok(()))?)
@@ -199,7 +201,7 @@ async fn a_failed_fsync_ends_writing_but_not_reading() {
     let store = Arc::new(open(dir.path()).unwrap());
     let fresh: Fresh = store.clone();
     let alice = member(&fresh, "alice").await;
-    let sync = |code| Failure::Sql(rusqlite::Error::SqliteFailure(ffi::Error::new(code), None));
+    let sync = |code| StoreError::from(rusqlite::Error::SqliteFailure(ffi::Error::new(code), None));
     let failed: Result<(), _> = store.writer.run(move |_| Err(sync(ffi::SQLITE_IOERR_WRITE))).await;
     assert!(matches!(failed, Err(StoreError::Unavailable(_))));
     commit(&fresh, says(&alice, "general", "a failed write is not a lost one")).await.unwrap();
@@ -295,9 +297,9 @@ async fn jobs_that_wait_share_a_transaction_and_fail_alone() {
     let first = store.writer.run(move |db| {
         begun.send(()).unwrap();
         wait.recv().unwrap();
-        db.run("INSERT INTO meta (name, value) VALUES ('first', '')", [])
+        db.run("INSERT INTO meta (name, value) VALUES ('first', '')", ())
     });
-    let insert = |name: &'static str, then: fn() -> Result<(), Failure>| {
+    let insert = |name: &'static str, then: fn() -> Result<(), StoreError>| {
         store.writer.run(move |db| {
             db.run("INSERT INTO meta (name, value) VALUES ($1, '')", [name])?;
             then()
@@ -308,7 +310,7 @@ async fn jobs_that_wait_share_a_transaction_and_fail_alone() {
         let all = async {
             tokio::join!(
                 insert("a", || Ok(())),
-                insert("b", || Err(StoreError::NameTaken.into())),
+                insert("b", || Err(StoreError::NameTaken)),
                 insert("c", || panic!("on purpose")),
                 insert("a", || Ok(())),
                 insert("d", || Ok(())),
@@ -328,9 +330,9 @@ async fn jobs_that_wait_share_a_transaction_and_fail_alone() {
     assert!(matches!(c, Err(StoreError::Unavailable(_))), "{c:?}");
     assert!(matches!(again, Err(StoreError::Unavailable(_))), "{again:?}");
     assert_eq!(commits(dir.path()), before + 2);
-    let names = store.readers.run(|db| {
-        db.all("SELECT name FROM meta WHERE length(name) = 1 ORDER BY name", [], |row| Ok(row.get::<_, String>(0)?))
-    });
+    let names = store
+        .readers
+        .run(|db| db.all("SELECT name FROM meta WHERE length(name) = 1 ORDER BY name", (), |row| row.get::<String>(0)));
     assert_eq!(names.await.unwrap(), ["a", "d"]);
 }
 
@@ -354,13 +356,13 @@ async fn a_panic_costs_one_job() {
     let store = Arc::new(open(dir.path()).unwrap());
     let fresh: Fresh = store.clone();
     let alice = member(&fresh, "alice").await;
-    let write = |db: &Connection| -> Result<(), Failure> {
-        db.run("DELETE FROM member", [])?;
+    let write = |db: Db<'_>| -> Result<(), StoreError> {
+        db.run("DELETE FROM member", ())?;
         panic!("on purpose")
     };
     assert!(matches!(store.writer.run(write).await, Err(StoreError::Unavailable(_))));
     for _ in 0..3 {
-        let read = |_: &Connection| -> Result<(), Failure> { panic!("on purpose") };
+        let read = |_: Db<'_>| -> Result<(), StoreError> { panic!("on purpose") };
         assert!(matches!(store.readers.run(read).await, Err(StoreError::Unavailable(_))));
     }
     commit(&fresh, says(&alice, "general", "hello")).await.unwrap();

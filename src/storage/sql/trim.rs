@@ -1,14 +1,14 @@
 //! Forgetting old publications, in the order of commits, so that what is left of a log has no hole.
 
-use super::sql::{Failure, Sql};
-use crate::model::UnixMillis;
-use rusqlite::Connection;
-use std::collections::HashMap;
+use super::{db::Db, log::MARK_TRIMMED, value::Params};
+use crate::{model::UnixMillis, storage::StoreError};
+
+use std::{collections::HashMap, ops::ControlFlow};
 
 /// Forgets what is older than `retention_ms` or than its own `keep_ms`, at most `limit`; answers how many.
-pub(super) fn trim(db: &Connection, now: UnixMillis, retention_ms: i64, limit: u32) -> Result<u32, Failure> {
+pub(super) fn trim(db: Db<'_>, now: UnixMillis, retention_ms: i64, limit: u32) -> Result<u32, StoreError> {
     let mut count = 0;
-    let mut keep = db.one(NEXT_AGE, [-1_i64], |row| Ok(row.get::<_, Option<i64>>(0)?))?.flatten();
+    let mut keep = db.one(NEXT_AGE, [-1_i64], |row| row.get(0))?.flatten();
     while let Some(keep_ms) = keep {
         if count == limit {
             return Ok(count);
@@ -21,7 +21,7 @@ pub(super) fn trim(db: &Connection, now: UnixMillis, retention_ms: i64, limit: u
         }
         old.mark_topics(db)?;
         count += old.count;
-        keep = db.one(NEXT_AGE, [keep_ms], |row| Ok(row.get::<_, Option<i64>>(0)?))?.flatten();
+        keep = db.one(NEXT_AGE, [keep_ms], |row| row.get(0))?.flatten();
     }
     let oldest = "SELECT id, topic_id, topic_offset, created_at FROM publication ORDER BY id LIMIT $1";
     let old = Old::find(db, oldest, [limit - count], now.saturating_sub(retention_ms))?;
@@ -46,25 +46,22 @@ struct Old {
 }
 
 impl Old {
-    fn find(db: &Connection, sql: &str, params: impl rusqlite::Params, before: UnixMillis) -> Result<Self, Failure> {
+    fn find(db: Db<'_>, sql: &'static str, params: impl Params, before: UnixMillis) -> Result<Self, StoreError> {
         let mut old = Self::default();
-        let mut statement = db.statement(sql)?;
-        let mut rows = statement.query(params)?;
-        while let Some(row) = rows.next()? {
-            if row.get::<_, UnixMillis>(3)? >= before {
-                break;
+        db.visit(sql, params, |row| {
+            if row.get::<UnixMillis>(3)? >= before {
+                return Ok(ControlFlow::Break(()));
             }
             old.last = Some(row.get(0)?);
             old.count += 1;
             old.trimmed.insert(row.get(1)?, row.get(2)?); // ascending: the last one stays
-        }
+            Ok(ControlFlow::Continue(()))
+        })?;
         Ok(old)
     }
 
-    fn mark_topics(&self, db: &Connection) -> Result<(), Failure> {
-        for (topic, offset) in &self.trimmed {
-            db.run("UPDATE topic SET trimmed = $1 WHERE id = $2 AND trimmed < $1", (offset, topic))?;
-        }
-        Ok(())
+    fn mark_topics(&self, db: Db<'_>) -> Result<(), StoreError> {
+        let marks: Vec<_> = self.trimmed.iter().map(|(topic, offset)| (*offset, *topic)).collect();
+        db.run_for_each(&MARK_TRIMMED, &marks)
     }
 }

@@ -1,16 +1,11 @@
 //! The one thread that writes. Jobs are done in the order they came, and those that wait
 //! together share a transaction: its fsync costs more than they do.
 
-use super::{
-    seen::Seen,
-    sessions,
-    sql::{Failure, Sql},
-};
+use super::{connection::Connection, db::Db, seen::Seen, sessions};
 use crate::{
     model::{SessionId, UnixMillis},
     storage::StoreError,
 };
-use rusqlite::{Connection, TransactionBehavior};
 use std::{
     panic::{AssertUnwindSafe, catch_unwind},
     sync::{
@@ -29,13 +24,6 @@ const MAX_GROUP: usize = 64;
 /// How long it may take until a used session is noted in the store, and how many are at once.
 const SEEN_DELAY: Duration = Duration::from_secs(2);
 const MAX_SEEN: usize = 500;
-
-/// Pages in the WAL that the database lacks before they are moved there: it costs two fsyncs, so not too often.
-const CHECKPOINT_PAGES: i64 = 4_000;
-/// A WAL of so many pages is moved after every transaction until it can start anew.
-const MAX_WAL_PAGES: i64 = 16_000;
-
-const LOST_SYNC: &str = "the disk failed to confirm a write";
 
 enum Order {
     Do {
@@ -59,7 +47,7 @@ enum Sharing {
 }
 
 /// The handle. Dropping it lets the thread finish what waits and end by itself.
-pub(super) struct Writer {
+pub(in crate::storage) struct Writer {
     orders: mpsc::Sender<Order>,
     /// Closed when the writer is.
     places: Arc<Semaphore>,
@@ -68,10 +56,10 @@ pub(super) struct Writer {
 }
 
 impl Writer {
-    pub(super) fn start(db: Connection) -> Result<Self, StoreError> {
+    pub(super) fn start(connection: Box<dyn Connection>) -> Result<Self, StoreError> {
         let (orders, waiting) = mpsc::channel();
         let seen = Arc::new(Seen::default());
-        let pen = Pen { db, broken: None, seen: seen.clone(), note_at: None };
+        let pen = Pen { connection, seen: seen.clone(), note_at: None };
         let thread = thread::Builder::new().name("store-writer".into()).spawn(move || pen.work(waiting));
         let thread = thread.map_err(|error| StoreError::Unavailable(error.to_string()))?;
         Ok(Self { orders, places: Arc::new(Semaphore::new(QUEUE)), seen, thread: Mutex::new(Some(thread)) })
@@ -81,24 +69,24 @@ impl Writer {
     ///
     /// # Cancel safety
     /// Once queued it is done, whether or not anybody waits for the answer.
-    pub(super) async fn run<T: Send + 'static>(
+    pub(in crate::storage) async fn run<T: Send + 'static>(
         &self,
-        work: impl FnOnce(&Connection) -> Result<T, Failure> + Send + 'static,
+        work: impl FnOnce(Db<'_>) -> Result<T, StoreError> + Send + 'static,
     ) -> Result<T, StoreError> {
         self.queue(work, Sharing::Shared).await
     }
 
     /// As [`Self::run`], in a transaction of its own: for what changes many rows.
-    pub(super) async fn run_alone<T: Send + 'static>(
+    pub(in crate::storage) async fn run_alone<T: Send + 'static>(
         &self,
-        work: impl FnOnce(&Connection) -> Result<T, Failure> + Send + 'static,
+        work: impl FnOnce(Db<'_>) -> Result<T, StoreError> + Send + 'static,
     ) -> Result<T, StoreError> {
         self.queue(work, Sharing::Alone).await
     }
 
     async fn queue<T: Send + 'static>(
         &self,
-        work: impl FnOnce(&Connection) -> Result<T, Failure> + Send + 'static,
+        work: impl FnOnce(Db<'_>) -> Result<T, StoreError> + Send + 'static,
         sharing: Sharing,
     ) -> Result<T, StoreError> {
         let place = self.places.clone().acquire_owned().await.map_err(|_| StoreError::Closed)?;
@@ -117,7 +105,7 @@ impl Writer {
     }
 
     /// What was noted and perhaps not stored yet.
-    pub(super) fn seen(&self) -> &Arc<Seen> {
+    pub(in crate::storage) fn seen(&self) -> &Arc<Seen> {
         &self.seen
     }
 
@@ -127,11 +115,11 @@ impl Writer {
 
     /// Jobs queued or under way.
     #[cfg(test)]
-    pub(super) fn waiting(&self) -> usize {
+    pub(in crate::storage) fn waiting(&self) -> usize {
         QUEUE - self.places.available_permits()
     }
 
-    /// Finishes what waits, moves the WAL into the database and ends the thread.
+    /// Finishes what waits, tidies up and ends the thread.
     pub(super) async fn close(&self) {
         self.places.close();
         let (answer, answered) = oneshot::channel();
@@ -148,7 +136,7 @@ impl Writer {
 /// Work whose answer waits until its transaction has ended.
 trait Job: Send {
     /// Does the work in an open transaction; an error asks for it to be undone.
-    fn work(&mut self, db: &Connection) -> Result<(), StoreError>;
+    fn work(&mut self, db: Db<'_>) -> Result<(), StoreError>;
     /// Tells whoever waits, now that the transaction has ended so.
     fn answer(self: Box<Self>, ended: Result<(), StoreError>);
 }
@@ -159,12 +147,12 @@ struct Task<T, W> {
     answer: oneshot::Sender<Result<T, StoreError>>,
 }
 
-impl<T: Send, W: FnOnce(&Connection) -> Result<T, Failure> + Send> Job for Task<T, W> {
-    fn work(&mut self, db: &Connection) -> Result<(), StoreError> {
+impl<T: Send, W: FnOnce(Db<'_>) -> Result<T, StoreError> + Send> Job for Task<T, W> {
+    fn work(&mut self, db: Db<'_>) -> Result<(), StoreError> {
         let bug = || StoreError::Unavailable("a bug ended the write; nothing was stored".into());
         let Some(work) = self.work.take() else { return Err(bug()) };
         // A panic is one job's.
-        let done = catch_unwind(AssertUnwindSafe(|| work(db))).map_or_else(|_| Err(bug()), |done| Ok(done?));
+        let done = catch_unwind(AssertUnwindSafe(|| work(db))).unwrap_or_else(|_| Err(bug()));
         let went = done.as_ref().map(drop).map_err(Clone::clone);
         self.done = Some(done);
         went
@@ -180,9 +168,7 @@ impl<T: Send, W: FnOnce(&Connection) -> Result<T, Failure> + Send> Job for Task<
 
 /// What the thread holds.
 struct Pen {
-    db: Connection,
-    /// Why nothing can be written until a restart.
-    broken: Option<&'static str>,
+    connection: Box<dyn Connection>,
     seen: Arc<Seen>,
     /// When to store what has been seen.
     note_at: Option<Instant>,
@@ -217,15 +203,14 @@ impl Pen {
             if self.note_at.is_some_and(|at| at <= Instant::now()) {
                 self.store_seen();
             }
-            self.checkpoint();
+            self.connection.tidy_up();
         };
         drop(orders);
         while self.store_seen() {}
-        if closing.is_some() && self.broken.is_none() {
-            // Only for tidiness: what the WAL holds is durable, and the next start reads it.
-            let _ = self.db.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(()));
+        match closing {
+            Some(_) => self.connection.close(),
+            None => drop(self.connection),
         }
-        drop(self.db);
         if let Some(answer) = closing {
             let _ = answer.send(());
         }
@@ -245,9 +230,9 @@ impl Pen {
 
     /// Does jobs in one transaction and answers them.
     fn transact(&mut self, mut jobs: Vec<Box<dyn Job>>) {
-        let ended = self.in_transaction(|db| match &mut jobs[..] {
-            [job] => job.work(db), // its error undoes the whole
-            jobs => jobs.iter_mut().try_for_each(|job| in_savepoint(db, &mut **job)),
+        let ended = self.in_transaction(|connection| match &mut jobs[..] {
+            [job] => job.work(connection.db()), // its error undoes the whole
+            jobs => jobs.iter_mut().try_for_each(|job| in_savepoint(connection, &mut **job)),
         });
         for job in jobs {
             job.answer(ended.clone());
@@ -261,79 +246,39 @@ impl Pen {
         if some.is_empty() {
             return false;
         }
-        let stored = self.in_transaction(|db| Ok(sessions::mark_seen(db, &some)?));
+        let stored = self.in_transaction(|connection| sessions::mark_seen(connection.db(), &some));
         let more = stored.is_ok() && !self.seen.forget(&some);
         if more {
             self.note_at = Some(Instant::now());
-        } else if stored.is_err() && self.broken.is_none() {
+        } else if stored.is_err() {
             // A full disk signs nobody out: what was seen stays in memory and counts from there.
             self.note_at = Some(Instant::now() + SEEN_DELAY);
         }
         more
     }
 
-    /// Moves the WAL into the database when it has grown. SQLite would do so within a commit, and
-    /// not say when an fsync failed.
-    fn checkpoint(&mut self) {
-        let wal = |db: &Connection, how| {
-            let sql = format!("PRAGMA wal_checkpoint({how})");
-            db.query_row(&sql, [], |row| Ok((row.get::<_, i64>(1)?, row.get::<_, i64>(2)?)))
-        };
-        if self.broken.is_some() {
-            return;
-        }
-        let Ok((pages, moved)) = wal(&self.db, "NOOP") else { return };
-        if pages - moved < CHECKPOINT_PAGES && (pages < MAX_WAL_PAGES || pages == moved) {
-            return;
-        }
-        // Readers and other writers go on meanwhile; what it cannot move now it will the next time.
-        if let Err(error) = wal(&self.db, "PASSIVE") {
-            let error = StoreError::from(Failure::from(error));
-            tracing::error!(%error, "the WAL was not moved into the database");
-            if matches!(error, StoreError::InDoubt(_)) {
-                self.broken = Some(LOST_SYNC);
-            }
-        }
-    }
-
-    fn in_transaction<T>(&mut self, work: impl FnOnce(&Connection) -> Result<T, StoreError>) -> Result<T, StoreError> {
-        if let Some(why) = self.broken {
-            return Err(StoreError::Unavailable(format!("{why}; restart the server")));
-        }
-        let done = self.try_in_transaction(work);
+    fn in_transaction<T>(
+        &mut self,
+        work: impl FnOnce(&dyn Connection) -> Result<T, StoreError>,
+    ) -> Result<T, StoreError> {
+        self.connection.begin()?;
+        let done = work(&*self.connection).and_then(|answer| self.connection.commit().map(|()| answer));
         if let Err(error) = &done {
-            if matches!(error, StoreError::InDoubt(_)) {
-                self.broken = Some(LOST_SYNC);
-            }
-            // The guard's own rollback can fail on a sick disk; an open transaction would refuse every later one.
-            if !self.db.is_autocommit() {
-                let _ = self.db.execute_batch("ROLLBACK");
-            }
+            self.connection.roll_back(Some(error));
         }
         done
-    }
-
-    fn try_in_transaction<T>(
-        &mut self,
-        work: impl FnOnce(&Connection) -> Result<T, StoreError>,
-    ) -> Result<T, StoreError> {
-        let tx = self.db.transaction_with_behavior(TransactionBehavior::Immediate).map_err(Failure::from)?;
-        let answer = work(&tx)?;
-        tx.commit().map_err(Failure::from)?;
-        Ok(answer)
     }
 }
 
 /// Does one job of several; its own error undoes it alone. What is returned is everybody's.
-fn in_savepoint(db: &Connection, job: &mut dyn Job) -> Result<(), StoreError> {
-    db.run("SAVEPOINT job", [])?;
-    if let Err(error) = job.work(db) {
-        // After a failed write SQLite itself may have rolled back everything; a lost sync concerns everyone.
-        if db.is_autocommit() || matches!(error, StoreError::InDoubt(_)) {
+fn in_savepoint(connection: &dyn Connection, job: &mut dyn Job) -> Result<(), StoreError> {
+    connection.savepoint()?;
+    if let Err(error) = job.work(connection.db()) {
+        // After a failed write the engine itself may have rolled back everything; a lost sync concerns everyone.
+        if !connection.is_open() || matches!(error, StoreError::InDoubt(_)) {
             return Err(error);
         }
-        db.run("ROLLBACK TO job", [])?;
+        connection.back_to_savepoint()?;
     }
-    db.run("RELEASE job", [])?;
-    Ok(())
+    connection.release_savepoint()
 }

@@ -2,18 +2,17 @@
 
 use super::{
     accounts,
-    sql::{Failure, Sql, corrupt},
+    db::{Db, corrupt},
 };
 use crate::{
     model::{SessionId, UnixMillis, UserId},
-    storage::{NewSession, Session, SessionLimits, SweepLimits, TokenHash},
+    storage::{NewSession, Session, SessionLimits, StoreError, SweepLimits, TokenHash},
 };
-use rusqlite::Connection;
 
 /// How stale `last_seen` may become, in milliseconds: a note per request would be a write each.
 const SEEN_EVERY_MS: i64 = 60_000;
 
-pub(super) fn create(db: &Connection, session: &NewSession) -> Result<SessionId, Failure> {
+pub(super) fn create(db: Db<'_>, session: &NewSession) -> Result<SessionId, StoreError> {
     let id = db.insert(
         "INSERT INTO session (account_id, token_hash, created_at, last_seen) VALUES ($1, $2, $3, $3)",
         (session.user.0, session.token_hash, session.at),
@@ -41,7 +40,7 @@ impl Found {
 }
 
 /// The session with this token, good or not, if its account is.
-pub(super) fn find(db: &Connection, token_hash: TokenHash) -> Result<Option<Found>, Failure> {
+pub(super) fn find(db: Db<'_>, token_hash: TokenHash) -> Result<Option<Found>, StoreError> {
     db.one(
         "SELECT session.id, session.created_at, session.last_seen, account.id, account.name, account.role \
          FROM session JOIN account ON account.id = session.account_id \
@@ -55,12 +54,12 @@ pub(super) fn find(db: &Connection, token_hash: TokenHash) -> Result<Option<Foun
 }
 
 /// Notes when sessions were used; those that have ended meanwhile stay ended.
-pub(super) fn mark_seen(db: &Connection, seen: &[(SessionId, UnixMillis)]) -> Result<(), Failure> {
+pub(super) fn mark_seen(db: Db<'_>, seen: &[(SessionId, UnixMillis)]) -> Result<(), StoreError> {
     let sql = "UPDATE session SET last_seen = $1 WHERE id = $2 AND last_seen < $1";
     seen.iter().try_for_each(|(session, at)| db.run(sql, (*at, session.0)).map(drop))
 }
 
-pub(super) fn end(db: &Connection, session: SessionId) -> Result<(), Failure> {
+pub(super) fn end(db: Db<'_>, session: SessionId) -> Result<(), StoreError> {
     match db.run("DELETE FROM session WHERE id = $1", [session.0])? {
         0 => Ok(()),
         _ => count_revocation(db),
@@ -68,18 +67,18 @@ pub(super) fn end(db: &Connection, session: SessionId) -> Result<(), Failure> {
 }
 
 /// Ends every session of an account.
-pub(super) fn end_all(db: &Connection, user: UserId) -> Result<(), Failure> {
+pub(super) fn end_all(db: Db<'_>, user: UserId) -> Result<(), StoreError> {
     db.run("DELETE FROM session WHERE account_id = $1", [user.0])?;
     count_revocation(db)
 }
 
 /// Marks `connected` as seen and deletes what has expired.
 pub(super) fn sweep(
-    db: &Connection,
+    db: Db<'_>,
     connected: &[SessionId],
     now: UnixMillis,
     limits: SweepLimits,
-) -> Result<(), Failure> {
+) -> Result<(), StoreError> {
     let connected: Vec<_> = connected.iter().map(|session| (*session, now)).collect();
     mark_seen(db, &connected)?;
     let SessionLimits { idle_ms, absolute_ms } = limits.sessions;
@@ -92,18 +91,18 @@ pub(super) fn sweep(
     db.run("DELETE FROM invitation WHERE expires_at <= $1 OR uses_left = 0", [now]).map(drop)
 }
 
-pub(super) fn count_revocation(db: &Connection) -> Result<(), Failure> {
-    db.run("UPDATE meta SET value = CAST(CAST(value AS BIGINT) + 1 AS TEXT) WHERE name = 'revocations'", [])?;
+pub(super) fn count_revocation(db: Db<'_>) -> Result<(), StoreError> {
+    db.run("UPDATE meta SET value = CAST(CAST(value AS BIGINT) + 1 AS TEXT) WHERE name = 'revocations'", ())?;
     Ok(())
 }
 
-pub(super) fn revocations(db: &Connection) -> Result<i64, Failure> {
+pub(super) fn revocations(db: Db<'_>) -> Result<i64, StoreError> {
     let sql = "SELECT CAST(value AS BIGINT) FROM meta WHERE name = 'revocations'";
-    db.one(sql, [], |row| Ok(row.get(0)?))?.ok_or_else(|| corrupt("there is no count of revocations"))
+    db.one(sql, (), |row| row.get(0))?.ok_or_else(|| corrupt("there is no count of revocations"))
 }
 
 /// Which of `sessions` are still good.
-pub(super) fn live(db: &Connection, mut sessions: Vec<SessionId>) -> Result<Vec<SessionId>, Failure> {
+pub(super) fn live(db: Db<'_>, mut sessions: Vec<SessionId>) -> Result<Vec<SessionId>, StoreError> {
     let sql = "SELECT 1 FROM session JOIN account ON account.id = session.account_id \
                WHERE session.id = $1 AND account.disabled = 0";
     let good = sessions.iter().map(|session| db.any(sql, [session.0])).collect::<Result<Vec<_>, _>>()?;
@@ -113,11 +112,11 @@ pub(super) fn live(db: &Connection, mut sessions: Vec<SessionId>) -> Result<Vec<
 }
 
 pub(super) fn remember_device(
-    db: &Connection,
+    db: Db<'_>,
     user: UserId,
     token_hash: TokenHash,
     now: UnixMillis,
-) -> Result<(), Failure> {
+) -> Result<(), StoreError> {
     db.run(
         "INSERT INTO device (account_id, token_hash, last_seen) VALUES ($1, $2, $3) \
          ON CONFLICT (account_id, token_hash) DO UPDATE SET last_seen = excluded.last_seen",
@@ -126,6 +125,6 @@ pub(super) fn remember_device(
     .map(drop)
 }
 
-pub(super) fn knows_device(db: &Connection, user: UserId, token_hash: TokenHash) -> Result<bool, Failure> {
+pub(super) fn knows_device(db: Db<'_>, user: UserId, token_hash: TokenHash) -> Result<bool, StoreError> {
     db.any("SELECT 1 FROM device WHERE account_id = $1 AND token_hash = $2", (user.0, token_hash))
 }

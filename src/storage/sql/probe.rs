@@ -2,11 +2,11 @@
 //! is open to everyone, and each answer of its own would be an fsync.
 
 use super::{
-    sql::{Failure, Sql, corrupt},
+    db::{Db, corrupt},
     writer::Writer,
 };
 use crate::storage::StoreError;
-use rusqlite::Connection;
+
 use std::{
     sync::Arc,
     time::{Duration, Instant},
@@ -44,11 +44,11 @@ impl Probe {
 }
 
 /// Writes `mark` and reads it back, in one transaction because another process may probe too.
-fn probe(db: &Connection, mark: &str) -> Result<(), Failure> {
+fn probe(db: Db<'_>, mark: &str) -> Result<(), StoreError> {
     db.run(
         "INSERT INTO meta (name, value) VALUES ('probe', $1) ON CONFLICT (name) DO UPDATE SET value = excluded.value",
         [mark],
     )?;
-    let found = db.one("SELECT value FROM meta WHERE name = 'probe'", [], |row| Ok(row.get::<_, String>(0)?))?;
+    let found = db.one("SELECT value FROM meta WHERE name = 'probe'", (), |row| row.get::<String>(0))?;
     if found.as_deref() == Some(mark) { Ok(()) } else { Err(corrupt("what was written cannot be read")) }
 }

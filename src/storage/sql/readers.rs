@@ -1,23 +1,24 @@
 //! A few connections that read beside the one that writes.
 
-use super::sql::Failure;
+use super::{connection::Connection, db::Db};
 use crate::storage::StoreError;
-use rusqlite::Connection;
 use std::sync::{Arc, Mutex, PoisonError};
 use tokio::{
     sync::{OwnedSemaphorePermit, Semaphore},
     task,
 };
 
+type Idle = Arc<Mutex<Vec<Box<dyn Connection>>>>;
+
 /// As many permits as connections: who has one finds a connection.
-pub(super) struct Readers {
-    idle: Arc<Mutex<Vec<Connection>>>,
+pub(in crate::storage) struct Readers {
+    idle: Idle,
     permits: Arc<Semaphore>,
     count: u32,
 }
 
 impl Readers {
-    pub(super) fn new(connections: Vec<Connection>) -> Self {
+    pub(super) fn new(connections: Vec<Box<dyn Connection>>) -> Self {
         let count = connections.len();
         Self {
             idle: Arc::new(Mutex::new(connections)),
@@ -27,9 +28,9 @@ impl Readers {
     }
 
     /// Does `work` on one snapshot of the store, off the async threads.
-    pub(super) async fn run<T: Send + 'static>(
+    pub(in crate::storage) async fn run<T: Send + 'static>(
         &self,
-        work: impl FnOnce(&Connection) -> Result<T, Failure> + Send + 'static,
+        work: impl FnOnce(Db<'_>) -> Result<T, StoreError> + Send + 'static,
     ) -> Result<T, StoreError> {
         let permit = self.permits.clone().acquire_owned().await.map_err(|_| StoreError::Closed)?;
         let mut reader = Reader::take(&self.idle, permit)?;
@@ -49,31 +50,32 @@ impl Readers {
 
 /// A connection on loan; it goes home when dropped, after a panic too.
 struct Reader {
-    db: Option<Connection>,
-    idle: Arc<Mutex<Vec<Connection>>>,
+    connection: Option<Box<dyn Connection>>,
+    idle: Idle,
     /// Given back last, so that whoever gets it finds the connection.
     _permit: OwnedSemaphorePermit,
 }
 
 impl Reader {
-    fn take(idle: &Arc<Mutex<Vec<Connection>>>, permit: OwnedSemaphorePermit) -> Result<Self, StoreError> {
-        let db = idle.lock().unwrap_or_else(PoisonError::into_inner).pop();
-        Ok(Self { db: Some(db.ok_or(StoreError::Closed)?), idle: idle.clone(), _permit: permit })
+    fn take(idle: &Idle, permit: OwnedSemaphorePermit) -> Result<Self, StoreError> {
+        let connection = idle.lock().unwrap_or_else(PoisonError::into_inner).pop();
+        Ok(Self { connection: Some(connection.ok_or(StoreError::Closed)?), idle: idle.clone(), _permit: permit })
     }
 
-    fn read<T>(&mut self, work: impl FnOnce(&Connection) -> Result<T, Failure>) -> Result<T, StoreError> {
-        let db = self.db.as_mut().ok_or(StoreError::Closed)?;
-        let snapshot = db.transaction().map_err(Failure::from)?;
-        let answer = work(&snapshot)?;
-        snapshot.finish().map_err(Failure::from)?; // rolls back: there is nothing to commit
+    fn read<T>(&mut self, work: impl FnOnce(Db<'_>) -> Result<T, StoreError>) -> Result<T, StoreError> {
+        let connection = self.connection.as_mut().ok_or(StoreError::Closed)?;
+        connection.begin()?;
+        let answer = work(connection.db())?;
+        connection.commit()?;
         Ok(answer)
     }
 }
 
 impl Drop for Reader {
     fn drop(&mut self) {
-        if let Some(db) = self.db.take() {
-            self.idle.lock().unwrap_or_else(PoisonError::into_inner).push(db);
+        if let Some(mut connection) = self.connection.take() {
+            connection.roll_back(None); // unless the read came to its end
+            self.idle.lock().unwrap_or_else(PoisonError::into_inner).push(connection);
         }
     }
 }

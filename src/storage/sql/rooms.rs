@@ -2,18 +2,18 @@
 
 use super::{
     commit::{Batch, Decision},
-    sql::{Failure, Sql, corrupt},
+    db::{Db, Row, corrupt},
 };
 use crate::{
     model::{GENERAL, Offset, Publication, Room, RoomName, RoomTitle, TopicName, UnixMillis, User, UserId, UserName},
-    storage::{Committed, MAX_OPEN_ROOMS, Outcome, Refusal, RoomList},
+    storage::{Committed, MAX_OPEN_ROOMS, Outcome, Refusal, RoomList, StoreError},
 };
-use rusqlite::{Connection, Row};
+
 use serde::Serialize;
 
 /// A room as a batch knows it.
 #[derive(Debug, Clone)]
-pub(super) struct RoomRow {
+pub(in crate::storage) struct RoomRow {
     pub(super) id: i64,
     pub(super) topic: TopicName,
     title: RoomTitle,
@@ -22,11 +22,15 @@ pub(super) struct RoomRow {
 }
 
 impl RoomRow {
-    pub(super) fn find(db: &Connection, name: &RoomName) -> Result<Option<Self>, Failure> {
-        db.one("SELECT id, title, public, members FROM room WHERE name = $1", [name.as_str()], |row| {
-            let topic = TopicName::room(name);
-            Ok(Self { id: row.get(0)?, topic, title: title(row, 1)?, public: row.get(2)?, members: row.get(3)? })
-        })
+    pub(super) fn find(db: Db<'_>, name: &RoomName) -> Result<Option<Self>, StoreError> {
+        let find = "SELECT id, title, public, members FROM room WHERE name = $1";
+        db.one(find, [name.as_str()], |row| Self::read(row, name))
+    }
+
+    /// Reads `id, title, public, members`.
+    pub(in crate::storage) fn read(row: &Row<'_>, name: &RoomName) -> Result<Self, StoreError> {
+        let topic = TopicName::room(name);
+        Ok(Self { id: row.get(0)?, topic, title: title(row, 1)?, public: row.get(2)?, members: row.get(3)? })
     }
 
     fn seen_by_member(&self, name: &RoomName) -> Room {
@@ -131,18 +135,18 @@ impl Batch<'_> {
     }
 
     /// Asks the database: what the batch has changed so far is in it.
-    fn is_in_as_many_as(&self, user: UserId, count: u32) -> Result<bool, Failure> {
-        let sql = "SELECT COUNT(*) FROM (SELECT 1 FROM member WHERE account_id = $1 LIMIT $2)";
+    fn is_in_as_many_as(&self, user: UserId, count: u32) -> Result<bool, StoreError> {
+        let sql = "SELECT COUNT(*) FROM (SELECT 1 FROM member WHERE account_id = $1 LIMIT $2) AS some";
         self.reaches(sql, user, count)
     }
 
-    fn has_made_as_many_as(&self, user: UserId, count: u32) -> Result<bool, Failure> {
-        let sql = "SELECT COUNT(*) FROM (SELECT 1 FROM room WHERE created_by = $1 LIMIT $2)";
+    fn has_made_as_many_as(&self, user: UserId, count: u32) -> Result<bool, StoreError> {
+        let sql = "SELECT COUNT(*) FROM (SELECT 1 FROM room WHERE created_by = $1 LIMIT $2) AS some";
         self.reaches(sql, user, count)
     }
 
-    fn reaches(&self, sql: &str, user: UserId, count: u32) -> Result<bool, Failure> {
-        let found = self.db.one(sql, (user.0, count), |row| Ok(row.get::<_, u32>(0)?))?;
+    fn reaches(&self, sql: &'static str, user: UserId, count: u32) -> Result<bool, StoreError> {
+        let found = self.db.one(sql, (user.0, count), |row| row.get::<u32>(0))?;
         Ok(found.is_some_and(|found| found >= count))
     }
 
@@ -165,7 +169,7 @@ impl Batch<'_> {
         Ok(Ok(Committed { publications: vec![heard, added], outcome: Outcome::Joined { room, offset } }))
     }
 
-    fn write_count(&mut self, name: &RoomName, id: i64, members: u32) -> Result<(), Failure> {
+    fn write_count(&mut self, name: &RoomName, id: i64, members: u32) -> Result<(), StoreError> {
         if let Some(row) = self.room(name)? {
             row.members = members;
         }
@@ -174,20 +178,20 @@ impl Batch<'_> {
 }
 
 /// Puts a new account into the room everyone is in; nobody is told.
-pub(super) fn join_general(db: &Connection, user: UserId, at: UnixMillis) -> Result<(), Failure> {
-    let general = db.one("SELECT id FROM room WHERE name = $1", [GENERAL], |row| Ok(row.get::<_, i64>(0)?))?;
+pub(super) fn join_general(db: Db<'_>, user: UserId, at: UnixMillis) -> Result<(), StoreError> {
+    let general = db.one("SELECT id FROM room WHERE name = $1", [GENERAL], |row| row.get::<i64>(0))?;
     let general = general.ok_or_else(|| corrupt("there is no room `general`"))?;
     insert_member(db, user, general, at)?;
     db.run("UPDATE room SET members = members + 1 WHERE id = $1", [general]).map(drop)
 }
 
-fn insert_member(db: &Connection, user: UserId, room: i64, at: UnixMillis) -> Result<(), Failure> {
+fn insert_member(db: Db<'_>, user: UserId, room: i64, at: UnixMillis) -> Result<(), StoreError> {
     let sql = "INSERT INTO member (account_id, room_id, joined_at) VALUES ($1, $2, $3)";
     db.run(sql, (user.0, room, at)).map(drop)
 }
 
 /// The rooms `user` is in and the largest of the other public ones, by name.
-pub(super) fn visible_to(db: &Connection, user: UserId) -> Result<RoomList, Failure> {
+pub(super) fn visible_to(db: Db<'_>, user: UserId) -> Result<RoomList, StoreError> {
     let mut rooms = db.all(
         "SELECT room.name, room.title, room.public, room.members, 1 FROM member \
          JOIN room ON room.id = member.room_id WHERE member.account_id = $1",
@@ -210,12 +214,12 @@ pub(super) fn visible_to(db: &Connection, user: UserId) -> Result<RoomList, Fail
 }
 
 /// Reads `name, title, public, members, joined`.
-fn read(row: &Row<'_>) -> Result<Room, Failure> {
-    let name = RoomName::parse(row.get_ref(0)?.as_str().map_err(corrupt)?).map_err(corrupt)?;
+fn read(row: &Row<'_>) -> Result<Room, StoreError> {
+    let name = RoomName::parse(row.text(0)?).map_err(corrupt)?;
     let (public, members, joined) = (row.get(2)?, row.get(3)?, row.get(4)?);
     Ok(Room { name, title: title(row, 1)?, public, joined, members })
 }
 
-fn title(row: &Row<'_>, column: usize) -> Result<RoomTitle, Failure> {
-    RoomTitle::parse(row.get_ref(column)?.as_str().map_err(corrupt)?).map_err(corrupt)
+fn title(row: &Row<'_>, column: usize) -> Result<RoomTitle, StoreError> {
+    RoomTitle::parse(row.text(column)?).map_err(corrupt)
 }

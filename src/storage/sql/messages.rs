@@ -2,21 +2,67 @@
 
 use super::{
     commit::{Batch, Decision},
+    db::{Db, ForEach, Row, corrupt},
     log,
-    sql::{Failure, Sql, corrupt},
 };
 use crate::{
-    model::{ClientMessageId, Message, MessageId, MessageText, RoomName, UnixMillis, User, UserId, UserName},
-    storage::{Committed, History, HistoryAnchor, HistoryMessage, HistoryPage, MAX_PAGE_BYTES, Outcome, Refusal},
+    model::{ClientMessageId, Message, MessageId, MessageText, Offset, RoomName, UnixMillis, User, UserId, UserName},
+    storage::{
+        Committed, History, HistoryAnchor, HistoryMessage, HistoryPage, MAX_PAGE_BYTES, Outcome, Refusal, StoreError,
+    },
 };
-use rusqlite::Connection;
+
 use std::collections::{HashMap, hash_map::Entry};
 
-/// The message an author gave this `client_id` to.
-struct Known {
+/// The message an author gave a `client_id` to.
+#[derive(Debug, Clone)]
+pub(in crate::storage) struct Known {
+    id: MessageId,
     room: i64,
-    same_text: bool,
-    outcome: Outcome,
+    offset: Offset,
+    text: MessageText,
+    sent: UnixMillis,
+}
+
+impl Known {
+    /// Reads `id, room_id, topic_offset, body, sent`.
+    pub(in crate::storage) fn read(row: &Row<'_>) -> Result<Self, StoreError> {
+        Ok(Self {
+            id: MessageId(row.get(0)?),
+            room: row.get(1)?,
+            offset: log::offset(row, 2)?,
+            text: MessageText::parse(row.text(3)?).map_err(corrupt)?,
+            sent: row.get(4)?,
+        })
+    }
+}
+
+/// A row of `message`: id, room, offset, author, text, when, and what its author calls it.
+type MessageRow = (i64, i64, i64, i64, MessageText, UnixMillis, Option<ClientMessageId>);
+
+const INSERT_MESSAGE: ForEach = ForEach {
+    one: "INSERT INTO message (id, room_id, topic_offset, author_id, body, sent, client_id) \
+          VALUES ($1, $2, $3, $4, $5, $6, $7)",
+    all: "INSERT INTO message (id, room_id, topic_offset, author_id, body, sent, client_id) SELECT * FROM \
+          unnest($1::bigint[], $2::bigint[], $3::bigint[], $4::bigint[], $5::text[], $6::bigint[], $7::text[])",
+};
+
+/// A batch's messages, until they are written. Their ids are known before: nobody else writes meanwhile, and no message
+/// is ever deleted.
+#[derive(Default)]
+pub(in crate::storage) struct NewMessages {
+    rows: Vec<MessageRow>,
+    last_id: Option<i64>,
+}
+
+impl NewMessages {
+    fn next_id(&mut self, db: Db<'_>) -> Result<i64, StoreError> {
+        let last = match self.last_id {
+            Some(last) => last,
+            None => db.one("SELECT MAX(id) FROM message", (), |row| row.get::<Option<i64>>(0))?.flatten().unwrap_or(0),
+        };
+        Ok(*self.last_id.insert(last + 1))
+    }
 }
 
 impl Batch<'_> {
@@ -31,9 +77,11 @@ impl Batch<'_> {
         let found = self.room(room)?.map(|row| (row.id, row.topic.clone()));
         if let Some(client_id) = client_id {
             // Before membership is asked: a retry gets its first answer, even after leaving the room.
-            if let Some(known) = self.known_message(author.id, client_id, text)? {
-                let same = known.same_text && found.is_some_and(|(id, _)| id == known.room);
-                let answer = || Committed { publications: Vec::new(), outcome: known.outcome };
+            if let Some(known) = self.known_message(author.id, client_id)? {
+                let same = known.text == *text && found.is_some_and(|(id, _)| id == known.room);
+                let Known { id, offset, sent, .. } = *known;
+                let outcome = Outcome::Message { id, offset, sent, duplicate: true };
+                let answer = || Committed { publications: Vec::new(), outcome };
                 return Ok(if same { Ok(answer()) } else { Err(Refusal::Conflict) });
             }
         }
@@ -42,11 +90,13 @@ impl Batch<'_> {
             return Ok(Err(Refusal::NoSuchRoom));
         }
         let offset = self.topic(&topic)?.head.next();
-        let id = MessageId(self.db.insert(
-            "INSERT INTO message (room_id, topic_offset, author_id, body, sent, client_id) \
-             VALUES ($1, $2, $3, $4, $5, $6)",
-            (room_id, log::sql(offset), author.id.0, text.as_str(), at, client_id.map(ClientMessageId::as_str)),
-        )?);
+        let id = MessageId(self.messages.next_id(self.db)?);
+        let row = (id.0, room_id, log::sql(offset), author.id.0, text.clone(), at, client_id.cloned());
+        self.messages.rows.push(row);
+        if let Some(client_id) = client_id {
+            let known = Known { id, room: room_id, offset, text: text.clone(), sent: at };
+            self.known.insert((author.id, client_id.clone()), Some(known));
+        }
         let message = Message {
             id,
             room: room.clone(),
@@ -60,26 +110,21 @@ impl Batch<'_> {
         Ok(Ok(Committed { publications: vec![publication], outcome }))
     }
 
-    fn known_message(
-        &self,
-        author: UserId,
-        client_id: &ClientMessageId,
-        text: &MessageText,
-    ) -> Result<Option<Known>, Failure> {
-        self.db.one(
-            "SELECT id, room_id, topic_offset, body, sent FROM message WHERE author_id = $1 AND client_id = $2",
-            (author.0, client_id.as_str()),
-            |row| {
-                let outcome = Outcome::Message {
-                    id: MessageId(row.get(0)?),
-                    offset: log::offset(row, 2)?,
-                    sent: row.get(4)?,
-                    duplicate: true,
-                };
-                let same_text = row.get_ref(3)?.as_str().map_err(corrupt)? == text.as_str();
-                Ok(Known { room: row.get(1)?, same_text, outcome })
-            },
-        )
+    /// What the author gave this `client_id` to, perhaps in this batch.
+    fn known_message(&mut self, author: UserId, client_id: &ClientMessageId) -> Result<Option<&Known>, StoreError> {
+        match self.known.entry((author, client_id.clone())) {
+            Entry::Occupied(known) => Ok(known.into_mut().as_ref()),
+            Entry::Vacant(unknown) => {
+                let find = "SELECT id, room_id, topic_offset, body, sent FROM message \
+                            WHERE author_id = $1 AND client_id = $2";
+                let found = self.db.one(find, (author.0, client_id.as_str()), Known::read)?;
+                Ok(unknown.insert(found).as_ref())
+            }
+        }
+    }
+
+    pub(super) fn write_messages(&mut self) -> Result<(), StoreError> {
+        self.db.run_for_each(&INSERT_MESSAGE, &std::mem::take(&mut self.messages.rows))
     }
 }
 
@@ -89,17 +134,17 @@ impl Batch<'_> {
 /// one more is read on either side, which tells whether there is more. Each side has half of
 /// the bytes when both are wanted.
 pub(super) fn history(
-    db: &Connection,
+    db: Db<'_>,
     user: UserId,
     room: &RoomName,
     page: HistoryPage,
-) -> Result<Option<History>, Failure> {
+) -> Result<Option<History>, StoreError> {
     let found = db.one(
         "SELECT room.id, topic.head FROM room \
          JOIN member ON member.account_id = $1 AND member.room_id = room.id JOIN topic ON topic.id = room.topic_id \
          WHERE room.name = $2",
         (user.0, room.as_str()),
-        |row| Ok((row.get::<_, i64>(0)?, log::offset(row, 1)?)),
+        |row| Ok((row.get::<i64>(0)?, log::offset(row, 1)?)),
     )?;
     let Some((room_id, head)) = found else { return Ok(None) };
     let limit = page.limit;
@@ -126,28 +171,26 @@ const ABOVE: &str = "SELECT message.id, account.name, message.body, message.sent
 
 /// The messages nearest to the cut on one side of it, and whether there are more.
 fn half(
-    db: &Connection,
+    db: Db<'_>,
     room: &RoomName,
     room_id: i64,
-    query: &str,
+    query: &'static str,
     cut: i64,
     most: (u32, usize),
-) -> Result<(Vec<HistoryMessage>, bool), Failure> {
+) -> Result<(Vec<HistoryMessage>, bool), StoreError> {
     let mut authors = HashMap::new(); // few, and checking a name costs more than reading its row
     let text = |item: &HistoryMessage| item.message.message.as_str().len();
     db.page(query, (room_id, cut, i64::from(most.0) + 1), most, text, |row| {
-        let author = match authors.entry(row.get::<_, i64>(6)?) {
+        let author = match authors.entry(row.get::<i64>(6)?) {
             Entry::Occupied(known) => known.into_mut(),
-            Entry::Vacant(new) => {
-                new.insert(UserName::parse(row.get_ref(1)?.as_str().map_err(corrupt)?).map_err(corrupt)?)
-            }
+            Entry::Vacant(new) => new.insert(UserName::parse(row.text(1)?).map_err(corrupt)?),
         };
-        let client_id = row.get::<_, Option<String>>(4)?;
+        let client_id = row.get::<Option<String>>(4)?;
         let message = Message {
             id: MessageId(row.get(0)?),
             room: room.clone(),
             from: author.clone(),
-            message: MessageText::parse(row.get_ref(2)?.as_str().map_err(corrupt)?).map_err(corrupt)?,
+            message: MessageText::parse(row.text(2)?).map_err(corrupt)?,
             sent: row.get(3)?,
             client_id: client_id.map(|id| ClientMessageId::parse(&id)).transpose().map_err(corrupt)?,
         };

@@ -2,15 +2,14 @@
 
 use super::{
     accounts,
-    sql::{Failure, Sql, corrupt},
+    db::{Db, Row, corrupt},
 };
 use crate::{
     model::{InvitationId, UnixMillis, User, UserName},
     storage::{Invitation, NewAccount, NewInvitation, StoreError, TokenHash, role_from_text},
 };
-use rusqlite::{Connection, Row};
 
-pub(super) fn create(db: &Connection, invitation: &NewInvitation) -> Result<InvitationId, Failure> {
+pub(super) fn create(db: Db<'_>, invitation: &NewInvitation) -> Result<InvitationId, StoreError> {
     let id = db.insert(
         "INSERT INTO invitation (token_hash, role, uses_left, expires_at, created_by, created_at) \
          VALUES ($1, $2, $3, $4, $5, $6)",
@@ -27,7 +26,7 @@ pub(super) fn create(db: &Connection, invitation: &NewInvitation) -> Result<Invi
 }
 
 /// Invitations that can still be used, oldest first.
-pub(super) fn usable(db: &Connection, now: UnixMillis) -> Result<Vec<Invitation>, Failure> {
+pub(super) fn usable(db: Db<'_>, now: UnixMillis) -> Result<Vec<Invitation>, StoreError> {
     db.all(
         "SELECT invitation.id, invitation.role, invitation.uses_left, invitation.expires_at, account.name \
          FROM invitation LEFT JOIN account ON account.id = invitation.created_by \
@@ -37,7 +36,7 @@ pub(super) fn usable(db: &Connection, now: UnixMillis) -> Result<Vec<Invitation>
     )
 }
 
-pub(super) fn find(db: &Connection, token_hash: TokenHash, now: UnixMillis) -> Result<Option<Invitation>, Failure> {
+pub(super) fn find(db: Db<'_>, token_hash: TokenHash, now: UnixMillis) -> Result<Option<Invitation>, StoreError> {
     db.one(
         "SELECT invitation.id, invitation.role, invitation.uses_left, invitation.expires_at, account.name \
          FROM invitation LEFT JOIN account ON account.id = invitation.created_by \
@@ -47,22 +46,22 @@ pub(super) fn find(db: &Connection, token_hash: TokenHash, now: UnixMillis) -> R
     )
 }
 
-pub(super) fn revoke(db: &Connection, id: InvitationId) -> Result<bool, Failure> {
+pub(super) fn revoke(db: Db<'_>, id: InvitationId) -> Result<bool, StoreError> {
     Ok(db.run("DELETE FROM invitation WHERE id = $1", [id.0])? > 0)
 }
 
 /// Spends one use and makes the account; the transaction makes it both or neither.
-pub(super) fn accept(db: &Connection, token_hash: TokenHash, account: &NewAccount) -> Result<User, Failure> {
+pub(super) fn accept(db: Db<'_>, token_hash: TokenHash, account: &NewAccount) -> Result<User, StoreError> {
     let invitation = find(db, token_hash, account.at)?.ok_or(StoreError::InvitationSpent)?;
     db.run("UPDATE invitation SET uses_left = uses_left - 1 WHERE id = $1", [invitation.id.0])?;
     accounts::create(db, account, invitation.role)
 }
 
-fn read(row: &Row<'_>) -> Result<Invitation, Failure> {
-    let created_by = row.get::<_, Option<String>>(4)?;
+fn read(row: &Row<'_>) -> Result<Invitation, StoreError> {
+    let created_by = row.get::<Option<String>>(4)?;
     Ok(Invitation {
         id: InvitationId(row.get(0)?),
-        role: role_from_text(row.get_ref(1)?.as_str().map_err(corrupt)?)?,
+        role: role_from_text(row.text(1)?)?,
         uses_left: row.get(2)?,
         expires_at: row.get(3)?,
         created_by: created_by.map(|name| UserName::parse(&name)).transpose().map_err(corrupt)?,

@@ -11,7 +11,7 @@ use std::{
 
 /// At most one entry per session, and only until the next flush.
 #[derive(Debug, Default)]
-pub(super) struct Seen(Mutex<HashMap<SessionId, UnixMillis>>);
+pub(in crate::storage) struct Seen(Mutex<HashMap<SessionId, UnixMillis>>);
 
 impl Seen {
     /// Notes a use. `true`: it is the first one since everything was flushed.
@@ -28,7 +28,7 @@ impl Seen {
     }
 
     /// At most `count` of the entries; they stay until they are [`forgotten`](Self::forget).
-    pub(super) fn some(&self, count: usize) -> Vec<(SessionId, UnixMillis)> {
+    pub(in crate::storage) fn some(&self, count: usize) -> Vec<(SessionId, UnixMillis)> {
         self.lock().iter().take(count).map(|(session, at)| (*session, *at)).collect()
     }
 

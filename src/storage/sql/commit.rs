@@ -1,44 +1,65 @@
-//! A batch of drafts, decided and written one after the other inside one transaction.
+//! A batch of drafts, decided one after the other and written inside one transaction.
 //!
 //! Every draft is decided completely before it writes its first row. So a refused draft has
 //! written nothing, and a savepoint around each, which would cost more than the draft, is
 //! not needed. What fails while writing is the disk's doing and fails the whole batch.
+//!
+//! What comes in numbers (publications, messages, how far topics reach) is written when all is decided, so that a
+//! database at the end of a wire gets few statements; until then the batch knows it.
 
 use super::{
-    log::Topic,
+    db::{Db, corrupt},
+    log::{PublicationRow, Topic},
+    messages::{Known, NewMessages},
     rooms::RoomRow,
-    sql::{Failure, Sql, corrupt},
 };
 use crate::{
-    model::{Publication, RoomName, TopicName, UnixMillis, UserId},
-    storage::{Change, Committed, Draft, NewPublication, Refusal},
+    model::{ClientMessageId, Publication, RoomName, TopicName, UnixMillis, UserId},
+    storage::{Change, Committed, Draft, NewPublication, Refusal, StoreError},
 };
-use rusqlite::Connection;
+
 use serde::Serialize;
 use serde_json::value::{RawValue, to_raw_value};
 use std::{collections::HashMap, sync::Arc};
 
 /// A draft's fate; the outer error is the whole batch's.
-pub(super) type Decision = Result<Result<Committed, Refusal>, Failure>;
+pub(super) type Decision = Result<Result<Committed, Refusal>, StoreError>;
 
 /// Commits `drafts`; see [`crate::storage::Store::commit`].
-pub(super) fn commit(db: &Connection, drafts: &[Draft]) -> Result<Vec<Result<Committed, Refusal>>, Failure> {
-    let mut batch = Batch { db, topics: HashMap::new(), rooms: HashMap::new(), members: HashMap::new() };
+pub(super) fn commit(db: Db<'_>, drafts: &[Draft]) -> Result<Vec<Result<Committed, Refusal>>, StoreError> {
+    let mut batch = Batch::new(db);
     let decisions = drafts.iter().map(|draft| batch.apply(draft)).collect::<Result<_, _>>()?;
-    batch.write_topics()?;
+    batch.write_messages()?;
+    batch.write_log()?;
     Ok(decisions)
 }
 
 /// What the batch has read and changed so far. It lives no longer than the transaction:
 /// between two of them another process may write.
-pub(super) struct Batch<'t> {
-    pub(super) db: &'t Connection,
-    pub(super) topics: HashMap<TopicName, Topic>,
-    pub(super) rooms: HashMap<RoomName, Option<RoomRow>>,
-    pub(super) members: HashMap<(i64, UserId), bool>,
+pub(in crate::storage) struct Batch<'t> {
+    pub(super) db: Db<'t>,
+    pub(in crate::storage) topics: HashMap<TopicName, Topic>,
+    pub(in crate::storage) rooms: HashMap<RoomName, Option<RoomRow>>,
+    pub(in crate::storage) members: HashMap<(i64, UserId), bool>,
+    /// What is known under a `client_id`.
+    pub(in crate::storage) known: HashMap<(UserId, ClientMessageId), Option<Known>>,
+    pub(super) messages: NewMessages,
+    pub(super) publications: Vec<PublicationRow>,
 }
 
-impl Batch<'_> {
+impl<'t> Batch<'t> {
+    fn new(db: Db<'t>) -> Self {
+        Self {
+            db,
+            topics: HashMap::new(),
+            rooms: HashMap::new(),
+            members: HashMap::new(),
+            known: HashMap::new(),
+            messages: NewMessages::default(),
+            publications: Vec::new(),
+        }
+    }
+
     fn apply(&mut self, draft: &Draft) -> Decision {
         match &draft.change {
             Change::Publish { publications, once } => self.publish(publications, once.as_ref(), draft.at),
@@ -60,7 +81,7 @@ impl Batch<'_> {
         event_type: &'static str,
         payload: &impl Serialize,
         at: UnixMillis,
-    ) -> Result<Publication, Failure> {
+    ) -> Result<Publication, StoreError> {
         let payload: Arc<RawValue> = to_raw_value(payload).map_err(corrupt)?.into();
         let publication =
             NewPublication { topic: topic.clone(), event_type: event_type.into(), payload, keep: None, subscribers: 0 };
@@ -68,7 +89,7 @@ impl Batch<'_> {
     }
 
     /// The room of this name, read once per batch.
-    pub(super) fn room(&mut self, name: &RoomName) -> Result<Option<&mut RoomRow>, Failure> {
+    pub(super) fn room(&mut self, name: &RoomName) -> Result<Option<&mut RoomRow>, StoreError> {
         if !self.rooms.contains_key(name) {
             let row = RoomRow::find(self.db, name)?;
             self.rooms.insert(name.clone(), row);
@@ -77,7 +98,7 @@ impl Batch<'_> {
     }
 
     /// Whether `user` is in the room, read once per batch.
-    pub(super) fn is_member(&mut self, room: i64, user: UserId) -> Result<bool, Failure> {
+    pub(super) fn is_member(&mut self, room: i64, user: UserId) -> Result<bool, StoreError> {
         if let Some(known) = self.members.get(&(room, user)) {
             return Ok(*known);
         }

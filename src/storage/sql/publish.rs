@@ -2,11 +2,11 @@
 
 use super::{
     commit::{Batch, Decision},
-    sql::{Failure, Sql, corrupt},
+    db::corrupt,
 };
 use crate::{
     model::{Offset, UnixMillis},
-    storage::{Committed, NewPublication, Once, Outcome, Placed, Refusal},
+    storage::{Committed, NewPublication, Once, Outcome, Placed, Refusal, StoreError},
 };
 
 /// What a request with this key was answered before.
@@ -35,21 +35,20 @@ impl Batch<'_> {
         Ok(Ok(Committed { publications, outcome: Outcome::Published { places, duplicate: false } }))
     }
 
-    fn receipt(&self, once: &Once) -> Result<Option<Receipt>, Failure> {
+    fn receipt(&self, once: &Once) -> Result<Option<Receipt>, StoreError> {
         self.db.one(
             "SELECT fingerprint, answer FROM publish_receipt WHERE issuer = $1 AND idempotency_key = $2",
             (&once.issuer, &once.key),
             |row| {
-                let answer: Vec<(u64, u64)> =
-                    serde_json::from_str(row.get_ref(1)?.as_str().map_err(corrupt)?).map_err(corrupt)?;
+                let answer: Vec<(u64, u64)> = serde_json::from_str(row.text(1)?).map_err(corrupt)?;
                 let placed = |(offset, subscribers)| Placed { offset: Offset(offset), subscribers };
                 let places = answer.into_iter().map(placed).collect();
-                Ok(Receipt { same_request: row.get::<_, [u8; 32]>(0)? == once.fingerprint, places })
+                Ok(Receipt { same_request: row.get::<[u8; 32]>(0)? == once.fingerprint, places })
             },
         )
     }
 
-    fn keep_receipt(&self, once: &Once, places: &[Placed], at: UnixMillis) -> Result<(), Failure> {
+    fn keep_receipt(&self, once: &Once, places: &[Placed], at: UnixMillis) -> Result<(), StoreError> {
         let answer: Vec<_> = places.iter().map(|placed| (placed.offset.0, placed.subscribers)).collect();
         let answer = serde_json::to_string(&answer).map_err(corrupt)?;
         self.db

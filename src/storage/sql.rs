@@ -1,0 +1,29 @@
+//! The store in SQL, written once for every engine.
+//!
+//! What an engine is asked for is little: [`Connection`]s with transactions, and statements run through [`Db`].
+
+mod accounts;
+mod commit;
+mod connection;
+mod db;
+mod first_start;
+mod invitations;
+mod keys;
+mod log;
+mod messages;
+mod probe;
+mod publish;
+mod readers;
+mod rooms;
+mod seen;
+mod sessions;
+mod store;
+mod trim;
+mod value;
+mod writer;
+
+pub(super) use connection::Connection;
+pub(super) use db::{Db, Row, corrupt};
+pub(super) use first_start::first_start;
+pub use store::SqlStore;
+pub(super) use value::Value;

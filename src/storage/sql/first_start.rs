@@ -1,0 +1,23 @@
+//! What a new store begins with.
+
+use super::db::Db;
+use crate::{
+    model::{Epoch, GENERAL},
+    storage::{StoreError, now},
+};
+
+/// The store's identity; a store without one gets it, and the room everyone is in. The caller's transaction keeps others
+/// from doing so at the same time.
+pub(in crate::storage) fn first_start(db: Db<'_>) -> Result<Epoch, StoreError> {
+    if let Some(epoch) =
+        db.one("SELECT value FROM meta WHERE name = 'epoch'", (), |row| Ok(Epoch::new(row.text(0)?)))?
+    {
+        return Ok(epoch);
+    }
+    let epoch = format!("{:016x}", rand::random::<u64>());
+    db.run("INSERT INTO meta (name, value) VALUES ('epoch', $1), ('revocations', '0')", [&epoch])?;
+    let topic = db.insert("INSERT INTO topic (name) VALUES ($1)", [format!("room.{GENERAL}")])?;
+    let room = "INSERT INTO room (name, title, public, topic_id, created_at) VALUES ($1, 'General', 1, $2, $3)";
+    db.run(room, (GENERAL, topic, now()))?;
+    Ok(Epoch::new(&epoch))
+}
