@@ -11,8 +11,8 @@ use crate::{
     manager::{Manager, Registry},
     metrics::Metrics,
     model::{Credential, SessionId, UserName},
-    settings::{Settings, TlsMode},
-    storage::{Check, SessionLimits, Store, StoreError, SweepLimits, now, sqlite},
+    settings::{Settings, StoreAddress, TlsMode},
+    storage::{Check, SessionLimits, Store, StoreError, SweepLimits, now, postgres, sqlite},
     tls::{self, TlsError},
 };
 use std::{collections::HashSet, future::Future, net::SocketAddr, sync::Arc, time::Duration};
@@ -186,7 +186,11 @@ pub async fn start_with(settings: Settings, register: impl FnOnce(&mut Registry)
 /// # Errors
 /// [`StoreError`]
 pub fn open_store(settings: &Settings, check: Check) -> Result<Arc<dyn Store>, StoreError> {
-    Ok(Arc::new(sqlite::open(&settings.server.data_dir, &settings.storage, check)?))
+    let opened = match settings.storage.url.address().map_err(StoreError::Unavailable)? {
+        StoreAddress::Sqlite => sqlite::open(&settings.server.data_dir, &settings.storage, check)?,
+        StoreAddress::Postgres(database) => postgres::open(&database, &settings.storage, check)?,
+    };
+    Ok(Arc::new(opened))
 }
 
 /// Judges a password by the policy and hashes it, for a command of the operator's.

@@ -99,6 +99,7 @@ impl JournalTask {
         let mut stop = std::pin::pin!(stop);
         let mut waiting = VecDeque::new();
         let mut arrived = Vec::new();
+        let mut doubt = false;
         loop {
             if waiting.is_empty() {
                 let count = tokio::select! {
@@ -120,7 +121,7 @@ impl JournalTask {
                 waiting.push_back(entry);
             }
             let batch: Vec<_> = waiting.drain(..self.batch_length(&waiting)).collect();
-            commit(&*store, &manager, batch.into_iter()).await;
+            commit(&*store, &manager, batch.into_iter(), &mut doubt).await;
         }
     }
 
@@ -136,7 +137,8 @@ impl JournalTask {
     }
 }
 
-async fn commit(store: &dyn Store, manager: &Manager, entries: impl Iterator<Item = Entry>) {
+/// Commits and publishes. `doubt`: the last commit may be stored, and nobody has heard of it.
+async fn commit(store: &dyn Store, manager: &Manager, entries: impl Iterator<Item = Entry>, doubt: &mut bool) {
     let (drafts, answers): (Vec<_>, Vec<_>) = entries.map(|entry| (entry.draft, entry.answer)).unzip();
     let audience: Vec<_> = drafts.iter().map(AudienceChange::of).collect();
     let count = drafts.len();
@@ -144,7 +146,8 @@ async fn commit(store: &dyn Store, manager: &Manager, entries: impl Iterator<Ite
     let results = match store.commit(drafts).await {
         Ok(results) => results,
         Err(error) => {
-            tracing::error!(drafts = count, %error, "a commit failed, nothing of it was stored");
+            tracing::error!(drafts = count, %error, "a commit failed");
+            *doubt |= matches!(error, StoreError::InDoubt(_));
             let error = JournalError::Store(Arc::new(error));
             for answer in answers {
                 // A sender that is gone has no use for its answer.
@@ -178,7 +181,13 @@ async fn commit(store: &dyn Store, manager: &Manager, entries: impl Iterator<Ite
         publications.append(&mut new);
         outcomes.push(Ok(outcome));
     }
-    manager.publish(&publications);
+    if std::mem::take(doubt) {
+        // Between what everyone has heard and this there may be something that nobody has: they read the log.
+        tracing::warn!("clients are sent to read what a commit in doubt may have stored");
+        manager.close_all();
+    } else {
+        manager.publish(&publications);
+    }
     for (user, topic) in left {
         manager.unsubscribe_user(user, &topic);
     }

@@ -9,6 +9,7 @@ mod error;
 mod layers;
 mod origin;
 mod parse;
+mod store_url;
 #[cfg(test)]
 mod tests;
 mod validate;
@@ -16,6 +17,7 @@ mod validate;
 pub use authority::{host_address, split_authority};
 pub use error::{Fault, SettingsError};
 pub use layers::{Overrides, environment};
+pub use store_url::{Database, StoreAddress, StoreUrl, Trust};
 
 use crate::model::ChannelPattern;
 use ipnet::IpNet;
@@ -233,7 +235,7 @@ pub enum Synchronous {
 #[serde(deny_unknown_fields)]
 #[allow(missing_docs)]
 pub struct Storage {
-    pub url: String,
+    pub url: StoreUrl,
     pub synchronous: Synchronous,
     pub readers: usize,
 }

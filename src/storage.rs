@@ -6,6 +6,7 @@
 mod clock;
 mod error;
 mod migrations;
+pub mod postgres;
 mod sql;
 pub mod sqlite;
 #[cfg(test)]

@@ -3,7 +3,7 @@
 //! A deserializer stops at the first error, so every key that was given is first tried alone
 //! over the defaults: an error is then that key's, and none hides another.
 
-use super::{Fault, Settings, SettingsError, TlsMode};
+use super::{Fault, Settings, SettingsError, TlsMode, store_url::without_password};
 use config::{Config, ConfigError, Environment, File, FileFormat, Source as _, Value, ValueKind};
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -194,7 +194,7 @@ impl Layers {
             } else if let Some((name, _)) = line.split_once(" = ").filter(|_| !line.starts_with('#')) {
                 let key = format!("{table}.{name}");
                 text += &match self.given.get(&key) {
-                    Some((value, origin)) => format!("{name} = {} # {origin}\n", toml(value)),
+                    Some((value, origin)) => format!("{name} = {} # {origin}\n", shown(&key, value)),
                     None => format!("{name} = {}\n", toml(&self.defaults[&key])),
                 };
             }
@@ -304,6 +304,14 @@ fn one_line(error: &ConfigError) -> String {
     let text = cause(error);
     let lines = text.lines().map(str::trim).filter(|line| !line.trim_matches(['|', '^', ' ']).is_empty());
     lines.collect::<Vec<_>>().join(" ")
+}
+
+/// A value as TOML, without the password that it may hold.
+fn shown(key: &str, value: &Value) -> String {
+    match &value.kind {
+        ValueKind::String(url) if key == "storage.url" => toml(&without_password(url).into()),
+        _ => toml(value),
+    }
 }
 
 /// A value as TOML; its strings are those of JSON.

@@ -3,3 +3,7 @@
 /// SQLite's: the file `NNNN_*.sql` takes a store from schema `NNNN - 1` to `NNNN`.
 pub(super) const SQLITE: &[&str] =
     &[include_str!("migrations/sqlite/0001_start.sql"), include_str!("migrations/sqlite/0002_channels.sql")];
+
+/// PostgreSQL's: the same numbers, for the same tables.
+pub(super) const POSTGRES: &[&str] =
+    &[include_str!("migrations/postgres/0001_start.sql"), include_str!("migrations/postgres/0002_channels.sql")];

@@ -22,8 +22,12 @@ mod trim;
 mod value;
 mod writer;
 
+pub(super) use commit::Batch;
 pub(super) use connection::Connection;
 pub(super) use db::{Db, Row, corrupt};
 pub(super) use first_start::first_start;
+pub(super) use log::{Topic, offset};
+pub(super) use messages::Known;
+pub(super) use rooms::RoomRow;
 pub use store::SqlStore;
-pub(super) use value::Value;
+pub(super) use value::{Params, Value};

@@ -12,6 +12,7 @@ mod kill_loop;
 mod layers;
 mod limits;
 mod openapi;
+mod postgres;
 mod recovery;
 mod settings_cli;
 mod slow_clients;

@@ -4,9 +4,11 @@ pub mod client;
 pub mod h2;
 pub mod http;
 pub mod panics;
+pub mod postgres;
 pub mod process;
 pub mod raw;
 pub mod server;
+pub mod store;
 
 pub use client::TestClient;
 pub use http::{Http, Response};

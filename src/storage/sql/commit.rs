@@ -15,7 +15,7 @@ use super::{
 };
 use crate::{
     model::{ClientMessageId, Publication, RoomName, TopicName, UnixMillis, UserId},
-    storage::{Change, Committed, Draft, NewPublication, Refusal, StoreError},
+    storage::{Change, Committed, Draft, NewPublication, Refusal, StoreError, postgres},
 };
 
 use serde::Serialize;
@@ -28,6 +28,9 @@ pub(super) type Decision = Result<Result<Committed, Refusal>, StoreError>;
 /// Commits `drafts`; see [`crate::storage::Store::commit`].
 pub(super) fn commit(db: Db<'_>, drafts: &[Draft]) -> Result<Vec<Result<Committed, Refusal>>, StoreError> {
     let mut batch = Batch::new(db);
+    if let Db::Postgres(client) = db {
+        postgres::prefetch(client, &mut batch, drafts)?;
+    }
     let decisions = drafts.iter().map(|draft| batch.apply(draft)).collect::<Result<_, _>>()?;
     batch.write_messages()?;
     batch.write_log()?;

@@ -1,21 +1,23 @@
-//! The handle with which every statement of ours is run.
+//! The handle with which every statement of ours is run, on either engine.
 //!
-//! Statements are written for more than one engine: integers, texts and bytes, `$1`, `$2` … in the order of their
-//! first appearance.
+//! The statements are written once, for both: integers, texts and bytes, `$1`, `$2` … in the order of their first
+//! appearance. Where PostgreSQL wants fewer and larger statements there is [`Db::run_for_each`].
 
 use super::value::{FromValue, Params, Value};
-use crate::storage::{StoreError, sqlite};
+use crate::storage::{StoreError, postgres, sqlite};
 use std::ops::ControlFlow;
 
 /// A connection with a transaction open, lent for one piece of work.
 #[derive(Clone, Copy)]
 pub(in crate::storage) enum Db<'c> {
     Sqlite(&'c rusqlite::Connection),
+    Postgres(&'c postgres::Client),
 }
 
 /// A row, while it is looked at.
 pub(in crate::storage) enum Row<'r> {
     Sqlite(&'r rusqlite::Row<'r>),
+    Postgres(&'r tokio_postgres::Row),
 }
 
 /// One change to many rows, as either engine likes it.
@@ -23,7 +25,6 @@ pub(in crate::storage) struct ForEach {
     /// For one row.
     pub(super) one: &'static str,
     /// For all of them: its parameters are arrays, one for each parameter of `one`.
-    #[allow(dead_code)] // SQLite changes one row after the other
     pub(super) all: &'static str,
 }
 
@@ -37,6 +38,7 @@ impl Db<'_> {
     pub(in crate::storage) fn run(self, sql: &'static str, params: impl Params) -> Result<u64, StoreError> {
         params.with(|values| match self {
             Self::Sqlite(db) => sqlite::statement::run(db, sql, values),
+            Self::Postgres(db) => db.run(sql, values),
         })
     }
 
@@ -44,6 +46,7 @@ impl Db<'_> {
     pub(in crate::storage) fn insert(self, sql: &'static str, params: impl Params) -> Result<i64, StoreError> {
         params.with(|values| match self {
             Self::Sqlite(db) => sqlite::statement::insert(db, sql, values),
+            Self::Postgres(db) => db.insert(sql, values),
         })
     }
 
@@ -52,6 +55,7 @@ impl Db<'_> {
         match self {
             _ if rows.is_empty() => Ok(()),
             Self::Sqlite(_) => rows.iter().try_for_each(|row| self.run(sql.one, row).map(drop)),
+            Self::Postgres(db) => db.run_over(sql.all, rows),
         }
     }
 
@@ -64,6 +68,7 @@ impl Db<'_> {
     ) -> Result<(), StoreError> {
         params.with(|values| match self {
             Self::Sqlite(db) => sqlite::statement::visit(db, sql, values, &mut visit),
+            Self::Postgres(db) => db.visit(sql, values, &mut visit),
         })
     }
 
@@ -144,6 +149,7 @@ impl Row<'_> {
     fn value(&self, column: usize) -> Result<Value<'_>, StoreError> {
         match self {
             Self::Sqlite(row) => sqlite::statement::value(row, column),
+            Self::Postgres(row) => row.try_get(column).map_err(corrupt),
         }
     }
 }

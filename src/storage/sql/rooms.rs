@@ -14,7 +14,7 @@ use serde::Serialize;
 /// A room as a batch knows it.
 #[derive(Debug, Clone)]
 pub(in crate::storage) struct RoomRow {
-    pub(super) id: i64,
+    pub(in crate::storage) id: i64,
     pub(super) topic: TopicName,
     title: RoomTitle,
     public: bool,
@@ -136,12 +136,12 @@ impl Batch<'_> {
 
     /// Asks the database: what the batch has changed so far is in it.
     fn is_in_as_many_as(&self, user: UserId, count: u32) -> Result<bool, StoreError> {
-        let sql = "SELECT COUNT(*) FROM (SELECT 1 FROM member WHERE account_id = $1 LIMIT $2) AS some";
+        let sql = "SELECT COUNT(*) FROM (SELECT 1 FROM member WHERE account_id = $1 LIMIT $2) AS found";
         self.reaches(sql, user, count)
     }
 
     fn has_made_as_many_as(&self, user: UserId, count: u32) -> Result<bool, StoreError> {
-        let sql = "SELECT COUNT(*) FROM (SELECT 1 FROM room WHERE created_by = $1 LIMIT $2) AS some";
+        let sql = "SELECT COUNT(*) FROM (SELECT 1 FROM room WHERE created_by = $1 LIMIT $2) AS found";
         self.reaches(sql, user, count)
     }
 

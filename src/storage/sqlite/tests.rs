@@ -27,8 +27,13 @@ fn open(dir: &Path) -> Result<SqlStore, StoreError> {
     super::open(dir, &settings(), Check::Whole)
 }
 
+/// An empty store and what must stay for it.
+pub(in crate::storage) fn for_suite() -> Option<(Fresh, TempDir)> {
+    Some(fresh())
+}
+
 /// An empty store and the directory that goes when it does.
-pub(in crate::storage) fn fresh() -> (Fresh, TempDir) {
+fn fresh() -> (Fresh, TempDir) {
     let dir = TempDir::new().unwrap();
     (Arc::new(open(dir.path()).unwrap()), dir)
 }
@@ -177,7 +182,7 @@ async fn a_full_disk_stores_nothing_and_recovers() {
     // SQLite answers SQLITE_FULL at this size as it does when the disk has no more.
     let size = async |pages: i64| {
         let set = move |db: Db<'_>| {
-            let Db::Sqlite(db) = db;
+            let Db::Sqlite(db) = db else { unreachable!("it is SQLite's") };
             let now: i64 = db.query_row("PRAGMA page_count", [], |row| row.get(0))?;
             let pages = if pages == 0 { now } else { pages };
             Ok(db.query_row(&format!("PRAGMA max_page_count = {pages}"), [], |_| Ok(()))?)

@@ -1,6 +1,6 @@
 //! The real binary as a child process, for what only a process can do: be killed.
 
-use super::{PASSWORD, TestClient, http::Http};
+use super::{PASSWORD, TestClient, http::Http, store};
 use rustix::process::{Pid, Signal, kill_process};
 use serde_json::json;
 use std::{
@@ -23,6 +23,10 @@ pub fn switchboard(data_dir: &Path) -> Command {
         if name.to_string_lossy().starts_with("SWITCHBOARD__") {
             command.env_remove(name);
         }
+    }
+    let url = store::url_for(data_dir);
+    if url != "sqlite" {
+        command.env("SWITCHBOARD__STORAGE__URL", url);
     }
     command.arg("--data-dir").arg(data_dir).stdin(Stdio::null());
     command

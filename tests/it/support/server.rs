@@ -1,6 +1,6 @@
 //! A server in this process, with a fresh store and its own port.
 
-use super::{BUDGET, PASSWORD, client::TestClient, http::Http, panics};
+use super::{BUDGET, PASSWORD, client::TestClient, http::Http, panics, store};
 use futures_util::StreamExt;
 use serde_json::{Value, json};
 use std::{
@@ -42,6 +42,7 @@ impl TestServer {
         let mut settings = Settings::defaults();
         settings.server.listen = "127.0.0.1:0".parse().unwrap();
         settings.server.data_dir = data.path().to_owned();
+        settings.storage.url = store::url_for(data.path()).as_str().into();
         settings.tls.mode = TlsMode::Off;
         settings.socket.connections_per_user = 0;
         settings.socket.connections_per_address = 0;
