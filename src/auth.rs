@@ -1,4 +1,4 @@
-//! Who may come in: passwords, sessions, one-time passwords, links, and how often one may try.
+//! Who may come in: passwords, sessions, one-time passwords, links, API keys, and how often one may try.
 //!
 //! Knows the store and the model, nothing of HTTP. [`Door`] decides; the rest are its parts. Those that depend on
 //! time take `now` as an argument.

@@ -5,9 +5,11 @@
 
 pub mod account;
 pub mod invite;
+pub mod key;
 mod password;
 
 use crate::{
+    model::KeyName,
     settings::{Fault, Overrides, Settings, SettingsError, TlsMode, environment},
     storage::StoreError,
     tls,
@@ -46,6 +48,7 @@ Examples:
   switchboard serve --listen 0.0.0.0:443 --config /etc/switchboard.toml
   switchboard invite                     print a link with which one person makes an account
   switchboard account add alice          make an account; the password is asked for
+  switchboard key create shop --scope 'publish:*'    make a key with which a back end publishes
   switchboard config check --config new.toml";
 
 /// What to do.
@@ -61,6 +64,9 @@ pub enum Command {
     Account(account::AccountCommand),
     /// Print a link with which people make their own account; works while the server runs
     Invite(invite::Invite),
+    /// Make, list and revoke the API keys of back ends; works while the server runs
+    #[command(subcommand)]
+    Key(key::KeyCommand),
 }
 
 /// Flags of `serve`; each overrides its setting.
@@ -176,6 +182,15 @@ pub enum CliError {
     /// The invitation is not made; the text says why.
     #[error("{0}")]
     Invitation(String),
+    /// A key has this name, perhaps one that has expired.
+    #[error("there is a key `{0}` already; `switchboard key revoke {0}` makes room for another")]
+    KeyNameTaken(KeyName),
+    /// No key has this name or id.
+    #[error("there is no key `{0}`; `switchboard key list` shows all")]
+    NoSuchKey(String),
+    /// The key is not made; the text says why.
+    #[error("{0}")]
+    Key(String),
     /// The store refused or failed.
     #[error(transparent)]
     Store(#[from] StoreError),

@@ -11,6 +11,7 @@ mod write_pump;
 pub use event_receiver::EventReceiver;
 pub use frame_meter::FrameLimits;
 pub use read_pump::{Inbound, Receiver};
+pub use token_bucket::TokenBucket;
 
 use crate::{manager::Client, protocol::CloseReason, settings};
 use read_half::ReadHalf;

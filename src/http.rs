@@ -1,14 +1,21 @@
 //! The HTTP side: translates requests to calls and answers to bodies; decides nothing.
 
+pub mod bearer;
 pub mod client_address;
 pub mod door;
 pub mod error;
+mod etag;
+mod external;
 pub mod frontend;
 mod health;
 pub mod host;
 mod invitations;
 pub mod json_body;
+pub mod keys;
+mod openapi;
 pub mod origin_guard;
+mod publish;
+mod refusals;
 pub mod security_headers;
 pub mod session_cookie;
 mod setup;
@@ -17,6 +24,8 @@ mod ws;
 
 pub use door::DoorState;
 pub use error::ApiError;
+pub use keys::KeysState;
+pub use publish::PublishState;
 
 use crate::{
     auth::Otps,
@@ -27,16 +36,20 @@ use crate::{
     storage::Store,
 };
 use axum::{
-    Router,
+    Extension, Router,
     extract::{Request, State},
     middleware::{self, Next},
     response::{IntoResponse, Response},
-    routing::{any, get},
+    routing::any,
 };
 use frontend::Frontend;
 use std::{any::Any, sync::Arc};
 use tokio_util::task::TaskTracker;
 use tower_http::catch_panic::CatchPanicLayer;
+use utoipa_axum::{
+    router::{OpenApiRouter, UtoipaMethodRouterExt as _},
+    routes,
+};
 
 /// What the handlers of this layer share.
 #[derive(Clone)]
@@ -59,19 +72,30 @@ pub struct HttpState {
     pub connections: TaskTracker,
 }
 
-/// Every path of the server.
-pub fn router(state: HttpState, door: DoorState) -> Router {
+/// Every path of the server. A path enters with its description, so that neither is there without the other.
+pub fn router(state: HttpState, door: DoorState, keys: KeysState, publish: PublishState) -> Router {
     let settings = state.settings.clone();
     let metrics = state.metrics.clone();
-    Router::new()
-        .route("/ws", any(ws::open))
-        .route("/health/live", get(health::live))
-        .route("/health/ready", get(health::ready))
-        .route("/metrics", get(health::metrics))
+    let (routes, mut description) = OpenApiRouter::with_openapi(openapi::description())
+        // Over HTTP/2 a socket is opened with CONNECT, and what else comes is told what to use.
+        .routes(routes!(ws::open).map(|_| any(ws::open)))
+        .routes(routes!(health::live))
+        .routes(routes!(health::ready))
+        .routes(routes!(health::metrics))
+        .routes(routes!(openapi::openapi))
+        .split_for_parts();
+    let (door, of_door) = door::routes(door);
+    description.merge(of_door);
+    let (publish, of_publish) = publish::routes(publish);
+    description.merge(of_publish);
+    routes
         .method_not_allowed_fallback(error::method_not_allowed)
         .fallback(page)
         .with_state(state)
-        .merge(door::routes(door))
+        .merge(door)
+        .merge(keys::routes(keys))
+        .merge(publish)
+        .layer(Extension(openapi::Document::new(&description)))
         .layer(middleware::from_fn_with_state(settings.clone(), host::guard))
         .layer(middleware::from_fn_with_state(settings, security_headers::add))
         .layer(CatchPanicLayer::custom(panicked))

@@ -12,7 +12,7 @@
 //! | [`connection`] | one upgraded socket: read pump, write pump |
 //! | [`journal`] | group commit: drafts in, one transaction, publish in order, answer |
 //! | [`manager`] | client list, registry, subscriptions, egress, recovery. Names no feature |
-//! | [`auth`] | passwords, OTPs, sessions, throttling, origins |
+//! | [`auth`] | passwords, OTPs, sessions, API keys, throttling, origins |
 //! | [`cluster`] | what crosses nodes |
 //! | [`storage`] | trait `Store`, what survives a restart |
 //! | [`protocol`] | the wire. Pure |

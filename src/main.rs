@@ -8,7 +8,7 @@ use std::{
 };
 use switchboard::{
     app::{self, StartError, Stopped},
-    cli::{self, Cli, CliError, Command, account, invite},
+    cli::{self, Cli, CliError, Command, account, invite, key},
     settings::{Settings, SettingsError},
     storage::Check,
     telemetry,
@@ -56,6 +56,7 @@ async fn operate(command: Command, settings: &Settings) -> anyhow::Result<()> {
     match command {
         Command::Account(command) => account::run(command, &*store, &hash, out).await?,
         Command::Invite(command) => invite::run(command, &*store, settings, out).await?,
+        Command::Key(command) => key::run(command, &*store, out).await?,
         Command::Serve(_) | Command::Config(_) => unreachable!("handled in run"),
     }
     store.close().await;

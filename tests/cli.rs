@@ -4,7 +4,7 @@
 
 use rustix::process::{Pid, Signal, kill_process};
 use std::{
-    io::{BufRead as _, BufReader, Write as _},
+    io::{BufRead as _, BufReader, Read as _, Write as _},
     net::TcpListener,
     path::Path,
     process::{Child, Command, Output, Stdio},
@@ -142,6 +142,48 @@ fn accounts_and_invitations_are_made_on_the_command_line() {
     // What a server with other flags leaves.
     std::fs::write(data.join("server.url"), "http://localhost:4711\n").unwrap();
     assert!(command(&["invite"]).1.starts_with("http://localhost:4711/#invite="));
+}
+
+#[test]
+fn keys_are_made_on_the_command_line_and_revoked_while_the_server_runs() {
+    let directory = tempfile::tempdir().unwrap();
+    let data = directory.path();
+    let command = |arguments: &[&str]| ended(switchboard(arguments, data).output().unwrap());
+    let create = ["key", "create", "shop", "--scope", "admin", "--scope", "publish:*", "--expires", "90d"];
+
+    let (code, stdout, note) = command(&["key", "list"]);
+    assert_eq!((code, stdout.as_str()), (0, ""));
+    assert!(note.contains("no keys yet"), "{note}");
+    let (code, key, note) = command(&create);
+    assert_eq!((code, key.lines().count()), (0, 1), "{note}");
+    assert!(note.contains("admin, publish:*") && note.contains("until 20") && !note.contains(key.trim()), "{note}");
+    let again = command(&create);
+    assert!(again.0 == 1 && again.1.is_empty() && again.2.contains("already"), "{again:?}");
+
+    let (mut server, line) = serve(&["--tls", "off"], data);
+    let address = line.strip_prefix("listening on http://").unwrap();
+    let status = || {
+        let mut stream = std::net::TcpStream::connect(address).unwrap();
+        let key = key.trim();
+        write!(
+            stream,
+            "GET /keys HTTP/1.1\r\nHost: {address}\r\nAuthorization: Bearer {key}\r\nConnection: close\r\n\r\n"
+        )
+        .unwrap();
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).unwrap();
+        answer.split(' ').nth(1).unwrap().to_owned()
+    };
+    assert_eq!(status(), "200");
+    let listed = command(&["key", "list"]).1;
+    assert!(listed.contains("shop") && listed.contains(&key[..10]) && !listed.contains(key.trim()), "{listed}");
+    assert_eq!(command(&["key", "revoke", "SHOP"]), (0, "key shop is revoked\n".into(), String::new()));
+    assert_eq!(status(), "401");
+    let gone = command(&["key", "revoke", "shop"]);
+    assert!(gone.0 == 1 && gone.1.is_empty() && gone.2.contains("there is no key `shop`"), "{gone:?}");
+    assert_eq!(command(&["key", "create", "shop"]).0, 2);
+    kill_process(Pid::from_child(&server), Signal::TERM).unwrap();
+    assert_eq!(server.wait().unwrap().code(), Some(0));
 }
 
 #[test]

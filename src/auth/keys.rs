@@ -19,8 +19,8 @@ use std::{
 
 /// Different scopes of one key.
 const SCOPES: RangeInclusive<usize> = 1..=20;
-/// Seconds a key that expires may live: a minute to ten years.
-const LIFE_SECS: RangeInclusive<u64> = 60..=10 * 365 * 86_400;
+/// Seconds a key that expires may live: a minute to ten years (of 365.25 days, as `10y` on the command line is).
+const LIFE_SECS: RangeInclusive<u64> = 60..=315_576_000;
 /// How much of a key is kept to recognise it by: its prefix and six characters of 43.
 const HINT_CHARS: usize = 10;
 /// How stale `last_used` may become, in milliseconds: a note per request would be a write each.
@@ -59,7 +59,7 @@ pub async fn make_key(store: &dyn Store, request: KeyRequest) -> Result<MadeKey,
         return Err(AuthError::BadField { field: "scopes", problem: "must be 1 to 20" });
     }
     if expires_in.is_some_and(|life| !LIFE_SECS.contains(&life.as_secs())) {
-        return Err(AuthError::BadField { field: "expires_in_secs", problem: "must be 60 to 315360000" });
+        return Err(AuthError::BadField { field: "expires_in_secs", problem: "must be 60 to 315576000" });
     }
     let at = now();
     let expires_at = expires_in.map(|life| at.saturating_add_unsigned(life.as_secs() * 1_000));

@@ -1,4 +1,4 @@
-//! The command line as it is typed, against a store that only knows accounts.
+//! The command line as it is typed, against a store that only knows accounts and keys.
 
 use super::*;
 use crate::{
@@ -12,11 +12,12 @@ use async_trait::async_trait;
 use clap::CommandFactory as _;
 use std::sync::Mutex;
 
-/// Accounts and invitations in memory; everything else is closed.
+/// Accounts, invitations and keys in memory; everything else is closed.
 #[derive(Default)]
 struct Accounts {
     accounts: Mutex<Vec<Account>>,
     invitations: Mutex<Vec<NewInvitation>>,
+    keys: Mutex<Vec<ApiKey>>,
 }
 
 type Answer<T> = Result<T, StoreError>;
@@ -86,11 +87,25 @@ impl Store for Accounts {
     async fn invitation(&self, _: TokenHash, _: UnixMillis) -> Answer<Option<Invitation>> { Err(StoreError::Closed) }
     async fn revoke_invitation(&self, _: InvitationId) -> Answer<bool> { Err(StoreError::Closed) }
     async fn accept_invitation(&self, _: TokenHash, _: NewAccount) -> Answer<User> { Err(StoreError::Closed) }
-    async fn create_key(&self, _: NewKey) -> Answer<ApiKey> { Err(StoreError::Closed) }
+    async fn create_key(&self, new: NewKey) -> Answer<ApiKey> {
+        let mut keys = self.keys.lock().unwrap();
+        if keys.iter().any(|key| key.name.key() == new.name.key()) {
+            return Err(StoreError::NameTaken);
+        }
+        let NewKey { name, hint, scopes, expires_at, at: created_at, .. } = new;
+        let id = KeyId(keys.len() as i64 + 1);
+        keys.push(ApiKey { id, name, hint, scopes, created_at, last_used: None, expires_at });
+        Ok(keys[keys.len() - 1].clone())
+    }
     async fn key(&self, _: TokenHash, _: UnixMillis) -> Answer<Option<ApiKey>> { Err(StoreError::Closed) }
-    async fn keys(&self) -> Answer<Vec<ApiKey>> { Err(StoreError::Closed) }
+    async fn keys(&self) -> Answer<Vec<ApiKey>> { Ok(self.keys.lock().unwrap().clone()) }
     async fn touch_key(&self, _: KeyId, _: UnixMillis) -> Answer<()> { Err(StoreError::Closed) }
-    async fn revoke_key(&self, _: KeyId) -> Answer<bool> { Err(StoreError::Closed) }
+    async fn revoke_key(&self, id: KeyId) -> Answer<bool> {
+        let mut keys = self.keys.lock().unwrap();
+        let before = keys.len();
+        keys.retain(|key| key.id != id);
+        Ok(keys.len() < before)
+    }
     async fn live_keys(&self, _: Vec<KeyId>, _: UnixMillis) -> Answer<Vec<KeyId>> { Err(StoreError::Closed) }
     async fn probe(&self) -> Answer<()> { Err(StoreError::Closed) }
     async fn close(&self) {}
@@ -119,6 +134,7 @@ async fn run(store: &Accounts, line: &str) -> Result<String, CliError> {
     match parse(line).command {
         Some(Command::Account(command)) => account::run(command, store, &hash, &mut out).await?,
         Some(Command::Invite(command)) => invite::run(command, store, &Settings::defaults(), &mut out).await?,
+        Some(Command::Key(command)) => key::run(command, store, &mut out).await?,
         _ => panic!("not such a command"),
     }
     Ok(String::from_utf8(out).unwrap())
@@ -155,6 +171,10 @@ fn wrong_usage_says_what_is_right() {
     assert!(refused("switchboard account add a --password secret").contains("--password-stdin"));
     assert!(refused("switchboard invite --role owner").contains("account add NAME --role owner"));
     assert!(refused("switchboard invite --expires 7x").contains("try 24h or 7d"));
+    assert!(refused("switchboard key create shop").contains("--scope <SCOPE>"));
+    assert!(refused("switchboard key create shop --scope root").contains("`publish:PATTERN`"));
+    assert!(refused("switchboard key create a/b --scope otp").contains("letters, digits"));
+    assert!(refused("switchboard key create shop --scope otp --expires 7x").contains("try 24h or 90d"));
 }
 
 #[tokio::test]
@@ -219,6 +239,65 @@ async fn an_invitation_waits_for_the_owner_and_keeps_to_the_bounds_of_the_page()
         assert!(refused.to_string().contains(problem), "{line}: {refused}");
     }
     assert!(store.invitations.lock().unwrap().is_empty());
+}
+
+#[tokio::test]
+async fn a_key_is_alone_on_its_line_and_listed_without_its_secret() {
+    let store = Accounts::default();
+    assert_eq!(run(&store, "switchboard key list").await.unwrap(), "");
+    let key = run(&store, "switchboard key create Shop --scope publish:* --scope otp --expires 90d").await.unwrap();
+    let secret = key.strip_suffix('\n').unwrap();
+    assert!(secret.starts_with("sbk_") && secret.len() == 47, "{key}");
+    let kept = store.keys.lock().unwrap()[0].clone();
+    assert_eq!(kept.expires_at, Some(kept.created_at + 90 * 86_400_000));
+    run(&store, "switchboard key create deploy --scope admin").await.unwrap();
+    {
+        let mut keys = store.keys.lock().unwrap();
+        (keys[0].last_used, keys[1].expires_at) = (Some(1_700_000_000_000), Some(1_700_000_000_000));
+    }
+    let listed = run(&store, "switchboard key list").await.unwrap();
+    let lines: Vec<_> = listed.lines().collect();
+    assert!(
+        lines[0].starts_with("ID  NAME    BEGINS WITH  SCOPES          MADE                  LAST USED"),
+        "{listed}"
+    );
+    assert!(lines[1].starts_with(&format!("1   Shop    {}…  publish:*, otp  20", &secret[..10])), "{listed}");
+    assert!(lines[1].contains("2023-11-14T22:13:20Z  20") && !lines[1].contains("expired"), "{listed}");
+    assert!(lines[2].ends_with("never                 2023-11-14T22:13:20Z (expired)"), "{listed}");
+    assert!(!listed.contains(secret) && lines.len() == 3, "{listed}");
+}
+
+#[tokio::test]
+async fn a_key_is_revoked_by_its_name_or_else_its_id() {
+    let store = Accounts::default();
+    for name in ["shop", "2", "web"] {
+        run(&store, &format!("switchboard key create {name} --scope otp")).await.unwrap();
+    }
+    let taken = run(&store, "switchboard key create SHOP --scope otp").await.unwrap_err();
+    assert!(taken.to_string().contains("key revoke SHOP"), "{taken}");
+    assert_eq!(run(&store, "switchboard key revoke SHOP").await.unwrap(), "key shop is revoked\n");
+    assert_eq!(run(&store, "switchboard key revoke 3").await.unwrap(), "key web is revoked\n");
+    assert_eq!(run(&store, "switchboard key revoke 2").await.unwrap(), "key 2 is revoked\n");
+    for which in ["shop", "2", "a/b"] {
+        let missing = run(&store, &format!("switchboard key revoke {which}")).await.unwrap_err();
+        assert!(missing.to_string().contains(&format!("no key `{which}`")), "{missing}");
+    }
+}
+
+#[tokio::test]
+async fn a_key_keeps_to_the_bounds_of_the_api() {
+    let store = Accounts::default();
+    let many: String = (0..21).map(|n| format!(" --scope publish:n{n}")).collect();
+    for (line, problem) in [
+        (format!("switchboard key create shop{many}"), "--scope must be 1 to 20"),
+        ("switchboard key create shop --scope otp --expires 59s".to_owned(), "a minute to ten years"),
+        ("switchboard key create shop --scope otp --expires 11y".to_owned(), "a minute to ten years"),
+    ] {
+        let refused = run(&store, &line).await.unwrap_err();
+        assert!(refused.to_string().contains(problem), "{line}: {refused}");
+    }
+    assert!(store.keys.lock().unwrap().is_empty());
+    run(&store, "switchboard key create shop --scope otp --expires 10y").await.unwrap();
 }
 
 #[test]

@@ -1,13 +1,23 @@
-//! Signing in and out, and the OTP for the next socket. See `docs/protocol.md`, sections 1 and 8.
+//! Signing in and out, and the OTP for the next socket. See `docs/protocol.md`, sections 1, 6 and 9.
 
 use super::{
-    ApiError, client_address::client_address, error, invitations, json_body::read_json, origin_guard,
-    origin_guard::Page, session_cookie, setup,
+    ApiError, bearer,
+    client_address::client_address,
+    error,
+    external::{Voucher, WantedUser},
+    invitations,
+    json_body::read_json,
+    origin_guard,
+    origin_guard::Page,
+    refusals::{BODY, DOOR, PASSWORD, refusals},
+    session_cookie, setup,
 };
 use crate::{
-    auth::{AuthError, Door, LoginOutcome, LoginRequest, Secret, SignedIn, Visitor},
+    auth::{AuthError, Door, Keys, LoginOutcome, LoginRequest, Secret, SignedIn, Visitor},
+    events::Channels,
     metrics::{Metrics, Otp},
-    model::{Resume, SessionId, User},
+    model::{Person, Resume, SessionId, User},
+    protocol::ErrorCode,
     settings::Settings,
 };
 use axum::{
@@ -16,10 +26,11 @@ use axum::{
     http::{HeaderValue, StatusCode, header},
     middleware,
     response::{IntoResponse, Response},
-    routing::{delete, get, post},
 };
 use serde::{Deserialize, Serialize};
 use std::{sync::Arc, time::Duration};
+use utoipa::{ToSchema, openapi::OpenApi};
+use utoipa_axum::{router::OpenApiRouter, routes};
 
 /// Largest body of what anybody may send, in bytes; `/otp`, which takes a session, has `http.max_body_bytes`.
 pub(super) const MAX_BODY_BYTES: usize = 4096;
@@ -31,6 +42,10 @@ pub struct DoorState {
     pub door: Arc<Door>,
     /// Limits, origins, proxies.
     pub settings: Arc<Settings>,
+    /// Judges keys, whose holders let their own users in.
+    pub keys: Arc<Keys>,
+    /// Judges what those may hear.
+    pub channels: Arc<Channels>,
     /// Closes the sockets of a session that has ended.
     pub on_session_end: Arc<dyn Fn(SessionId) + Send + Sync>,
     /// Tells the others that somebody new is here.
@@ -39,31 +54,52 @@ pub struct DoorState {
     pub metrics: Arc<Metrics>,
 }
 
-/// All that belongs to the door, guarded against foreign pages and never cached.
-pub fn routes(state: DoorState) -> Router {
+/// All that belongs to the door, guarded against foreign pages and never cached; and its description.
+pub fn routes(state: DoorState) -> (Router, OpenApi) {
     let settings = state.settings.clone();
-    Router::new()
-        .route("/login", post(login))
-        .route("/logout", post(logout))
-        .route("/otp", post(otp))
-        .route("/setup", get(setup::needed).post(setup::setup))
-        .route("/invitations", get(invitations::list).post(invitations::create))
-        .route("/invitations/{id}", delete(invitations::revoke))
-        .route("/invitations/check", post(invitations::check))
-        .route("/invitations/accept", post(invitations::accept))
+    let (routes, description) = OpenApiRouter::new()
+        .routes(routes!(login))
+        .routes(routes!(logout))
+        .routes(routes!(otp))
+        .routes(routes!(setup::needed, setup::setup))
+        .routes(routes!(invitations::list, invitations::create))
+        .routes(routes!(invitations::revoke))
+        .routes(routes!(invitations::check))
+        .routes(routes!(invitations::accept))
+        .split_for_parts();
+    let routes = routes
         .method_not_allowed_fallback(error::method_not_allowed)
         .layer(middleware::from_fn_with_state(settings, origin_guard::guard))
         .layer(middleware::map_response(no_store))
-        .with_state(state)
+        .with_state(state);
+    (routes, description)
 }
 
-#[derive(Deserialize)]
+#[derive(Deserialize, ToSchema)]
+#[schema(examples(json!({"username": "alice", "password": "correct horse battery staple"})))]
 struct Login {
+    #[schema(value_type = String)]
     username: Secret,
+    #[schema(value_type = String, format = Password)]
     password: Secret,
     resume: Option<Resume>,
 }
 
+refusals!(LoginRefusals: BODY, DOOR, PASSWORD, [BadCredentials]);
+
+/// Sign in with name and password.
+#[utoipa::path(
+    post,
+    path = "/login",
+    tag = "door",
+    request_body = Login,
+    responses(
+        (status = 200, body = Admitted, description = "Signed in.", headers(
+            ("Set-Cookie" = String, description = "`__Host-session` and `__Host-device`, one header each."),
+        )),
+        LoginRefusals
+    ),
+)]
 async fn login(State(state): State<DoorState>, request: Request) -> Result<Response, ApiError> {
     let visitor = visitor(&request, &state)?;
     let body: Login = read_json(request, MAX_BODY_BYTES, state.settings.http.body_wait).await?;
@@ -73,9 +109,28 @@ async fn login(State(state): State<DoorState>, request: Request) -> Result<Respo
     signed_in(&state, result)
 }
 
-#[derive(Deserialize)]
+#[derive(Deserialize, ToSchema)]
+#[schema(examples(json!({})))]
 struct Nothing {}
 
+refusals!(LogoutRefusals: BODY, DOOR, [Unauthorized]);
+
+/// Sign out.
+///
+/// Ends the session: its sockets close with 4001.
+#[utoipa::path(
+    post,
+    path = "/logout",
+    tag = "door",
+    security(("session" = [])),
+    request_body = Nothing,
+    responses(
+        (status = 204, description = "Signed out.", headers(
+            ("Set-Cookie" = String, description = "Clears `__Host-session`."),
+        )),
+        LogoutRefusals
+    ),
+)]
 async fn logout(State(state): State<DoorState>, request: Request) -> Result<Response, ApiError> {
     let token = session_cookie::session(request.headers());
     let Nothing {} = read_json(request, MAX_BODY_BYTES, state.settings.http.body_wait).await?;
@@ -86,20 +141,58 @@ async fn logout(State(state): State<DoorState>, request: Request) -> Result<Resp
     Ok(response)
 }
 
-#[derive(Deserialize)]
+#[derive(Deserialize, ToSchema)]
+#[schema(examples(
+    json!({"resume": {"epoch": "9c4f1d0ab3e24b6f", "positions": {"room.general": 3, "user.1": 0}}}),
+    json!({"user": {"id": "42", "name": "Ada"}, "topics": ["channel.orders.42.status"]}),
+))]
 struct FreshOtp {
     resume: Option<Resume>,
+    /// With an API key: whom it lets in.
+    user: Option<WantedUser>,
+    /// With an API key: what they may hear, e.g. `channel.orders.42.status`; at most 1,024.
+    topics: Option<Vec<String>>,
 }
 
+refusals!(OtpRefusals: BODY, DOOR, [
+    Unauthorized, BadKey, Forbidden, TooManyAttempts, BadChannel, BadTopic, NoSuchNamespace
+]);
+
+/// Get a one-time password for the next socket.
+///
+/// With a session for its member; with an API key of the scope `otp` for a user of somebody else's.
+#[utoipa::path(
+    post,
+    path = "/otp",
+    tag = "door",
+    security(("session" = []), ("key" = [])),
+    request_body = FreshOtp,
+    responses((status = 200, body = Admitted, description = "Spend it within `expires_in` seconds."), OtpRefusals),
+)]
 async fn otp(State(state): State<DoorState>, request: Request) -> Result<Response, ApiError> {
+    bearer::refuse_in_url(request.uri())?;
     let token = session_cookie::session(request.headers());
-    // Only a session may send a large body.
-    state.door.session(token.as_ref()).await?;
+    let address = client_address(request.extensions(), request.headers(), &state.settings)?;
+    // Only a session or a key may send a large body.
+    let voucher = match bearer::key(request.headers()) {
+        Some(key) => Some(Voucher::check(&state, &key, address).await?),
+        None => {
+            state.door.session(token.as_ref()).await?;
+            None
+        }
+    };
     let Page(origin) = request.extensions().get().cloned().unwrap_or_default();
     let http = &state.settings.http;
-    let FreshOtp { resume } = read_json(request, http.max_body_bytes, http.body_wait).await?;
-    let issued = state.door.otp(token.as_ref(), resume, origin).await?;
-    Ok(admitted(&state, &issued.otp, issued.expires_in, &issued.user))
+    let FreshOtp { resume, user, topics } = read_json(request, http.max_body_bytes, http.body_wait).await?;
+    let issued = match voucher {
+        Some(voucher) => voucher.issue(&state, user, topics, resume)?,
+        None if user.is_some() || topics.is_some() => {
+            let message = "`user`: only an API key lets somebody else's users in";
+            return Err(ApiError::new(ErrorCode::BadPayload, message));
+        }
+        None => state.door.otp(token.as_ref(), resume, origin).await?,
+    };
+    Ok(admitted(&state, &issued.otp, issued.expires_in, &issued.person))
 }
 
 /// From where a request comes.
@@ -112,19 +205,29 @@ pub(super) fn visitor(request: &Request, state: &DoorState) -> Result<Visitor, A
 /// The answer to whoever has just signed in, by whatever way.
 pub(super) fn signed_in(state: &DoorState, result: Result<SignedIn, AuthError>) -> Result<Response, ApiError> {
     let signed_in = result?;
-    let mut response = admitted(state, &signed_in.otp, signed_in.expires_in, &signed_in.user);
+    let person = Person::Member(signed_in.user);
+    let mut response = admitted(state, &signed_in.otp, signed_in.expires_in, &person);
     let session_max = state.settings.auth.session_max;
     session_cookie::set(response.headers_mut(), &signed_in.session_token, session_max, &signed_in.device_token);
     Ok(response)
 }
 
-fn admitted(state: &DoorState, otp: &Secret, expires_in: Duration, user: &User) -> Response {
-    #[derive(Serialize)]
-    struct Admitted<'a> {
-        otp: &'a str,
-        expires_in: serde_json::Value,
-        user: &'a User,
-    }
+/// Somebody may open a socket.
+#[derive(Serialize, ToSchema)]
+#[schema(examples(json!({
+    "otp": "kU4yNq0Hs7xgB2vT9cJfWm5RzLpE1dQaXoYi3uVbG8A", "expires_in": 5,
+    "user": {"id": 1, "name": "alice", "role": "owner"}
+})))]
+pub(super) struct Admitted<'a> {
+    /// For `GET /ws`, once.
+    otp: &'a str,
+    /// How long the one-time password lives, in seconds.
+    #[schema(value_type = f64)]
+    expires_in: serde_json::Value,
+    user: &'a Person,
+}
+
+fn admitted(state: &DoorState, otp: &Secret, expires_in: Duration, user: &Person) -> Response {
     state.metrics.otp(Otp::Issued);
     // A whole number whenever it is one.
     let expires_in = match expires_in.subsec_nanos() {
@@ -134,7 +237,7 @@ fn admitted(state: &DoorState, otp: &Secret, expires_in: Duration, user: &User) 
     Json(Admitted { otp: otp.expose(), expires_in, user }).into_response()
 }
 
-async fn no_store(mut response: Response) -> Response {
+pub(super) async fn no_store(mut response: Response) -> Response {
     response.headers_mut().insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
     response
 }

@@ -52,6 +52,11 @@ impl Site {
         let settings = Arc::new(world.settings.clone());
         let state = DoorState {
             door: world.door.clone(),
+            keys: Arc::new(Keys::new(world.store.clone(), world.door.clone(), &settings)),
+            channels: {
+                let (journal, _) = crate::journal::Journal::new(&settings);
+                Channels::new(world.store.clone(), journal, crate::events::Namespaces::new(&settings))
+            },
             settings: settings.clone(),
             on_session_end: Arc::new({
                 let ended = ended.clone();
@@ -61,6 +66,7 @@ impl Site {
             metrics: metrics.clone(),
         };
         let router = routes(state)
+            .0
             .fallback(error::not_found)
             .layer(middleware::from_fn_with_state(settings.clone(), host::guard))
             .layer(middleware::from_fn_with_state(settings, security_headers::add));

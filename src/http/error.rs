@@ -2,6 +2,7 @@
 
 use crate::{
     auth::AuthError,
+    manager::HandlerError,
     protocol::{DecodeError, ErrorCode},
     storage::StoreError,
 };
@@ -10,7 +11,9 @@ use axum::{
     http::{HeaderValue, StatusCode, header},
     response::{IntoResponse, Response},
 };
+use serde::Serialize;
 use std::{borrow::Cow, time::Duration};
+use utoipa::ToSchema;
 
 /// What those are told to wait who came while the store could not be written.
 const STORE_RETRY_AFTER: Duration = Duration::from_secs(2);
@@ -55,6 +58,27 @@ impl ApiError {
     }
 }
 
+/// The body of every refusal and failure.
+#[derive(Debug, Serialize, ToSchema)]
+pub(super) struct ErrorBody {
+    error: ErrorDetail,
+}
+
+#[derive(Debug, Serialize, ToSchema)]
+struct ErrorDetail {
+    /// What to branch on.
+    code: ErrorCode,
+    /// For people; it may change.
+    #[schema(value_type = String)]
+    message: Cow<'static, str>,
+}
+
+impl ErrorBody {
+    fn new(code: ErrorCode, message: Cow<'static, str>) -> Self {
+        Self { error: ErrorDetail { code, message } }
+    }
+}
+
 /// The fallback for paths of the API that are not there.
 pub async fn not_found() -> ApiError {
     ApiError::new(ErrorCode::NotFound, "there is nothing at this path")
@@ -68,8 +92,7 @@ pub async fn method_not_allowed() -> ApiError {
 impl IntoResponse for ApiError {
     fn into_response(self) -> Response {
         let status = StatusCode::from_u16(self.code.http_status()).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
-        let body = serde_json::json!({"error": {"code": self.code, "message": self.message}});
-        let mut response = (status, Json(body)).into_response();
+        let mut response = (status, Json(ErrorBody::new(self.code, self.message))).into_response();
         let headers = response.headers_mut();
         headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
         if let Some(wait) = self.retry_after {
@@ -136,6 +159,19 @@ impl From<StoreError> for ApiError {
             StoreError::NameTaken => Self::new(ErrorCode::NameTaken, error.to_string()),
             StoreError::AlreadySetUp | StoreError::InvitationSpent => Self::new(ErrorCode::BadToken, error.to_string()),
             StoreError::Corrupt(_) | StoreError::NewerSchema { .. } => Self::internal(&error),
+        }
+    }
+}
+
+impl From<HandlerError> for ApiError {
+    fn from(error: HandlerError) -> Self {
+        if error.is_ours() {
+            tracing::error!(error = ?error, "a request failed");
+        }
+        let answer = Self::new(error.code(), error.public_message());
+        match error.code() {
+            ErrorCode::StorageUnavailable | ErrorCode::Unavailable => answer.retry_after(STORE_RETRY_AFTER),
+            _ => answer,
         }
     }
 }

@@ -1,12 +1,11 @@
 //! The page: embedded in the binary, or read from a directory while somebody works on it.
 
-use super::error::ApiError;
+use super::{error::ApiError, etag};
 use crate::protocol::ErrorCode;
 use axum::{
     body::Body,
     http::{HeaderMap, HeaderValue, Method, Response, StatusCode, Uri, header},
 };
-use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use bytes::Bytes;
 use rust_embed::RustEmbed;
 use sha2::{Digest, Sha256};
@@ -59,12 +58,9 @@ impl Frontend {
             return Err(ApiError::new(ErrorCode::MethodNotAllowed, "the page is only read").allow("GET, HEAD"));
         }
         let asset = self.read(path).await.ok_or_else(not_found)?;
-        let etag = format!("\"{}\"", URL_SAFE_NO_PAD.encode(&asset.hash[..16]));
-        let known = headers.get_all(header::IF_NONE_MATCH).into_iter().filter_map(|value| value.to_str().ok());
-        let unchanged =
-            known.flat_map(|value| value.split(',')).any(|value| value.trim().trim_start_matches("W/") == etag);
+        let etag = etag::of(&asset.hash);
         let mut response = Response::new(Body::empty());
-        if unchanged {
+        if etag::is_known(headers, &etag) {
             *response.status_mut() = StatusCode::NOT_MODIFIED;
         } else {
             response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static(content_type));
@@ -76,9 +72,7 @@ impl Frontend {
                 });
             }
         }
-        if let Ok(etag) = HeaderValue::try_from(etag) {
-            response.headers_mut().insert(header::ETAG, etag);
-        }
+        response.headers_mut().insert(header::ETAG, etag);
         // Asked for each time, answered 304: a new binary's page is there at the next load.
         response.headers_mut().insert(header::CACHE_CONTROL, HeaderValue::from_static("no-cache"));
         Ok(response)

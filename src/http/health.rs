@@ -1,6 +1,6 @@
 //! For whoever watches the server: is it alive, can it do its work, what does it count.
 
-use super::{HttpState, client_address::client_address, error::ApiError, host};
+use super::{HttpState, client_address::client_address, error::ApiError, host, refusals::refusals};
 use crate::{
     metrics::CONTENT_TYPE,
     protocol::ErrorCode,
@@ -12,30 +12,80 @@ use axum::{
     http::{HeaderValue, header},
     response::{IntoResponse, Response},
 };
-use serde_json::{Value, json};
+use serde::Serialize;
 use std::net::SocketAddr;
+use utoipa::ToSchema;
 
-/// `GET /health/live`: the process answers. A restart would not help otherwise.
-pub(super) async fn live() -> Json<Value> {
-    Json(json!({"status": "live"}))
+/// The server is well.
+#[derive(Serialize, ToSchema)]
+pub(super) struct Health {
+    status: Status,
 }
 
-/// `GET /health/ready`: the store was written and read within the last second, and the server is not stopping.
+#[derive(Serialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+enum Status {
+    Live,
+    Ready,
+}
+
+refusals!(LiveRefusals:);
+
+/// Whether the process answers.
 ///
-/// # Errors
-/// 503 with the reason; whoever balances load sends nobody here then.
-pub(super) async fn ready(State(state): State<HttpState>) -> Result<Json<Value>, ApiError> {
+/// If it does not, a restart helps.
+#[utoipa::path(
+    get,
+    path = "/health/live",
+    operation_id = "health_live",
+    tag = "operations",
+    responses(
+        (status = 200, body = Health, description = "It answers.", example = json!({"status": "live"})),
+        LiveRefusals
+    ),
+)]
+pub(super) async fn live() -> Json<Health> {
+    Json(Health { status: Status::Live })
+}
+
+refusals!(ReadyRefusals: [Unavailable, StorageUnavailable]);
+
+/// Whether the server can do its work.
+///
+/// The store was written and read within the last second, and the server is not stopping. Otherwise whoever balances load
+/// sends nobody here.
+#[utoipa::path(
+    get,
+    path = "/health/ready",
+    operation_id = "health_ready",
+    tag = "operations",
+    responses(
+        (status = 200, body = Health, description = "It can.", example = json!({"status": "ready"})),
+        ReadyRefusals
+    ),
+)]
+pub(super) async fn ready(State(state): State<HttpState>) -> Result<Json<Health>, ApiError> {
     if state.manager.is_draining() {
         return Err(ApiError::new(ErrorCode::Unavailable, "the server is about to stop"));
     }
     state.store.probe().await?;
-    Ok(Json(json!({"status": "ready"})))
+    Ok(Json(Health { status: Status::Ready }))
 }
 
-/// `GET /metrics`, for Prometheus.
+refusals!(MetricsRefusals: [Forbidden]);
+
+/// What is counted, for Prometheus.
 ///
-/// # Errors
-/// 403 for who may not read it.
+/// For programs on the server's own machine, unless `http.metrics` says otherwise.
+#[utoipa::path(
+    get,
+    path = "/metrics",
+    tag = "operations",
+    responses(
+        (status = 200, body = String, content_type = CONTENT_TYPE, description = "OpenMetrics text."),
+        MetricsRefusals
+    ),
+)]
 pub(super) async fn metrics(State(state): State<HttpState>, request: Request) -> Result<Response, ApiError> {
     if state.settings.http.metrics == MetricsAccess::Loopback && !is_from_this_machine(&request, &state.settings)? {
         return Err(ApiError::new(ErrorCode::Forbidden, "metrics are for this machine; see `http.metrics`"));

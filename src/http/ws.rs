@@ -1,6 +1,9 @@
 //! `GET /ws`: the OTP is spent before the upgrade, so whoever has none never opens a socket.
 
-use super::{HttpState, client_address::client_address, error::ApiError, host, origin_guard, upgrade::Handshake};
+use super::{
+    HttpState, client_address::client_address, error::ApiError, host, origin_guard, refusals::refusals,
+    upgrade::Handshake,
+};
 use crate::{
     auth::{self, Admission},
     connection::{self, EventReceiver},
@@ -28,11 +31,28 @@ const SUBPROTOCOL: &str = "switchboard.v1";
 /// The subprotocol that carries an OTP, for those who want it out of the URL.
 const OTP_PREFIX: &str = "otp.";
 
-/// Opens a socket for whoever the OTP admits.
+refusals!(WsRefusals: [
+    Unavailable, StorageUnavailable, UpgradeRequired, BadPayload, ForbiddenOrigin, BadOtp
+]);
+
+/// Open a socket.
 ///
-/// # Errors
-/// In this order, so that the OTP is spent only by a request that could have opened a socket:
-/// 503 while stopping, 426/405/400 for a bad handshake, 403 for a foreign page, 401 for a bad OTP.
+/// A WebSocket of version 13; what it carries is in `docs/protocol.md` and `docs/asyncapi.yaml`. It is refused in this
+/// order, so that the OTP is spent only by a request that could have opened a socket: 503 while stopping, 426 or 400 for
+/// a bad handshake, 403 for a foreign page, 401 for a bad OTP. Over HTTP/2 (RFC 8441) it is opened with `CONNECT` and
+/// answered 200.
+#[utoipa::path(
+    get,
+    path = "/ws",
+    operation_id = "open_socket",
+    tag = "socket",
+    security(("otp" = [])),
+    params(
+        ("Sec-WebSocket-Protocol" = Option<String>, Header,
+         description = "`switchboard.v1, otp.<value>` carries the OTP outside of the URL."),
+    ),
+    responses((status = 101, description = "The socket is open; its first event is `hello`."), WsRefusals),
+)]
 pub(super) async fn open(
     State(state): State<HttpState>,
     mut request: Request<Body>,

@@ -3,9 +3,10 @@
 use super::{UserId, UserName};
 use serde::{Deserialize, Serialize};
 use std::{fmt, str::FromStr};
+use utoipa::ToSchema;
 
 /// What an account may do; each role may do all that the ones below it may.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Role {
     /// Talks.
@@ -47,11 +48,13 @@ impl FromStr for Role {
 }
 
 /// Who somebody is, as every client may see it.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct User {
     /// Stable for ever.
+    #[schema(value_type = i64)]
     pub id: UserId,
     /// The handle; fixed.
+    #[schema(value_type = String)]
     pub name: UserName,
     /// What they may do.
     pub role: Role,

@@ -3,6 +3,7 @@
 use super::{Offset, TopicName};
 use serde::{Deserialize, Serialize};
 use std::{collections::BTreeMap, fmt, sync::Arc};
+use utoipa::ToSchema;
 
 /// The identity of the whole store: it changes when the store is re-created or restored from
 /// a backup, never at a restart.
@@ -34,10 +35,13 @@ impl fmt::Display for Epoch {
 pub type Positions = BTreeMap<TopicName, Offset>;
 
 /// What a returning client says it has seen: `{"epoch", "positions"}`.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[schema(examples(json!({"epoch": "9c4f1d0ab3e24b6f", "positions": {"room.general": 41}})))]
 pub struct Resume {
     /// The store the positions belong to.
+    #[schema(value_type = String)]
     pub epoch: Epoch,
     /// The last offset processed, per topic.
+    #[schema(value_type = BTreeMap<String, u64>)]
     pub positions: Positions,
 }

@@ -3,11 +3,11 @@
 use serde::{Serialize, Serializer};
 
 macro_rules! error_codes {
-    ($($(#[$doc:meta])* $name:ident = $text:literal, $status:literal;)*) => {
+    ($($(#[doc = $doc:literal])+ $name:ident = $text:literal, $status:literal;)*) => {
         /// A stable code: the same in an `error` event and in an HTTP body.
         #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
         pub enum ErrorCode {
-            $($(#[$doc])* $name,)*
+            $($(#[doc = $doc])+ $name,)*
         }
 
         impl ErrorCode {
@@ -24,6 +24,12 @@ macro_rules! error_codes {
             #[must_use]
             pub fn http_status(self) -> u16 {
                 match self { $(Self::$name => $status),* }
+            }
+
+            /// What it says, a sentence for people.
+            #[must_use]
+            pub fn meaning(self) -> &'static str {
+                match self { $(Self::$name => concat!($($doc),+).trim_ascii_start()),* }
             }
         }
     };

@@ -7,6 +7,7 @@ use crate::model::{
 use serde::Serialize;
 use serde_json::value::RawValue;
 use std::{borrow::Cow, sync::Arc};
+use utoipa::ToSchema;
 
 /// Most bytes of message text on a page of history, and of payload in a stretch of a log, unless
 /// its first entry alone is longer: a page is held in memory whole, for each client that reads one.
@@ -391,17 +392,20 @@ pub struct NewInvitation {
 }
 
 /// An invitation that can still be used.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, ToSchema)]
 pub struct Invitation {
     /// Its id.
+    #[schema(value_type = i64)]
     pub id: InvitationId,
     /// What its accounts may do.
     pub role: Role,
     /// How many more accounts it may make.
     pub uses_left: u32,
-    /// When it ends.
+    /// When it ends, in milliseconds since 1970-01-01 UTC.
+    #[schema(value_type = i64)]
     pub expires_at: UnixMillis,
     /// Who made it; `None` when it was made on the command line.
+    #[schema(value_type = Option<String>)]
     pub created_by: Option<UserName>,
 }
 

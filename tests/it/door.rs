@@ -1,6 +1,7 @@
 //! Who comes in, over the real wire.
 
 mod answers;
+mod keys;
 mod links;
 mod origin;
 mod otp;

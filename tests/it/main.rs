@@ -10,6 +10,7 @@ mod forgeries;
 mod kill_loop;
 mod layers;
 mod limits;
+mod openapi;
 mod recovery;
 mod settings_cli;
 mod slow_clients;

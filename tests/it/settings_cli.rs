@@ -1,6 +1,7 @@
 //! The program as people use it, beside a server that runs.
 
 use crate::support::{BUDGET, PASSWORD, ServerProcess, TestClient, process::switchboard};
+use hyper::Request;
 use serde_json::json;
 use std::{io::Write, path::Path, process::Stdio};
 use tokio::time::timeout;
@@ -180,6 +181,14 @@ async fn the_log_holds_no_secret_and_no_message() {
         assert_eq!(status_of_login(&server, name, password).await, 401);
     }
     let invitation = server.http.post_as(&owner, "/invitations", &json!({})).await.json();
+    let key = server.http.post_as(&owner, "/keys", &json!({"name": "shop", "scopes": ["admin"]})).await.json();
+    let key = key["key"].as_str().unwrap();
+    let used = Request::get("/keys").header("authorization", format!("Bearer {key}"));
+    assert_eq!(server.http.send(used, Vec::new()).await.status, 200);
+    assert_eq!(server.http.get(&format!("/keys?key={key}")).await.status, 400);
+    assert_eq!(server.http.get(&format!("/nowhere?{key}")).await.status, 404);
+    let cut = Request::get("/keys").header("authorization", format!("Bearer {}", &key[..46]));
+    assert_eq!(server.http.send(cut, Vec::new()).await.status, 401);
     let otp = server.http.otp(&owner, None).await;
     let socket = TestClient::open(server.http, &otp).await.unwrap();
     let mut client = TestClient::arrive("owner", &owner, socket).await;
@@ -200,6 +209,7 @@ async fn the_log_holds_no_secret_and_no_message() {
         &owner,
         &otp,
         token,
+        &key[..46],
         "wrongotpwrongotp",
         "quay",
         "not quite json",

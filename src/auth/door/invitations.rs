@@ -8,6 +8,7 @@ use crate::{
 };
 use serde::{Deserialize, Serialize};
 use std::net::IpAddr;
+use utoipa::ToSchema;
 
 /// Accounts one invitation may make.
 const USES: std::ops::RangeInclusive<u32> = 1..=1_000;
@@ -17,13 +18,16 @@ const LIFE_SECS: std::ops::RangeInclusive<u64> = 60..=365 * 86_400;
 const DEFAULT_LIFE_SECS: u64 = 7 * 86_400;
 
 /// What an invitation shall be; what is left out is a member, one use, seven days.
-#[derive(Debug, Clone, Copy, Default, Deserialize)]
+#[derive(Debug, Clone, Copy, Default, Deserialize, ToSchema)]
+#[schema(examples(json!({"role": "member", "uses": 1, "expires_in_secs": 604_800})))]
 pub struct NewLink {
     /// What its accounts may do.
     pub role: Option<Role>,
     /// How many accounts it may make, 1 to 1,000.
+    #[schema(minimum = 1, maximum = 1000)]
     pub uses: Option<u32>,
     /// How long it lives, in seconds: a minute to a year.
+    #[schema(minimum = 60, maximum = 31_536_000)]
     pub expires_in_secs: Option<u64>,
 }
 
@@ -43,13 +47,16 @@ pub struct MadeInvitation {
 }
 
 /// An invitation as the holder of its link sees it.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, ToSchema)]
+#[schema(examples(json!({"role": "member", "invited_by": "alice", "expires_at": 1_795_867_200_000_i64})))]
 pub struct Invited {
     /// What the account may do.
     pub role: Role,
     /// Who made it; `None` when it was made on the command line.
+    #[schema(value_type = Option<String>)]
     pub invited_by: Option<UserName>,
-    /// When it ends.
+    /// When it ends, in milliseconds since 1970-01-01 UTC.
+    #[schema(value_type = i64)]
     pub expires_at: UnixMillis,
 }
 

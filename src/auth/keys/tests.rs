@@ -142,7 +142,7 @@ async fn a_key_has_bounds() {
         (wanted("shop", &[]), "scopes"),
         (wanted("shop", &many), "scopes"),
         (expiring(59), "expires_in_secs"),
-        (expiring(315_360_001), "expires_in_secs"),
+        (expiring(315_576_001), "expires_in_secs"),
         (expiring(u64::MAX), "expires_in_secs"),
     ] {
         let refused = make_key(&*world.store, request.clone()).await;

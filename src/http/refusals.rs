@@ -1,0 +1,104 @@
+//! What a handler may refuse a request with, for the description: the codes are named beside the handler.
+
+use super::error::ErrorBody;
+use crate::protocol::ErrorCode;
+use std::collections::BTreeMap;
+use utoipa::{
+    PartialSchema, ToSchema,
+    openapi::{
+        AllOfBuilder, ContentBuilder, HeaderBuilder, ObjectBuilder, Ref, RefOr, Response, ResponseBuilder, Schema, Type,
+    },
+};
+
+/// Of any request: the host is not ours, or we failed.
+const ALWAYS: &[ErrorCode] = &[ErrorCode::Misdirected, ErrorCode::Internal];
+
+/// Of a request with a body.
+pub(super) const BODY: &[ErrorCode] = &[
+    ErrorCode::BadJson,
+    ErrorCode::BadPayload,
+    ErrorCode::TooLarge,
+    ErrorCode::UnsupportedMediaType,
+    ErrorCode::Timeout,
+];
+
+/// Of what is guarded against foreign pages and asks the store.
+pub(super) const DOOR: &[ErrorCode] =
+    &[ErrorCode::ForbiddenOrigin, ErrorCode::StorageUnavailable, ErrorCode::Unavailable];
+
+/// Of what takes a password: guesses are counted, and few are hashed at once.
+pub(super) const PASSWORD: &[ErrorCode] = &[ErrorCode::TooManyAttempts, ErrorCode::Unavailable];
+
+/// Of a link that makes an account.
+pub(super) const NEW_ACCOUNT: &[ErrorCode] =
+    &[ErrorCode::BadToken, ErrorCode::BadName, ErrorCode::WeakPassword, ErrorCode::NameTaken];
+
+/// Names a type for the `responses` of a handler: `refusals!(LoginRefusals: BODY, DOOR, [BadCredentials]);`
+macro_rules! refusals {
+    ($name:ident: $($group:ident),* $(, [$($code:ident),*])?) => {
+        refusals!(@ $name [$($group),*] [$($($code),*)?]);
+    };
+    ($name:ident: [$($code:ident),*]) => {
+        refusals!(@ $name [] [$($code),*]);
+    };
+    (@ $name:ident [$($group:ident),*] [$($code:ident),*]) => {
+        struct $name;
+
+        impl utoipa::IntoResponses for $name {
+            fn responses()
+            -> std::collections::BTreeMap<String, utoipa::openapi::RefOr<utoipa::openapi::Response>> {
+                super::refusals::responses(&[$($group,)* &[$(crate::protocol::ErrorCode::$code),*]])
+            }
+        }
+    };
+}
+pub(super) use refusals;
+
+/// One response per status.
+pub(super) fn responses(groups: &[&[ErrorCode]]) -> BTreeMap<String, RefOr<Response>> {
+    let mut by_status: BTreeMap<u16, Vec<ErrorCode>> = BTreeMap::new();
+    for code in ALWAYS.iter().chain(groups.iter().copied().flatten()) {
+        let codes = by_status.entry(code.http_status()).or_default();
+        if !codes.contains(code) {
+            codes.push(*code);
+        }
+    }
+    by_status.into_iter().map(|(status, codes)| (status.to_string(), response(&codes).into())).collect()
+}
+
+fn response(codes: &[ErrorCode]) -> Response {
+    let meanings: Vec<_> = codes.iter().map(|code| format!("`{}`: {}", code.as_str(), code.meaning())).collect();
+    let content = ContentBuilder::new().schema(Some(body(codes))).build();
+    let response = ResponseBuilder::new().description(meanings.join("\n\n")).content("application/json", content);
+    if codes.contains(&ErrorCode::TooManyAttempts) || codes.contains(&ErrorCode::Unavailable) {
+        return response.header("Retry-After", retry_after()).build();
+    }
+    response.build()
+}
+
+/// An error's body with one of these codes and no other.
+fn body(codes: &[ErrorCode]) -> Schema {
+    let code = ObjectBuilder::new().enum_values(Some(codes.iter().map(|code| code.as_str())));
+    let error = ObjectBuilder::new().property("code", code);
+    let of_these = ObjectBuilder::new().property("error", error);
+    AllOfBuilder::new().item(Ref::from_schema_name(ErrorBody::name())).item(of_these).into()
+}
+
+fn retry_after() -> utoipa::openapi::Header {
+    let seconds = ObjectBuilder::new().schema_type(Type::Integer).minimum(Some(1));
+    HeaderBuilder::new().schema(Some(seconds)).description(Some("Seconds until another try makes sense.")).build()
+}
+
+impl PartialSchema for ErrorCode {
+    fn schema() -> RefOr<Schema> {
+        let meanings: Vec<_> =
+            Self::ALL.iter().map(|code| format!("- `{}`: {}", code.as_str(), code.meaning())).collect();
+        ObjectBuilder::new()
+            .schema_type(Type::String)
+            .enum_values(Some(Self::ALL.iter().map(|code| code.as_str())))
+            .description(Some(format!("What to branch on. More may come.\n\n{}", meanings.join("\n"))))
+            .into()
+    }
+}
+
+impl ToSchema for ErrorCode {}
