@@ -3,7 +3,7 @@ import assert from "node:assert/strict";
 import { execFile, spawn } from "node:child_process";
 import { once } from "node:events";
 import { accessSync, constants } from "node:fs";
-import { mkdtemp, readFile, rm } from "node:fs/promises";
+import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { createRequire } from "node:module";
 import { tmpdir } from "node:os";
 import { delimiter, join, resolve as absolute } from "node:path";
@@ -41,17 +41,34 @@ export class Server {
   /** @type {import("node:child_process").ChildProcess | null} */
   #process = null;
   #settings;
+  #flags;
 
-  /** @param {string} dataDir @param {Record<string, string>} settings as `SWITCHBOARD__SECTION__KEY` variables */
-  constructor(dataDir, settings) {
+  /**
+   * @param {string} dataDir
+   * @param {Record<string, string>} settings as `SWITCHBOARD__SECTION__KEY` variables
+   * @param {string[]} flags
+   */
+  constructor(dataDir, settings, flags) {
     this.dataDir = dataDir;
     this.#settings = settings;
+    this.#flags = flags;
   }
 
-  static async start(settings = {}) {
-    const server = new Server(await mkdtemp(join(tmpdir(), "switchboard-page-")), settings);
+  /** @param {Record<string, string>} [settings] @param {string} [file] settings that only a file can hold */
+  static async start(settings = {}, file = "") {
+    const dataDir = await mkdtemp(join(tmpdir(), "switchboard-page-"));
+    const path = join(dataDir, "settings.toml");
+    if (file !== "") await writeFile(path, file);
+    const server = new Server(dataDir, settings, file === "" ? [] : ["--config", path]);
     await server.run();
     return server;
+  }
+
+  /** An API key that may publish everywhere, made on the command line. */
+  async key() {
+    const make = ["key", "create", "tests", "--scope", "publish:*", "--data-dir", this.dataDir];
+    const { stdout } = await promisify(execFile)(BINARY, make);
+    return stdout.trim();
   }
 
   /** An invitation link made on the command line, as `invitationLink` makes one on the page. */
@@ -65,7 +82,7 @@ export class Server {
     const port = this.origin === "" ? "0" : new URL(this.origin).port;
     const child = spawn(
       BINARY,
-      ["serve", "--listen", `127.0.0.1:${port}`, "--data-dir", this.dataDir, ...FRONTEND],
+      ["serve", "--listen", `127.0.0.1:${port}`, "--data-dir", this.dataDir, ...FRONTEND, ...this.#flags],
       { stdio: ["ignore", "pipe", "pipe"], env: { ...env, ...this.#settings } },
     );
     this.#process = child;
