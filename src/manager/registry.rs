@@ -97,6 +97,11 @@ impl Registry {
         assert!(known.is_none(), "`{event_type}` is registered twice");
     }
 
+    /// All of them, in no order.
+    pub fn event_types(&self) -> impl Iterator<Item = &'static str> {
+        self.handlers.keys().copied()
+    }
+
     /// The handler of an event type.
     #[must_use]
     pub fn find(&self, event_type: &str) -> Option<&Handler> {

@@ -2,6 +2,7 @@
 
 #![allow(unreachable_pub, clippy::unwrap_used)] // a test binary: helpers unwrap, and nothing is exported
 
+mod asyncapi;
 mod bad_events;
 mod bad_frames;
 mod chat;

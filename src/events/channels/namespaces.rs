@@ -80,7 +80,6 @@ impl Namespaces {
     }
 
     /// Where topics are counted: a channel with its namespace, the rest with its kind.
-    #[must_use]
     pub fn meters(&self, metrics: &Metrics) -> impl Fn(&TopicName) -> Arc<TopicMeter> + use<> {
         let meter = |name: &str| Arc::new(metrics.topic_meter(name));
         let (rooms, inboxes, others) = (meter("room.*"), meter("user.*"), meter("other"));
