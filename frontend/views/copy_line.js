@@ -36,9 +36,14 @@ export function CopyLine({ label, value, name }) {
       h("code", { ref: code, class: "sample", dir: "ltr" }, value),
       h(
         "button",
-        { type: "button", class: "button small", "aria-label": `Copy ${name}`, onClick: () => void copy() },
+        { type: "button", class: "button small", onClick: () => void copy() },
         h(Icon, { name: "copy" }),
-        said === "Copied" ? "Copied" : "Copy",
+        h(
+          "span",
+          null,
+          said === "Copied" ? "Copied" : "Copy",
+          h("span", { class: "visually-hidden" }, ` ${name}`),
+        ),
       ),
     ),
     h("p", { class: said === "Copied" ? "visually-hidden" : "hint", role: "status" }, said),

@@ -26,7 +26,7 @@ export function JsonView({ data, name, onResize }) {
     drawn.current = step;
   }, [step]);
 
-  /** @param {string} label @param {number} next */
+  /** @param {string} label @param {(step: number) => number} next */
   const button = (label, next) =>
     h(
       "button",
@@ -47,11 +47,13 @@ export function JsonView({ data, name, onResize }) {
         "div",
         { class: "json-actions" },
         // The first button stays the same element, so that it keeps the focus.
-        complete ? button("Show less", 0) : button("Show more", step + 1),
-        step > 0 && !complete && button("Show less", 0),
+        complete ? button("Show less", toFirst) : button("Show more", (last) => last + 1),
+        step > 0 && !complete && button("Show less", toFirst),
       ),
   );
 }
+
+const toFirst = () => 0;
 
 /** @param {unknown} data @param {number} step */
 function excerpt(data, step) {

@@ -5,6 +5,7 @@ import { once } from "node:events";
 import { accessSync, constants } from "node:fs";
 import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { createRequire } from "node:module";
+import https from "node:https";
 import { tmpdir } from "node:os";
 import { delimiter, join, resolve as absolute } from "node:path";
 import { createInterface } from "node:readline";
@@ -42,6 +43,7 @@ export class Server {
   #process = null;
   #settings;
   #flags;
+  #keys = 0;
 
   /**
    * @param {string} dataDir
@@ -66,7 +68,8 @@ export class Server {
 
   /** An API key that may publish everywhere, made on the command line. */
   async key() {
-    const make = ["key", "create", "tests", "--scope", "publish:*", "--data-dir", this.dataDir];
+    this.#keys += 1;
+    const make = ["key", "create", `tests-${this.#keys}`, "--scope", "publish:*", "--data-dir", this.dataDir];
     const { stdout } = await promisify(execFile)(BINARY, make);
     return stdout.trim();
   }
@@ -75,6 +78,36 @@ export class Server {
   async invite() {
     const { stdout } = await promisify(execFile)(BINARY, ["invite", "--data-dir", this.dataDir]);
     return this.origin + "/" + new URL(stdout.trim()).hash;
+  }
+
+  /** What a command line prints, run by a shell as somebody would who has pasted it. @param {string} line */
+  async shell(line) {
+    const { stdout } = await promisify(execFile)("/bin/sh", ["-c", line]);
+    return stdout;
+  }
+
+  /** Publishes as the page's user. @param {Page} page @param {string} channel @param {unknown} data */
+  async publish(page, channel, data) {
+    const status = await page.evaluate(
+      async (body) => {
+        const headers = { "Content-Type": "application/json" };
+        return (await fetch("/publish", { method: "POST", headers, body })).status;
+      },
+      JSON.stringify({ channel, data }),
+    );
+    assert.equal(status, 200);
+  }
+
+  /** Publishes as a back end does, all at once. @param {string} key @param {string} channel @param {unknown[]} all */
+  async publishByKey(key, channel, all) {
+    const body = JSON.stringify({ batch: all.map((data) => ({ channel, data })) });
+    const headers = { "Content-Type": "application/json", Authorization: `Bearer ${key}` };
+    // The certificate is of the server's own making.
+    const sending = https.request(`${this.origin}/publish`, { method: "POST", headers, rejectUnauthorized: false });
+    sending.end(body);
+    const [answer] = await once(sending, "response");
+    answer.resume();
+    assert.equal(answer.statusCode, 200);
   }
 
   /** Starts on the port it had before, or on any. */
@@ -256,6 +289,35 @@ export async function createRoom(page, title, { isPublic = true } = {}) {
   await dialog.getByRole("button", { name: "Create room" }).click();
   await inRoom(page, title);
 }
+
+/** Subscribes, and waits for what the server says. @param {Page} page @param {string} name */
+export async function addChannel(page, name) {
+  const back = page.getByRole("button", { name: /^All rooms and channels/ });
+  if (await back.isVisible()) await back.click();
+  await page.getByRole("button", { name: "Add a channel" }).click();
+  await page.getByLabel("Channel", { exact: true }).fill(name);
+  await page.getByRole("button", { name: "Subscribe", exact: true }).click();
+  await page.getByRole("heading", { level: 1, name }).waitFor();
+  await page.locator(".room-heading").getByText(/^(Listening|Not subscribed)$/).waitFor();
+}
+
+/** Goes to a room or a channel. @param {Page} page @param {string} name */
+export async function openPlace(page, name) {
+  const back = page.getByRole("button", { name: /^All rooms and channels/ });
+  if (await back.isVisible()) await back.click();
+  await roomItem(page, name).click();
+  await page.getByRole("heading", { level: 1, name }).waitFor();
+}
+
+/** @param {Page} page @param {number} offset */
+export const publication = (page, offset) => page.locator(`.publication[data-key$=":${offset}"]`);
+
+/** The offsets of all publications that are shown, in their order. @param {Page} page */
+export const offsets = (page) =>
+  page.locator(".publication-offset").evaluateAll((all) => all.map((one) => Number(/\d+/.exec(one.textContent)?.[0])));
+
+/** What says that the connection is lost. @param {Page} page */
+export const banner = (page) => page.locator(".banner.shown");
 
 /** @param {Page} page @param {string} title */
 export const roomItem = (page, title) =>
