@@ -110,7 +110,7 @@ export class Channels extends Model {
     const left = [];
     for (const log of this.#logs.values()) {
       const [topic, refused] = [hello.topics[log.topic], hello.refused?.[log.topic]];
-      if (topic) log.hears(topic, hello.epoch);
+      if (topic) this.#resumed(log, topic, hello.epoch);
       else if (refused) log.refuse(refused);
       else {
         if (log.state === "listening") log.wait();
@@ -136,6 +136,14 @@ export class Channels extends Model {
   /** The topic jumped over something. @param {string} topic */
   gap(topic) {
     this.#of(topic)?.gap();
+  }
+
+  /** @param {ChannelLog} log @param {TopicState} topic @param {string} epoch */
+  #resumed(log, topic, epoch) {
+    const missed = !topic.recovered && topic.offset > (log.position?.offset ?? Infinity);
+    log.hears(topic, epoch);
+    // What was missed is something new, too, though it does not arrive.
+    if (missed && this.#watched !== log.name) this.#mark(log, true);
   }
 
   /** From where we were, when we have been there. @param {string[]} names */

@@ -143,6 +143,6 @@ function top({ log, connected, loadable, load }) {
   return h(
     "p",
     { class: "timeline-loading" },
-    `Nothing older is kept.${readBack ? " What stands without a time was there before you listened." : ""}`,
+    `Nothing older is kept.${readBack ? " What stands without a time was read back." : ""}`,
   );
 }

@@ -6,6 +6,7 @@ import { Icon } from "./icon.js";
 import { PublishElsewhere } from "./publish_elsewhere.js";
 import { PublishForm } from "./publish_form.js";
 import { useModel } from "./use_model.js";
+import { useValue } from "./use_value.js";
 
 /**
  * One channel: what arrives in it, and how something gets there.
@@ -19,9 +20,10 @@ import { useModel } from "./use_model.js";
 export function ChannelView({ chat, log, origin, onBack, onRemove }) {
   const { channels, rooms, connection } = chat;
   const connected = useModel(connection, (model) => model.state === "open");
-  const state = useModel(channels, () => log.state);
-  const mayPublish = useModel(log, (model) => model.mayPublish);
-  const messages = useModel(rooms, (model) => model.unread);
+  const state = useValue(log, (model) => model.state);
+  const mayPublish = useValue(log, (model) => model.mayPublish);
+  const messages = useValue(rooms, (model) => model.unread);
+  const news = useValue(channels, (model) => model.unread - Number(log.unread));
   const [forbidden, setForbidden] = useState(false);
   useEffect(() => {
     log.open();
@@ -35,7 +37,7 @@ export function ChannelView({ chat, log, origin, onBack, onRemove }) {
     h(
       "header",
       { class: "room-header" },
-      h(BackButton, { messages, channels: channels.unread - Number(log.unread), onBack }),
+      h(BackButton, { messages, channels: news, onBack }),
       h(
         "div",
         { class: "room-heading" },

@@ -1,22 +1,25 @@
 import { curlLine, keyLine } from "../lib/curl_line.js";
 import { h, useEffect, useRef, useState } from "../vendor/preact.js";
 import { CopyLine } from "./copy_line.js";
-import { useModel } from "./use_model.js";
+import { useValue } from "./use_value.js";
 
 /**
- * How a program publishes here. Open by itself where nothing has been published yet.
+ * How a program publishes here. Open by itself as long as nothing has been published, unless somebody says otherwise.
  * @param {{ log: import("../models/channel_log.js").ChannelLog, origin: string }} props
  */
 export function PublishElsewhere({ log, origin }) {
-  const empty = useModel(log, (model) => model.loaded && model.items.length === 0);
+  const empty = useValue(log, (model) => model.loaded && model.items.length === 0);
   const [open, setOpen] = useState(false);
+  const element = useRef(/** @type {HTMLDetailsElement | null} */ (null));
   const asked = useRef(false);
   useEffect(() => {
-    if (empty && !asked.current) setOpen(true);
+    // Nobody loses the place where they are.
+    if (!asked.current && !element.current?.contains(document.activeElement)) setOpen(empty);
   }, [empty]);
   return h(
     "details",
     {
+      ref: element,
       class: "elsewhere",
       open,
       onToggle: (/** @type {{ currentTarget: HTMLDetailsElement }} */ event) => setOpen(event.currentTarget.open),

@@ -233,6 +233,17 @@ describe("Channels", () => {
     assert.deepEqual(shown(log), [1, 2, "too_old", 80, 81, 82, 83, 84, 85, 86, 87, 88, 89, 90, 91]);
   });
 
+  it("says that something new is there when it was missed", async () => {
+    const { chat, log } = await listening();
+    latest().receives(published(1));
+    chat.channels.watch("bunno");
+    chat.showRoom("general");
+    await reconnected({ "channel.bunno": { offset: 1, recovered: false, reason: "other_epoch" } }, "e2");
+    assert.equal(log.unread, false);
+    await reconnected({ "channel.bunno": { offset: 9, recovered: false, reason: "too_old" } }, "e2");
+    assert.equal(log.unread, true);
+  });
+
   it("closes a gap when all of it has been read back", async () => {
     const { log } = await listening();
     await latest().ok("get_publications", page(1, 0, false));
