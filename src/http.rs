@@ -86,6 +86,8 @@ pub fn router(state: HttpState, door: DoorState, keys: KeysState, publish: Publi
         .split_for_parts();
     let (door, of_door) = door::routes(door);
     description.merge(of_door);
+    let (keys, of_keys) = keys::routes(keys);
+    description.merge(of_keys);
     let (publish, of_publish) = publish::routes(publish);
     description.merge(of_publish);
     routes
@@ -93,7 +95,7 @@ pub fn router(state: HttpState, door: DoorState, keys: KeysState, publish: Publi
         .fallback(page)
         .with_state(state)
         .merge(door)
-        .merge(keys::routes(keys))
+        .merge(keys)
         .merge(publish)
         .layer(Extension(openapi::Document::new(&description)))
         .layer(middleware::from_fn_with_state(settings.clone(), host::guard))
