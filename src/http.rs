@@ -19,6 +19,7 @@ mod refusals;
 pub mod security_headers;
 pub mod session_cookie;
 mod setup;
+mod unread_body;
 pub mod upgrade;
 mod ws;
 
@@ -99,6 +100,7 @@ pub fn router(state: HttpState, door: DoorState, keys: KeysState, publish: Publi
         .merge(publish)
         .layer(Extension(openapi::Document::new(&description)))
         .layer(middleware::from_fn_with_state(settings.clone(), host::guard))
+        .layer(middleware::from_fn(unread_body::read_whole))
         .layer(middleware::from_fn_with_state(settings, security_headers::add))
         .layer(CatchPanicLayer::custom(panicked))
         .layer(middleware::from_fn_with_state(metrics, count))
