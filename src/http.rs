@@ -2,9 +2,11 @@
 
 pub mod bearer;
 pub mod client_address;
+mod connected;
 pub mod door;
 pub mod error;
 mod etag;
+mod events;
 pub mod frontend;
 mod health;
 pub mod host;
@@ -13,6 +15,7 @@ pub mod json_body;
 pub mod keys;
 mod openapi;
 pub mod origin_guard;
+mod query;
 mod refusals;
 pub mod security_headers;
 pub mod session_cookie;
@@ -25,7 +28,7 @@ pub use error::ApiError;
 pub use keys::KeysState;
 
 use crate::{
-    auth::Otps,
+    auth::{Door, Otps},
     events::Channels,
     manager::Manager,
     metrics::Metrics,
@@ -53,6 +56,8 @@ use utoipa_axum::{
 pub struct HttpState {
     /// Connects sockets.
     pub manager: Arc<Manager>,
+    /// Knows sessions.
+    pub door: Arc<Door>,
     /// Redeems one-time passwords.
     pub otps: Arc<Otps>,
     /// Judges and publishes.
@@ -65,7 +70,7 @@ pub struct HttpState {
     pub metrics: Arc<Metrics>,
     /// The page.
     pub frontend: Frontend,
-    /// Upgraded sockets, which HTTP's own graceful stop forgets.
+    /// Upgraded sockets, which HTTP's own graceful stop forgets, and event streams, which it would wait for in vain.
     pub connections: TaskTracker,
 }
 
@@ -76,6 +81,7 @@ pub fn router(state: HttpState, door: DoorState, keys: KeysState) -> Router {
     let (routes, mut description) = OpenApiRouter::with_openapi(openapi::description())
         // Over HTTP/2 a socket is opened with CONNECT, and what else comes is told what to use.
         .routes(routes!(ws::open).map(|_| any(ws::open)))
+        .routes(routes!(events::open))
         .routes(routes!(health::live))
         .routes(routes!(health::ready))
         .routes(routes!(health::metrics))

@@ -6,6 +6,8 @@ mod bad_events;
 mod bad_frames;
 mod chat;
 mod door;
+mod events_stream;
+mod events_stream_access;
 mod forgeries;
 mod kill_loop;
 mod layers;
