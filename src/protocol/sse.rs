@@ -117,9 +117,7 @@ impl EventStream {
     /// `hello` has one too, or a client that is cut right after it would not know where it was. It claims nothing that
     /// is still to be replayed: there the position stays where the client said it was.
     pub fn write(&mut self, text: &str, out: &mut String) {
-        if self.note(text) {
-            let _ = writeln!(out, "id: {}", self.id());
-        }
+        let moved = self.note(text);
         // All three ends of a line end one here too.
         let text =
             if text.contains('\r') { text.replace("\r\n", "\n").replace('\r', "\n").into() } else { Cow::from(text) };
@@ -127,6 +125,10 @@ impl EventStream {
             out.push_str("data: ");
             out.push_str(line);
             out.push('\n');
+        }
+        // Last, so that not even a client that notes ids as they come takes an event for seen that was cut off.
+        if moved {
+            let _ = writeln!(out, "id: {}", self.id());
         }
         out.push('\n');
     }
@@ -233,7 +235,7 @@ mod tests {
         );
         let text = r#"{"type":"published","topic":"channel.a","offset":7,"payload":{}}"#;
         let expected = start.replace("._-_", ".7-_");
-        assert_eq!(written(&mut stream, text), format!("id: {expected}\ndata: {text}\n\n"));
+        assert_eq!(written(&mut stream, text), format!("data: {text}\nid: {expected}\n\n"));
     }
 
     #[test]
@@ -245,7 +247,7 @@ mod tests {
         };
         stream.go_on_from(&seen);
         let hello = r#"{"type":"hello","payload":{"topics":{"channel.a":{"offset":9,"recovered":true},"channel.b":{"offset":4,"recovered":false}}}}"#;
-        assert!(written(&mut stream, hello).lines().next().unwrap().ends_with(".3-4-_"));
+        assert!(written(&mut stream, hello).ends_with(".3-4-_\n\n"));
         let other = Resume {
             epoch: Epoch::new("other"),
             positions: [(TopicName::parse("channel.c").unwrap(), Offset(1))].into(),

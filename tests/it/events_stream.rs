@@ -41,6 +41,7 @@ async fn a_stream_says_hello_and_then_what_happens() {
     alice.says("general", "live\nand kicking").await;
     let heard = stream.event("new_message").await;
     assert_eq!(heard["payload"]["message"], "live\nand kicking");
+    alice.event("new_message").await;
     assert_eq!(heard, alice.event("new_message").await, "the frame of the socket");
     drop(stream);
     server.until(|server| server.manager().clients().len() == 1).await;
@@ -153,7 +154,8 @@ async fn an_id_of_another_stream_or_epoch_resumes_nothing_and_says_so() {
         assert_eq!(stream.hears("hello").await["topics"]["room.general"]["recovered"], true);
         assert_eq!(stream.hears("new_message").await["message"], "later");
     }
-    let mut ahead = server.streams(&alice.session, ROOM, &format!("{}0", id)).await.unwrap();
+    let mut ahead =
+        server.streams(&alice.session, ROOM, &format!("{}.99", id.rsplit_once('.').unwrap().0)).await.unwrap();
     assert_eq!(ahead.hears("hello").await["topics"]["room.general"]["reason"], "ahead");
     server.stop().await;
 }
@@ -190,43 +192,45 @@ async fn a_quiet_stream_is_kept_alive_by_comments_over_both_versions_of_http() {
 
 #[tokio::test]
 async fn a_reader_that_stalls_is_cut_and_resumes_whole() {
-    let server = TestServer::start_with(|settings| {
-        settings.socket.events_per_sec = 0;
-        settings.socket.egress_events = 64;
-        settings.http.write_wait = Duration::from_millis(300);
-    })
-    .await;
-    let mut alice = server.client("alice").await;
-    let session = server.session("slow").await;
-    let cookie = format!("__Host-session={session}");
-    let headers = [("cookie", cookie.as_str()), ("sec-fetch-site", "same-origin")];
-    let mut slow = EventReader::open_narrow(server.http(), &events(ROOM), &headers).await.unwrap();
-    slow.hears("caught_up").await;
-    let connection = stream_of(&server, "slow").await;
-    let text = "x".repeat(4_000);
-    let mut sent = 0;
-    while connection.close_reason().is_none() {
-        alice.says("general", &text).await;
-        sent += 1;
-        assert!(sent < 5_000, "it is never cut");
-    }
-    assert_eq!(connection.close_reason(), Some(CloseReason::SlowConsumer));
-    // It is forgotten and its connection is freed, though it still has not read anything.
-    server.until(|server| server.manager().clients().len() == 1).await;
-    let mut heard = messages(&slow.ends().await).len();
-    assert!(heard < sent);
-    while heard < sent {
+    let (soon, late) = (Duration::from_millis(300), Duration::from_secs(60));
+    // Either there is no room left for it, or its connection has not moved for too long.
+    for (egress_events, write_wait, reason) in [(64, late, Some(CloseReason::SlowConsumer)), (100_000, soon, None)] {
+        let server = TestServer::start_with(|settings| {
+            settings.socket.events_per_sec = 0;
+            settings.socket.egress_events = egress_events;
+            settings.socket.egress_bytes = 100 * 1024 * 1024;
+            settings.http.write_wait = write_wait;
+        })
+        .await;
+        let mut alice = server.client("alice").await;
+        let session = server.session("slow").await;
+        let cookie = format!("__Host-session={session}");
+        let headers = [("cookie", cookie.as_str()), ("sec-fetch-site", "same-origin")];
+        let mut slow = EventReader::open_narrow(server.http(), &events(ROOM), &headers).await.unwrap();
+        slow.hears("caught_up").await;
+        let connection = stream_of(&server, "slow").await;
+        let (text, mut sent) = ("x".repeat(4_000), 0);
+        while !connection.closing().is_cancelled() {
+            alice.says("general", &text).await;
+            sent += 1;
+            assert!(sent < 10_000, "it is never cut");
+        }
+        assert_eq!(connection.close_reason(), reason);
+        // It is forgotten, though it still has not read anything.
+        server.until(|server| server.manager().clients().len() == 1).await;
+        let mut heard = messages(&slow.ends().await).len();
+        assert!(heard < sent);
         let mut stream = server.streams(&session, ROOM, &slow.last_id).await.unwrap();
         let hello = stream.hears("hello").await;
         assert_eq!(hello["topics"]["room.general"]["recovered"], true, "{hello}");
-        for _ in heard..sent {
+        while heard < sent {
             let offset = stream.event("new_message").await["offset"].as_u64().unwrap();
             assert_eq!(slow.positions.insert("room.general".to_owned(), offset), Some(offset - 1));
             heard += 1;
         }
+        drop((slow, stream));
+        server.stop().await;
     }
-    drop(slow);
-    server.stop().await;
 }
 
 /// Its other streams go on, so the connection as a whole is not idle.

@@ -115,12 +115,10 @@ async fn a_page_of_an_allowed_origin_can_read_its_stream_and_its_errors() {
         assert!(!headers.contains_key("access-control-allow-credentials"));
     };
     // The back end of the app asked for it, so it names no page.
-    let otp = server.http().post_with(
-        "/otp",
-        &json!({}),
-        &[("cookie", &format!("__Host-session={session}")), ("sec-fetch-site", "same-origin")],
-    );
-    let path = format!("{}otp={}", events(ROOM), otp.await.json()["otp"].as_str().unwrap());
+    let cookie = format!("__Host-session={session}");
+    let no_page = [("cookie", cookie.as_str()), ("sec-fetch-site", "same-origin")];
+    let otp = server.http().post_with("/otp", &json!({}), &no_page).await.json();
+    let path = format!("{}otp={}", events(ROOM), otp["otp"].as_str().unwrap());
     let mut stream = EventReader::open(server.http(), &path, &headers).await.unwrap();
     allows(&stream.headers);
     stream.hears("hello").await;

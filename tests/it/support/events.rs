@@ -27,7 +27,9 @@ pub struct EventReader {
     chunks: BoxStream<'static, Bytes>,
     connection: Option<JoinHandle<()>>,
     unread: Vec<u8>,
+    /// Of the event that is being read: an event that is cut off counts for nothing.
     data: Vec<String>,
+    id: String,
     waiting: VecDeque<Value>,
 }
 
@@ -55,10 +57,10 @@ impl EventReader {
             let body = body.collect().await.expect("a whole body").to_bytes();
             return Err(Response { status: head.status, headers: head.headers, body });
         }
-        let chunks = body.into_data_stream().map_while(|chunk| std::future::ready(chunk.ok()));
         // The sender stays: without one the connection would be closed.
-        let chunks = stream::unfold((chunks.boxed(), sender), |(mut chunks, sender)| async {
-            Some((chunks.next().await?, (chunks, sender)))
+        let chunks = stream::unfold((body, sender), |(mut body, sender)| async {
+            let chunk = body.frame().await?.ok()?.into_data().ok()?;
+            Some((chunk, (body, sender)))
         });
         Ok(Self::new(head.headers, chunks.boxed(), Some(connection)))
     }
@@ -88,6 +90,7 @@ impl EventReader {
             connection,
             unread: Vec::new(),
             data: Vec::new(),
+            id: String::new(),
             waiting: VecDeque::new(),
         }
     }
@@ -116,6 +119,7 @@ impl EventReader {
 
     fn take_line(&mut self, line: &str) -> Option<Value> {
         if line.is_empty() {
+            self.last_id.clone_from(&self.id);
             let data = std::mem::take(&mut self.data);
             let event: Value = (!data.is_empty()).then(|| serde_json::from_str(&data.join("\n")).expect("JSON"))?;
             if let (Some(topic), Some(offset)) = (event["topic"].as_str(), event["offset"].as_u64())
@@ -127,7 +131,7 @@ impl EventReader {
         }
         match line.split_once(':').expect("a field or a comment") {
             ("", _) => self.comments += 1,
-            ("id", id) => id[1..].clone_into(&mut self.last_id),
+            ("id", id) => id[1..].clone_into(&mut self.id),
             ("data", data) => self.data.push(data[1..].to_owned()),
             ("retry", wait) => self.retry = Some(wait[1..].parse().expect("milliseconds")),
             other => panic!("{other:?}"),
