@@ -5,7 +5,7 @@ use crate::{
     auth::{self, AuthError, Door, Hasher, Keys, LoginOutcome, Otps, Policy, Secret},
     cluster::LocalBus,
     events::{Channels, Chat, Namespaces, Rooms},
-    http::{self, DoorState, HttpState, KeysState, frontend::Frontend},
+    http::{self, DoorState, HttpState, KeysState, PublishState, frontend::Frontend},
     journal::Journal,
     listener::{ListenError, Listener, Serving},
     manager::{Manager, Registry},
@@ -150,12 +150,20 @@ pub async fn start_with(settings: Settings, register: impl FnOnce(&mut Registry)
         frontend: Frontend::new(settings.http.frontend_dir.clone()),
         connections: connections.clone(),
     };
-    let keys = KeysState {
-        keys: Arc::new(Keys::new(store.clone(), door.clone(), &settings)),
-        settings: settings.clone(),
-        on_key_revoked: Arc::new(|_| {}),
-    };
-    let router = http::router(state, door_state(&door, &settings, &manager, &metrics, &journal_handle), keys);
+    let keys = Arc::new(Keys::new(store.clone(), door.clone(), &settings));
+    let router = http::router(
+        state,
+        door_state(&door, &keys, &channels, &manager, &journal_handle),
+        keys_state(&keys, &manager),
+        PublishState {
+            keys,
+            door: door.clone(),
+            channels,
+            manager: manager.clone(),
+            settings: settings.clone(),
+            pace: Arc::default(),
+        },
+    );
     let serving = listener.serve(router, certificate.map(|certificate| certificate.config()), &settings.http);
     settings.leave_origin(address);
     Ok(Server {
@@ -195,19 +203,29 @@ pub fn hash_password(settings: &Settings, name: &UserName, password: &str) -> Re
 /// What happens elsewhere when somebody signs in or out.
 fn door_state(
     door: &Arc<Door>,
-    settings: &Arc<Settings>,
+    keys: &Arc<Keys>,
+    channels: &Arc<Channels>,
     manager: &Arc<Manager>,
-    metrics: &Arc<Metrics>,
     journal: &Journal,
 ) -> DoorState {
-    let (manager, metrics, journal) = (manager.clone(), metrics.clone(), journal.clone());
+    let (settings, metrics) = (manager.settings().clone(), manager.metrics().clone());
+    let (manager, journal) = (manager.clone(), journal.clone());
     DoorState {
         door: door.clone(),
-        settings: settings.clone(),
+        keys: keys.clone(),
+        channels: channels.clone(),
+        settings,
         on_session_end: Arc::new(move |session| manager.close_admitted_by(Credential::Session(session))),
         on_newcomer: Arc::new(move |user| Rooms::welcome(&journal, user)),
         metrics,
     }
+}
+
+/// What happens elsewhere when a key is revoked.
+fn keys_state(keys: &Arc<Keys>, manager: &Arc<Manager>) -> KeysState {
+    let (settings, manager) = (manager.settings().clone(), manager.clone());
+    let on_key_revoked = Arc::new(move |key| manager.close_admitted_by(Credential::Key(key)));
+    KeysState { keys: keys.clone(), settings, on_key_revoked }
 }
 
 /// Every family registers its event types here; nothing else changes for a new one.
@@ -223,7 +241,26 @@ fn boxed(task: impl Future<Output = ()> + Send + 'static) -> std::pin::Pin<Box<d
     Box::pin(task)
 }
 
-/// Closes the sockets of sessions that ended elsewhere: on the command line, say.
+/// Closes what was admitted by sessions and keys that have ended meanwhile.
+async fn close_ended(store: &dyn Store, manager: &Manager) -> Result<(), StoreError> {
+    let admitted: HashSet<_> = manager.clients().all().iter().map(|client| client.credential()).collect();
+    let (mut sessions, mut keys) = (Vec::new(), Vec::new());
+    for credential in &admitted {
+        match credential {
+            Credential::Session(session) => sessions.push(*session),
+            Credential::Key(key) => keys.push(*key),
+        }
+    }
+    let sessions = store.live_sessions(sessions).await?.into_iter().map(Credential::Session);
+    let live: HashSet<_> =
+        sessions.chain(store.live_keys(keys, now()).await?.into_iter().map(Credential::Key)).collect();
+    for ended in admitted.difference(&live) {
+        manager.close_admitted_by(*ended);
+    }
+    Ok(())
+}
+
+/// Closes the sockets of sessions and keys that ended elsewhere: on the command line, say.
 async fn watch_revocations(store: Arc<dyn Store>, manager: Arc<Manager>) {
     let mut known = store.revocations().await.ok();
     loop {
@@ -232,13 +269,9 @@ async fn watch_revocations(store: Arc<dyn Store>, manager: Arc<Manager>) {
         if now.is_none() || now == known {
             continue;
         }
-        let connected = sessions(&manager);
-        let Ok(live) = store.live_sessions(connected.iter().copied().collect()).await else { continue };
-        let live: HashSet<_> = live.into_iter().collect();
-        for ended in connected.difference(&live) {
-            manager.close_admitted_by(Credential::Session(*ended));
+        if close_ended(&*store, &manager).await.is_ok() {
+            known = now;
         }
-        known = now;
     }
 }
 
@@ -256,6 +289,8 @@ async fn sweep(store: Arc<dyn Store>, manager: Arc<Manager>, settings: Arc<Setti
         if let Err(error) = store.sweep(sessions(&manager).into_iter().collect(), now(), limits).await {
             tracing::warn!(%error, "expired sessions were not thrown away");
         }
+        // That a key expires, nobody says.
+        let _ = close_ended(&*store, &manager).await;
         tokio::time::sleep(SWEEP_PERIOD).await;
     }
 }

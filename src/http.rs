@@ -7,6 +7,7 @@ pub mod door;
 pub mod error;
 mod etag;
 mod events;
+mod external;
 pub mod frontend;
 mod health;
 pub mod host;
@@ -15,6 +16,7 @@ pub mod json_body;
 pub mod keys;
 mod openapi;
 pub mod origin_guard;
+mod publish;
 mod query;
 mod refusals;
 pub mod security_headers;
@@ -26,6 +28,7 @@ mod ws;
 pub use door::DoorState;
 pub use error::ApiError;
 pub use keys::KeysState;
+pub use publish::PublishState;
 
 use crate::{
     auth::{Door, Otps},
@@ -75,7 +78,7 @@ pub struct HttpState {
 }
 
 /// Every path of the server. A path enters with its description, so that neither is there without the other.
-pub fn router(state: HttpState, door: DoorState, keys: KeysState) -> Router {
+pub fn router(state: HttpState, door: DoorState, keys: KeysState, publish: PublishState) -> Router {
     let settings = state.settings.clone();
     let metrics = state.metrics.clone();
     let (routes, mut description) = OpenApiRouter::with_openapi(openapi::description())
@@ -89,12 +92,15 @@ pub fn router(state: HttpState, door: DoorState, keys: KeysState) -> Router {
         .split_for_parts();
     let (door, of_door) = door::routes(door);
     description.merge(of_door);
+    let (publish, of_publish) = publish::routes(publish);
+    description.merge(of_publish);
     routes
         .method_not_allowed_fallback(error::method_not_allowed)
         .fallback(page)
         .with_state(state)
         .merge(door)
         .merge(keys::routes(keys))
+        .merge(publish)
         .layer(Extension(openapi::Document::new(&description)))
         .layer(middleware::from_fn_with_state(settings.clone(), host::guard))
         .layer(middleware::from_fn_with_state(settings, security_headers::add))

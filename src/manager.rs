@@ -102,6 +102,12 @@ impl Manager {
         &self.clients
     }
 
+    /// The event types it routes.
+    #[must_use]
+    pub fn registry(&self) -> &Registry {
+        &self.registry
+    }
+
     /// The settings it was made with.
     #[must_use]
     pub fn settings(&self) -> &Arc<Settings> {

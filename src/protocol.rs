@@ -13,4 +13,4 @@ pub use close_reason::{CloseReason, MAX_CLOSE_REASON_BYTES};
 pub use error_code::ErrorCode;
 pub use event::{DecodeError, Event, RequestId};
 pub use frame::Frame;
-pub use json::{InvalidJson, parse_strict};
+pub use json::{InvalidJson, compact, parse_strict};

@@ -56,10 +56,11 @@ step_supply() { tests/supply.sh; }
 step_docs() { RUSTDOCFLAGS="-D warnings" cargo doc --locked --no-deps --quiet; }
 step_conformance() { tests/conformance.sh; }
 step_clients() { tests/clients.sh; }
+step_api() { tests/api.sh; }
 step_page() { cargo build --locked --quiet && npm run --silent test:page; }
 step_loom() { RUSTFLAGS="--cfg loom" cargo test --locked --quiet --release --manifest-path tests/loom/Cargo.toml; }
 
-steps=(install format clippy types frontend rust docs supply conformance clients page loom)
+steps=(install format clippy types frontend rust docs supply conformance clients api page loom)
 if [ "${1:-}" = --list ]; then
   printf '%s\n' "${steps[@]}"
   exit

@@ -9,11 +9,12 @@ pub use invitations::{Invited, MadeInvitation, NewLink, invite};
 
 use super::{Admission, AuthError, Hasher, Otps, Policy, Secret, Subject, Throttle, Verdict, otp};
 use crate::{
-    model::{Account, Resume, SessionId, User, UserName},
+    model::{Account, ExternalUser, KeyId, Person, Resume, SessionId, TopicName, User, UserName},
     settings::Settings,
     storage::{NewAccount, NewSession, Session, SessionLimits, Store, TokenHash, now},
 };
 use std::{
+    collections::HashSet,
     net::IpAddr,
     sync::{Arc, Mutex},
     time::{Duration, Instant},
@@ -85,11 +86,11 @@ pub struct SignedIn {
     pub expires_in: Duration,
 }
 
-/// A fresh OTP for a session.
+/// A fresh OTP.
 #[derive(Debug, Clone)]
 pub struct IssuedOtp {
-    /// Whose session it is.
-    pub user: User,
+    /// Whom it lets in.
+    pub person: Person,
     /// For the next socket.
     pub otp: Secret,
     /// How long the OTP lives.
@@ -220,9 +221,27 @@ impl Door {
         origin: Option<String>,
     ) -> Result<IssuedOtp, AuthError> {
         let session = self.session(session_token).await?;
-        let admission = Admission::of_member(session.user.clone(), session.id, resume, origin);
+        self.issue(Admission::of_member(session.user, session.id, resume, origin))
+    }
+
+    /// An OTP for an external user, who may hear what is `listed`; the caller has checked the key and the list.
+    ///
+    /// # Errors
+    /// Too many positions.
+    pub fn external_otp(
+        &self,
+        user: ExternalUser,
+        key: KeyId,
+        listed: HashSet<TopicName>,
+        resume: Option<Resume>,
+    ) -> Result<IssuedOtp, AuthError> {
+        self.issue(Admission::of_external(user, key, listed, resume))
+    }
+
+    fn issue(&self, admission: Admission) -> Result<IssuedOtp, AuthError> {
+        let person = admission.person.clone();
         let otp = self.otps.issue(admission, Instant::now())?;
-        Ok(IssuedOtp { user: session.user, otp, expires_in: self.otps.ttl() })
+        Ok(IssuedOtp { person, otp, expires_in: self.otps.ttl() })
     }
 
     /// The session with this token, which is thereby used.

@@ -9,7 +9,7 @@ use crate::{
     protocol::{CloseReason, Event, Frame, RequestId},
 };
 use futures_util::FutureExt;
-use serde_json::Value;
+use serde_json::value::RawValue;
 use std::{
     collections::VecDeque,
     panic::AssertUnwindSafe,
@@ -36,9 +36,9 @@ struct Answer {
 
 enum Outcome {
     Later(Pending),
-    Known(Result<Value, HandlerError>),
+    Known(Result<Box<RawValue>, HandlerError>),
     /// An answer and what begins after it.
-    Then(Value, AfterAnswer),
+    Then(Box<RawValue>, AfterAnswer),
 }
 
 impl EventReceiver {
@@ -92,7 +92,11 @@ impl EventReceiver {
     }
 
     /// Answers, at once or behind the answers that still wait.
-    fn settle(&mut self, id: Option<RequestId>, result: Result<Value, HandlerError>) -> Result<(), CloseReason> {
+    fn settle(
+        &mut self,
+        id: Option<RequestId>,
+        result: Result<Box<RawValue>, HandlerError>,
+    ) -> Result<(), CloseReason> {
         let bad = result.as_ref().is_err_and(HandlerError::is_bad_event);
         if self.answers.is_empty() {
             self.answer(id.as_ref(), result);
@@ -119,7 +123,7 @@ impl EventReceiver {
         }
     }
 
-    fn answer(&self, id: Option<&RequestId>, result: Result<Value, HandlerError>) {
+    fn answer(&self, id: Option<&RequestId>, result: Result<Box<RawValue>, HandlerError>) {
         match (result, id) {
             (Ok(payload), Some(id)) => self.client.enqueue(Frame::ok(id, &payload)),
             (Ok(_), None) => {}

@@ -4,7 +4,7 @@ use std::time::Instant;
 
 /// Lets `per_second` things through in the long run and `burst` at once.
 #[derive(Debug)]
-pub(super) struct TokenBucket {
+pub struct TokenBucket {
     per_second: f64,
     burst: f64,
     tokens: f64,
@@ -13,12 +13,13 @@ pub(super) struct TokenBucket {
 
 impl TokenBucket {
     /// A full bucket; 0 per second is no limit.
-    pub(super) fn new(per_second: f64, burst: u32, now: Instant) -> Self {
+    #[must_use]
+    pub fn new(per_second: f64, burst: u32, now: Instant) -> Self {
         Self { per_second, burst: burst.into(), tokens: burst.into(), refilled: now }
     }
 
     /// Takes so many tokens, or what a full bucket has; `false` when there are fewer.
-    pub(super) fn take(&mut self, tokens: u32, now: Instant) -> bool {
+    pub fn take(&mut self, tokens: u32, now: Instant) -> bool {
         if self.per_second == 0.0 {
             return true;
         }
@@ -31,6 +32,13 @@ impl TokenBucket {
         }
         self.tokens -= tokens;
         true
+    }
+
+    /// Whether it has rested so long that forgetting it changes nothing.
+    #[must_use]
+    pub fn is_full(&self, now: Instant) -> bool {
+        let elapsed = now.saturating_duration_since(self.refilled).as_secs_f64();
+        self.tokens + elapsed * self.per_second >= self.burst
     }
 }
 

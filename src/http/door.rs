@@ -1,9 +1,11 @@
-//! Signing in and out, and the OTP for the next socket. See `docs/protocol.md`, sections 1 and 8.
+//! Signing in and out, and the OTP for the next socket. See `docs/protocol.md`, sections 1, 6 and 9.
 
 use super::{
-    ApiError,
+    ApiError, bearer,
     client_address::client_address,
-    error, invitations,
+    error,
+    external::{Voucher, WantedUser},
+    invitations,
     json_body::read_json,
     origin_guard,
     origin_guard::Page,
@@ -11,9 +13,11 @@ use super::{
     session_cookie, setup,
 };
 use crate::{
-    auth::{AuthError, Door, LoginOutcome, LoginRequest, Secret, SignedIn, Visitor},
+    auth::{AuthError, Door, Keys, LoginOutcome, LoginRequest, Secret, SignedIn, Visitor},
+    events::Channels,
     metrics::{Metrics, Otp},
-    model::{Resume, SessionId, User},
+    model::{Person, Resume, SessionId, User},
+    protocol::ErrorCode,
     settings::Settings,
 };
 use axum::{
@@ -38,6 +42,10 @@ pub struct DoorState {
     pub door: Arc<Door>,
     /// Limits, origins, proxies.
     pub settings: Arc<Settings>,
+    /// Judges keys, whose holders let their own users in.
+    pub keys: Arc<Keys>,
+    /// Judges what those may hear.
+    pub channels: Arc<Channels>,
     /// Closes the sockets of a session that has ended.
     pub on_session_end: Arc<dyn Fn(SessionId) + Send + Sync>,
     /// Tells the others that somebody new is here.
@@ -134,31 +142,57 @@ async fn logout(State(state): State<DoorState>, request: Request) -> Result<Resp
 }
 
 #[derive(Deserialize, ToSchema)]
-#[schema(examples(json!({"resume": {"epoch": "9c4f1d0ab3e24b6f", "positions": {"room.general": 3, "user.1": 0}}})))]
+#[schema(examples(
+    json!({"resume": {"epoch": "9c4f1d0ab3e24b6f", "positions": {"room.general": 3, "user.1": 0}}}),
+    json!({"user": {"id": "42", "name": "Ada"}, "topics": ["channel.orders.42.status"]}),
+))]
 struct FreshOtp {
     resume: Option<Resume>,
+    /// With an API key: whom it lets in.
+    user: Option<WantedUser>,
+    /// With an API key: what they may hear, e.g. `channel.orders.42.status`; at most 1,024.
+    topics: Option<Vec<String>>,
 }
 
-refusals!(OtpRefusals: BODY, DOOR, [Unauthorized]);
+refusals!(OtpRefusals: BODY, DOOR, [
+    Unauthorized, BadKey, Forbidden, TooManyAttempts, BadChannel, BadTopic, NoSuchNamespace
+]);
 
 /// Get a one-time password for the next socket.
+///
+/// With a session for its member; with an API key of the scope `otp` for a user of somebody else's.
 #[utoipa::path(
     post,
     path = "/otp",
     tag = "door",
-    security(("session" = [])),
+    security(("session" = []), ("key" = [])),
     request_body = FreshOtp,
     responses((status = 200, body = Admitted, description = "Spend it within `expires_in` seconds."), OtpRefusals),
 )]
 async fn otp(State(state): State<DoorState>, request: Request) -> Result<Response, ApiError> {
+    bearer::refuse_in_url(request.uri())?;
     let token = session_cookie::session(request.headers());
-    // Only a session may send a large body.
-    state.door.session(token.as_ref()).await?;
+    let address = client_address(request.extensions(), request.headers(), &state.settings)?;
+    // Only a session or a key may send a large body.
+    let voucher = match bearer::key(request.headers()) {
+        Some(key) => Some(Voucher::check(&state, &key, address).await?),
+        None => {
+            state.door.session(token.as_ref()).await?;
+            None
+        }
+    };
     let Page(origin) = request.extensions().get().cloned().unwrap_or_default();
     let http = &state.settings.http;
-    let FreshOtp { resume } = read_json(request, http.max_body_bytes, http.body_wait).await?;
-    let issued = state.door.otp(token.as_ref(), resume, origin).await?;
-    Ok(admitted(&state, &issued.otp, issued.expires_in, &issued.user))
+    let FreshOtp { resume, user, topics } = read_json(request, http.max_body_bytes, http.body_wait).await?;
+    let issued = match voucher {
+        Some(voucher) => voucher.issue(&state, user, topics, resume)?,
+        None if user.is_some() || topics.is_some() => {
+            let message = "`user`: only an API key lets somebody else's users in";
+            return Err(ApiError::new(ErrorCode::BadPayload, message));
+        }
+        None => state.door.otp(token.as_ref(), resume, origin).await?,
+    };
+    Ok(admitted(&state, &issued.otp, issued.expires_in, &issued.person))
 }
 
 /// From where a request comes.
@@ -171,7 +205,8 @@ pub(super) fn visitor(request: &Request, state: &DoorState) -> Result<Visitor, A
 /// The answer to whoever has just signed in, by whatever way.
 pub(super) fn signed_in(state: &DoorState, result: Result<SignedIn, AuthError>) -> Result<Response, ApiError> {
     let signed_in = result?;
-    let mut response = admitted(state, &signed_in.otp, signed_in.expires_in, &signed_in.user);
+    let person = Person::Member(signed_in.user);
+    let mut response = admitted(state, &signed_in.otp, signed_in.expires_in, &person);
     let session_max = state.settings.auth.session_max;
     session_cookie::set(response.headers_mut(), &signed_in.session_token, session_max, &signed_in.device_token);
     Ok(response)
@@ -189,10 +224,10 @@ pub(super) struct Admitted<'a> {
     /// How long the one-time password lives, in seconds.
     #[schema(value_type = f64)]
     expires_in: serde_json::Value,
-    user: &'a User,
+    user: &'a Person,
 }
 
-fn admitted(state: &DoorState, otp: &Secret, expires_in: Duration, user: &User) -> Response {
+fn admitted(state: &DoorState, otp: &Secret, expires_in: Duration, user: &Person) -> Response {
     state.metrics.otp(Otp::Issued);
     // A whole number whenever it is one.
     let expires_in = match expires_in.subsec_nanos() {

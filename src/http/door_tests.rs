@@ -52,6 +52,11 @@ impl Site {
         let settings = Arc::new(world.settings.clone());
         let state = DoorState {
             door: world.door.clone(),
+            keys: Arc::new(Keys::new(world.store.clone(), world.door.clone(), &settings)),
+            channels: {
+                let (journal, _) = crate::journal::Journal::new(&settings);
+                Channels::new(world.store.clone(), journal, crate::events::Namespaces::new(&settings))
+            },
             settings: settings.clone(),
             on_session_end: Arc::new({
                 let ended = ended.clone();

@@ -2,6 +2,7 @@
 
 use crate::{
     auth::AuthError,
+    manager::HandlerError,
     protocol::{DecodeError, ErrorCode},
     storage::StoreError,
 };
@@ -158,6 +159,19 @@ impl From<StoreError> for ApiError {
             StoreError::NameTaken => Self::new(ErrorCode::NameTaken, error.to_string()),
             StoreError::AlreadySetUp | StoreError::InvitationSpent => Self::new(ErrorCode::BadToken, error.to_string()),
             StoreError::Corrupt(_) | StoreError::NewerSchema { .. } => Self::internal(&error),
+        }
+    }
+}
+
+impl From<HandlerError> for ApiError {
+    fn from(error: HandlerError) -> Self {
+        if error.is_ours() {
+            tracing::error!(error = ?error, "a request failed");
+        }
+        let answer = Self::new(error.code(), error.public_message());
+        match error.code() {
+            ErrorCode::StorageUnavailable | ErrorCode::Unavailable => answer.retry_after(STORE_RETRY_AFTER),
+            _ => answer,
         }
     }
 }

@@ -31,6 +31,7 @@ use utoipa::{
         (name = "door", description = "Signing in and out."),
         (name = "accounts", description = "Making accounts with links."),
         (name = "socket", description = "What is heard as it happens."),
+        (name = "channels", description = "Push channels: any back end reaches any page."),
         (name = "operations", description = "For whoever runs the server."),
     ),
     components(schemas(ErrorBody, ErrorCode)),

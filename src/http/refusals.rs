@@ -78,7 +78,7 @@ fn response(codes: &[ErrorCode]) -> Response {
 
 /// An error's body with one of these codes and no other.
 fn body(codes: &[ErrorCode]) -> Schema {
-    let code = ObjectBuilder::new().enum_values(Some(codes.iter().map(|code| code.as_str())));
+    let code = ObjectBuilder::new().schema_type(Type::String).enum_values(Some(codes.iter().map(|code| code.as_str())));
     let error = ObjectBuilder::new().property("code", code);
     let of_these = ObjectBuilder::new().property("error", error);
     AllOfBuilder::new().item(Ref::from_schema_name(ErrorBody::name())).item(of_these).into()

@@ -1,11 +1,13 @@
 //! Who is behind a connection: somebody with an account here, or a user of somebody's app.
 
 use super::{KeyId, SessionId, User, UserId};
-use serde::{Serialize, Serializer, ser::SerializeStruct};
+use serde::Serialize;
 use std::{fmt, sync::Arc};
+use utoipa::ToSchema;
 
-/// Who is behind a connection.
-#[derive(Debug, Clone, PartialEq, Eq)]
+/// Who is behind a connection, as every client may see it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
+#[serde(untagged)]
 pub enum Person {
     /// Somebody with an account.
     Member(User),
@@ -32,10 +34,22 @@ pub enum PersonId {
 }
 
 /// A user of an app: no account, no rooms, only what their OTP lists.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
 pub struct ExternalUser {
+    /// As the app calls them.
+    #[schema(value_type = String)]
     id: Arc<str>,
+    /// For people.
+    #[schema(value_type = String)]
     name: Arc<str>,
+    role: ExternalRole,
+}
+
+/// What an external user may do: hear what they were let in for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+enum ExternalRole {
+    External,
 }
 
 /// Why an external user is none; the text is for people.
@@ -62,7 +76,7 @@ impl ExternalUser {
             if good { Ok(Arc::from(text)) } else { Err(InvalidExternalUser { field, max: Self::MAX_CHARS }) }
         };
         let (id, name) = (check("user.id", id)?, check("user.name", name.unwrap_or(id))?);
-        Ok(Self { id, name })
+        Ok(Self { id, name, role: ExternalRole::External })
     }
 
     /// As the app calls them.
@@ -97,22 +111,6 @@ impl Person {
         match self {
             Self::Member(user) => Some(user),
             Self::External(_) => None,
-        }
-    }
-}
-
-/// As clients see them: `{"id", "name", "role"}`; an external user's id is a string and their role `external`.
-impl Serialize for Person {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        match self {
-            Self::Member(user) => user.serialize(serializer),
-            Self::External(external) => {
-                let mut object = serializer.serialize_struct("Person", 3)?;
-                object.serialize_field("id", external.id())?;
-                object.serialize_field("name", &*external.name)?;
-                object.serialize_field("role", "external")?;
-                object.end()
-            }
         }
     }
 }

@@ -112,22 +112,36 @@ impl Event {
     /// [`DecodeError::Payload`] with the path of the first field that is wrong, or [`DecodeError::Room`].
     pub fn decode_payload<P: DeserializeOwned>(payload: Value) -> Result<P, DecodeError> {
         let room_is_text = payload.get("room").is_some_and(Value::is_string);
-        serde_path_to_error::deserialize(payload).map_err(|error| {
-            let problem = error.inner().to_string();
-            // serde names a missing field in its text only.
-            let missing = problem.strip_prefix("missing field `").and_then(|rest| rest.strip_suffix('`'));
-            let path = error.path().to_string();
-            let path = match missing {
-                Some(field) if path == "." => field.to_owned(),
-                Some(field) => format!("{path}.{field}"),
-                None => path,
-            };
-            let problem = if missing.is_some() { "is missing".to_owned() } else { problem };
-            if room_is_text && path == "room" {
-                return DecodeError::Room { problem };
-            }
+        serde_path_to_error::deserialize(payload).map_err(|error| match bad_field(&error) {
+            (path, problem) if room_is_text && path == "room" => DecodeError::Room { problem },
+            (path, problem) => DecodeError::Payload { path, problem },
+        })
+    }
+
+    /// As [`Event::decode_payload`], from text that [`parse_strict`] accepts, for types that keep some of it as it is.
+    ///
+    /// # Errors
+    /// [`DecodeError::Payload`] with the path of the first field that is wrong.
+    pub fn decode_payload_text<P: DeserializeOwned>(text: &str) -> Result<P, DecodeError> {
+        serde_path_to_error::deserialize(&mut serde_json::Deserializer::from_str(text)).map_err(|error| {
+            let (path, problem) = bad_field(&error);
             DecodeError::Payload { path, problem }
         })
+    }
+}
+
+/// Which field is wrong, and why.
+fn bad_field(error: &serde_path_to_error::Error<serde_json::Error>) -> (String, String) {
+    let problem = error.inner().to_string();
+    // The place in a text: the path says it better.
+    let problem = problem.split(" at line ").next().unwrap_or_default().to_owned();
+    // serde names a missing field in its text only.
+    let missing = problem.strip_prefix("missing field `").and_then(|rest| rest.strip_suffix('`'));
+    let path = error.path().to_string();
+    match missing {
+        Some(field) if path == "." => (field.to_owned(), "is missing".to_owned()),
+        Some(field) => (format!("{path}.{field}"), "is missing".to_owned()),
+        None => (path, problem),
     }
 }
 

@@ -26,6 +26,24 @@ pub fn parse_strict(text: &str) -> Result<Value, InvalidJson> {
     Ok(value)
 }
 
+/// The same JSON without the white space between its parts; `text` must be JSON.
+#[must_use]
+pub fn compact(text: &str) -> String {
+    let (mut in_string, mut escaped) = (false, false);
+    let keep = |c: &char| {
+        let outside = !in_string;
+        match c {
+            _ if escaped => escaped = false,
+            '\\' => escaped = in_string,
+            '"' => in_string = !in_string,
+            _ => {}
+        }
+        // RFC 8259 section 2.
+        !(outside && matches!(c, ' ' | '\t' | '\n' | '\r'))
+    };
+    text.chars().filter(keep).collect()
+}
+
 #[derive(Clone, Copy)]
 struct Strict {
     depth_left: u8,
@@ -99,6 +117,14 @@ impl<'de> Visitor<'de> for Strict {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn white_space_goes_and_everything_else_stays() {
+        let loose = "{ \"a b\\\" c\\\\\" :\n [ 1 ,\t2.50e+1 , \"\\n \" ] ,\r\n \"é\" : 12345678901234567890123 }";
+        let tight = "{\"a b\\\" c\\\\\":[1,2.50e+1,\"\\n \"],\"é\":12345678901234567890123}";
+        assert_eq!(compact(loose), tight);
+        assert_eq!(compact(tight), tight);
+    }
     use proptest::prelude::*;
 
     #[test]

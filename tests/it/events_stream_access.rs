@@ -4,7 +4,7 @@ use crate::support::{BUDGET, EventReader, Response, TestServer, events::events};
 use hyper::Request;
 use serde_json::json;
 use std::time::Duration;
-use switchboard::settings::Settings;
+use switchboard::{model::Role, settings::Settings};
 use tokio::time::timeout;
 
 const ROOM: &[&str] = &["room.general"];
@@ -236,4 +236,40 @@ async fn nobody_new_listens_while_the_server_stops() {
         drop(silent);
     };
     tokio::join!(timeout(Duration::from_secs(10), server.stop()), latecomer).0.unwrap();
+}
+
+/// An API key with these scopes; its id and itself.
+async fn key(server: &TestServer, owner: &str, name: &str, scopes: &[&str]) -> (i64, String) {
+    let made = server.http().post_as(owner, "/keys", &json!({"name": name, "scopes": scopes})).await.json();
+    (made["id"].as_i64().unwrap(), made["key"].as_str().unwrap().to_owned())
+}
+
+#[tokio::test]
+async fn somebody_else_s_user_hears_what_their_otp_lists_until_the_key_is_revoked() {
+    let server = TestServer::start_with(with_app).await;
+    server.account("owner", Role::Owner).await;
+    let (owner, _) = server.login("owner", None).await;
+    let (id, app) = key(&server, &owner, "app", &["otp", "publish:*"]).await;
+    let bearer = format!("Bearer {app}");
+    let headers = [("authorization", bearer.as_str())];
+    let user = json!({"user": {"id": "42", "name": "Ada"}, "topics": ["channel.orders.42.status"]});
+    let otp = server.http().post_with("/otp", &user, &headers).await.json()["otp"].as_str().unwrap().to_owned();
+    let path = format!("{}otp={otp}", events(&["channel.orders.42.status", "channel.orders.7.status", "room.general"]));
+    let mut stream = EventReader::open(server.http(), &path, &[("origin", APP)]).await.unwrap();
+    let hello = stream.hears("hello").await;
+    assert_eq!(hello["user"], json!({"id": "42", "name": "Ada", "role": "external"}));
+    for topic in ["channel.orders.7.status", "room.general"] {
+        assert_eq!(hello["refused"][topic]["code"], "forbidden", "{topic}");
+    }
+    // White space of the publisher's own, line ends too, is none of the wire's.
+    let body = b"{\"channel\":\"orders.42.status\",\r\n \"data\":{\"state\":\r\n\"sent\"}}".to_vec();
+    let request = Request::post("/publish").header("content-type", "application/json").header("authorization", &bearer);
+    assert_eq!(server.http().send(request, body).await.json()["subscribers"], 1);
+    assert_eq!(stream.hears("published").await["data"], json!({"state": "sent"}));
+    let cookie = format!("__Host-session={owner}");
+    let revoke =
+        Request::delete(format!("/keys/{id}")).header("cookie", &cookie).header("origin", server.http().origin());
+    assert_eq!(server.http().send(revoke, Vec::new()).await.status, 204);
+    stream.ends().await;
+    server.stop().await;
 }

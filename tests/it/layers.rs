@@ -96,7 +96,7 @@ fn used_layers(code: &str) -> Vec<String> {
     used.iter().map(|item| name(item)).filter(|name| name.starts_with(char::is_lowercase)).collect()
 }
 
-fn rust_files(folder: &Path) -> Vec<PathBuf> {
+pub fn rust_files(folder: &Path) -> Vec<PathBuf> {
     let mut files = Vec::new();
     for entry in fs::read_dir(folder).unwrap().map(Result::unwrap) {
         let path = entry.path();

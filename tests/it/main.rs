@@ -2,12 +2,15 @@
 
 #![allow(unreachable_pub, clippy::unwrap_used)] // a test binary: helpers unwrap, and nothing is exported
 
+mod asyncapi;
 mod bad_events;
 mod bad_frames;
+mod channel_page;
 mod chat;
 mod door;
 mod events_stream;
 mod events_stream_access;
+mod events_stream_curl;
 mod forgeries;
 mod kill_loop;
 mod layers;

@@ -67,7 +67,7 @@ async fn a_client_gets_exactly_what_it_missed() {
 #[tokio::test]
 async fn recovery_is_never_partial() {
     let (server, topic, events) = away_for(1_001).await;
-    assert_eq!(topic, json!({"offset": 1_002, "recovered": false}));
+    assert_eq!(topic, json!({"offset": 1_002, "recovered": false, "reason": "too_far"}));
     assert_eq!(texts(&events), ["after"]);
     server.stop().await;
 }
@@ -83,12 +83,19 @@ async fn a_position_that_cannot_be_served_is_said_to_be_so() {
     let from_the_future = json!({"epoch": epoch, "positions": {"room.general": 2}});
     let of_another_store = json!({"epoch": "0000000000000000", "positions": {"room.general": 1}});
     let of_another_topic = json!({"epoch": epoch, "positions": {"room.secret": 1}});
-    for resume in [Some(from_the_future), Some(of_another_store), Some(of_another_topic), None] {
+    for (resume, reason) in [
+        (Some(from_the_future), Some("ahead")),
+        (Some(of_another_store), Some("other_epoch")),
+        (Some(of_another_topic), None),
+        (None, None),
+    ] {
         let otp = server.otp(&session, resume).await;
         let socket = TestClient::open(server.http(), &otp).await.unwrap();
         let mut alice = TestClient::arrive("alice", &session, socket).await;
         let hello = alice.hears("hello").await;
-        assert_eq!(hello["topics"]["room.general"], json!({"offset": 1, "recovered": false}));
+        let topic = &hello["topics"]["room.general"];
+        assert_eq!((&topic["offset"], &topic["recovered"]), (&json!(1), &json!(false)));
+        assert_eq!(topic.get("reason").and_then(Value::as_str), reason);
         assert!(hello["topics"].get("room.secret").is_none());
         assert_eq!(texts(&alice.all_until("caught_up").await).len(), 0);
         alice.leaves().await;

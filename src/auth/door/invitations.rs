@@ -13,7 +13,7 @@ use utoipa::ToSchema;
 /// Accounts one invitation may make.
 const USES: std::ops::RangeInclusive<u32> = 1..=1_000;
 /// Seconds an invitation may live: a minute to a year.
-const LIFE_SECS: std::ops::RangeInclusive<u64> = 60..=365 * 86_400;
+const LIFE_SECS: std::ops::RangeInclusive<u64> = 60..=366 * 86_400;
 /// Seconds it lives when nothing is said.
 const DEFAULT_LIFE_SECS: u64 = 7 * 86_400;
 
@@ -27,7 +27,7 @@ pub struct NewLink {
     #[schema(minimum = 1, maximum = 1000)]
     pub uses: Option<u32>,
     /// How long it lives, in seconds: a minute to a year.
-    #[schema(minimum = 60, maximum = 31_536_000)]
+    #[schema(minimum = 60, maximum = 31_622_400)]
     pub expires_in_secs: Option<u64>,
 }
 
@@ -72,7 +72,7 @@ pub async fn invite(store: &dyn Store, link: NewLink, by: Option<UserId>) -> Res
         return Err(AuthError::BadField { field: "uses", problem: "must be 1 to 1000" });
     }
     if !LIFE_SECS.contains(&life) {
-        return Err(AuthError::BadField { field: "expires_in_secs", problem: "must be 60 to 31536000" });
+        return Err(AuthError::BadField { field: "expires_in_secs", problem: "must be 60 to 31622400" });
     }
     let at = now();
     let expires_at = at.saturating_add_unsigned(life * 1_000);

@@ -6,7 +6,7 @@ use crate::{
         WeakPassword,
         testing::{self, PASSWORD, World, name},
     },
-    model::{Credential, Epoch, Offset, Role, TopicName, UserId},
+    model::{Credential, Epoch, Offset, Person, Role, TopicName, UserId},
     storage::StoreError,
 };
 
@@ -99,7 +99,7 @@ async fn a_session_gives_otps_until_it_ends() {
     let signed_in = login(&world, "bob").await;
     let token = Some(&signed_in.session_token);
     let issued = world.door.otp(token, None, None).await.unwrap();
-    assert_eq!(issued.user, signed_in.user);
+    assert_eq!(issued.person, Person::Member(signed_in.user));
     assert!(world.otps.redeem(issued.otp.expose(), Instant::now()).is_some());
     assert_eq!(world.door.logout(token).await.unwrap(), signed_in.session_id);
     for result in [

@@ -80,7 +80,6 @@ impl Namespaces {
     }
 
     /// Where topics are counted: a channel with its namespace, the rest with its kind.
-    #[must_use]
     pub fn meters(&self, metrics: &Metrics) -> impl Fn(&TopicName) -> Arc<TopicMeter> + use<> {
         let meter = |name: &str| Arc::new(metrics.topic_meter(name));
         let (rooms, inboxes, others) = (meter("room.*"), meter("user.*"), meter("other"));
@@ -121,16 +120,16 @@ fn member_may_subscribe(namespace: &Namespace, named: NamedUser<'_>, user: &User
 /// The channels an OTP lists, each checked.
 ///
 /// # Errors
-/// The first that is refused, with why.
+/// The place of the first that is refused, and why.
 pub fn listed(
     namespaces: &Namespaces,
     id: &str,
     topics: &[String],
-) -> Result<HashSet<TopicName>, (String, ChannelError)> {
+) -> Result<HashSet<TopicName>, (usize, ChannelError)> {
     let check = |text: &String| {
         let channel = super::channel_of_topic(text)?;
         namespaces.may_list(id, &channel)?;
         Ok(TopicName::channel(&channel))
     };
-    topics.iter().map(|text| check(text).map_err(|error| (text.clone(), error))).collect()
+    topics.iter().enumerate().map(|(place, text)| check(text).map_err(|error| (place, error))).collect()
 }

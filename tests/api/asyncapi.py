@@ -1,0 +1,133 @@
+"""Checks docs/asyncapi.yaml: valid AsyncAPI 3, every reference and example good, and true of a talk on a real server:
+every event that is sent or received is good by its schema, and every listed one occurs.
+
+usage: asyncapi.py ORIGIN PASSWORD        (of alice and bob)
+"""
+
+import asyncio
+import json
+import pathlib
+import sys
+
+import websockets
+import yaml
+from door import TLS, post
+from jsonschema import Draft7Validator
+
+ORIGIN, PASSWORD = sys.argv[1:3]
+ROOT = pathlib.Path(__file__).parents[2]
+DOCUMENT = yaml.safe_load((ROOT / "docs/asyncapi.yaml").read_text())
+STANDARD = json.loads((ROOT / f"node_modules/@asyncapi/specs/schemas/{DOCUMENT['asyncapi']}.json").read_text())
+MESSAGES = DOCUMENT["components"]["messages"]
+
+# Who asks what, in this order; `None` is no request but a text that is not JSON. A new request joins here.
+TALK = [
+    ("alice", "list_rooms", {}),
+    ("alice", "create_room", {"room": "garden", "title": "The garden"}),
+    ("bob", "join_room", {"room": "garden"}),
+    ("bob", "send_message", {"room": "garden", "message": "hello", "client_id": "b-1"}),
+    ("bob", "send_message", {"room": "garden", "message": "another", "client_id": "b-1"}),
+    ("alice", "get_history", {"room": "garden", "limit": 10}),
+    ("alice", "join_room", {"room": "nowhere"}),
+    ("bob", "leave_room", {"room": "garden"}),
+    ("bob", "list_rooms", {}),
+    ("alice", None, None),
+]
+
+faults = []
+seen = set()
+
+
+def check(frame, message):
+    """Whether a frame is what `components.messages` says."""
+    seen.add(message)
+    if message not in MESSAGES:
+        return faults.append(f"{message} is not listed: {frame}")
+    # Beside the document, so that references within it are found; draft 7 looks at nothing beside a `$ref`.
+    schema = {"components": DOCUMENT["components"], "allOf": [{"$ref": f"#/components/messages/{message}/payload"}]}
+    for error in Draft7Validator(schema).iter_errors(frame):
+        faults.append(f"{message}: {'.'.join(map(str, error.path))}: {error.message}")
+
+
+def references(node):
+    if isinstance(node, dict):
+        yield from (node["$ref"] for _ in [0] if isinstance(node.get("$ref"), str))
+    for child in node.values() if isinstance(node, dict) else node if isinstance(node, list) else []:
+        yield from references(child)
+
+
+def find(reference):
+    node = DOCUMENT
+    for part in reference.removeprefix("#/").split("/"):
+        node = node.get(part) if isinstance(node, dict) else None
+    return node
+
+
+def check_document():
+    for error in Draft7Validator(STANDARD).iter_errors(DOCUMENT):
+        faults.append(f"{'.'.join(map(str, error.path))}: {error.message[:300]}")
+    faults.extend(f"{reference} leads nowhere" for reference in references(DOCUMENT) if find(reference) is None)
+    used = set(references(DOCUMENT["operations"]))
+    for name, message in MESSAGES.items():
+        if name not in DOCUMENT["channels"]["socket"]["messages"]:
+            faults.append(f"{name} is in no channel")
+        if f"#/channels/socket/messages/{name}" not in used:
+            faults.append(f"{name} is in no operation")
+        if find(f"#/components/messages/{name}").get("name") not in (name, "ok"):
+            faults.append(f"{name} has another name on the wire")
+        for example in message.get("examples") or faults.append(f"{name} has no example") or []:
+            check(example["payload"], name)
+    seen.clear()
+
+
+class Client:
+    """A socket whose every frame is checked."""
+
+    def __init__(self, socket):
+        self.socket, self.asked = socket, {}
+
+    @classmethod
+    async def sign_in(cls, name, resume=None):
+        body = {"username": name, "password": PASSWORD}
+        admitted, _ = post(ORIGIN, "/login", body | ({"resume": resume} if resume else {}))
+        url = ORIGIN.replace("http", "ws", 1) + "/ws?otp=" + admitted["otp"]
+        return cls(await websockets.connect(url, ssl=TLS))
+
+    async def hears(self, is_it):
+        while True:
+            frame = json.loads(await asyncio.wait_for(self.socket.recv(), 20))
+            asked = self.asked.get(frame.get("id"))
+            check(frame, f"{asked}_ok" if frame["type"] == "ok" else frame["type"])
+            if is_it(frame):
+                return frame
+
+    async def asks(self, event_type, payload):
+        if event_type is None:
+            await self.socket.send("{")
+            return await self.hears(lambda frame: frame["type"] == "error")
+        id = f"r{len(self.asked)}"
+        self.asked[id] = event_type
+        request = {"type": event_type, "id": id, "payload": payload}
+        check(request, event_type)
+        await self.socket.send(json.dumps(request))
+        return await self.hears(lambda frame: frame.get("id") == id)
+
+
+async def talk():
+    clients = {name: await Client.sign_in(name) for name in ("alice", "bob")}
+    greetings = {name: await client.hears(lambda frame: frame["type"] == "hello") for name, client in clients.items()}
+    for name, event_type, payload in TALK:
+        await clients[name].asks(event_type, payload)
+    # Who comes back to all topics from their beginnings is sent what has been announced.
+    for name in clients:
+        hello = greetings[name]["payload"]
+        topics = [*hello["topics"], "room.garden"]
+        resume = {"epoch": hello["epoch"], "positions": dict.fromkeys(topics, 0)}
+        await (await Client.sign_in(name, resume)).hears(lambda frame: frame["type"] == "caught_up")
+
+
+check_document()
+asyncio.run(talk())
+faults.extend(f"{name} is listed and did not occur" for name in sorted(MESSAGES.keys() - seen))
+print("\n".join(faults) or f"AsyncAPI: {len(MESSAGES)} events are described, and each was met")
+sys.exit(bool(faults))

@@ -1,0 +1,36 @@
+"""Asks everything that /openapi.json describes, rightly and wrongly: no answer may be a failure of the server's, of a
+status, a content type or a shape that is not described. Twice: as a stranger, and as the server's owner.
+
+usage: fuzz.py ORIGIN USER PASSWORD
+"""
+
+import subprocess
+import sys
+import tempfile
+
+from door import post
+
+ORIGIN, USER, PASSWORD = sys.argv[1:4]
+CHECKS = "not_a_server_error,status_code_conformance,content_type_conformance,response_schema_conformance"
+RUN = [
+    *("schemathesis", "run", ORIGIN + "/openapi.json", "--tls-verify=false", "--no-color"),
+    # The same requests every time.
+    *("--phases", "examples,coverage,fuzzing", "--max-examples", "10", "--generation-deterministic"),
+    *("--checks", CHECKS, "--warnings", "off", "--header", f"Origin: {ORIGIN}"),
+]
+
+
+def run(who, *options):
+    # In a folder of its own: it keeps what it has found.
+    with tempfile.TemporaryDirectory() as folder:
+        done = subprocess.run([*RUN, *options], cwd=folder, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+    if done.returncode != 0:
+        sys.exit(f"{who}:\n{done.stdout}")
+    [cases] = [line.strip() for line in done.stdout.splitlines() if " generated, " in line]
+    print(f"OpenAPI, asked by {who}: {cases}")
+
+
+_, session = post(ORIGIN, "/login", {"username": USER, "password": PASSWORD})
+run("a stranger")
+# Whoever signs out is a stranger from then on.
+run("the owner", "--header", f"Cookie: {session}", "--exclude-path", "/logout")
