@@ -1,6 +1,7 @@
 //! The language the tests are written in.
 
 pub mod client;
+pub mod events;
 pub mod h2;
 pub mod http;
 pub mod panics;
@@ -9,6 +10,7 @@ pub mod raw;
 pub mod server;
 
 pub use client::TestClient;
+pub use events::EventReader;
 pub use http::{Http, Response};
 pub use process::ServerProcess;
 pub use raw::{Pipe, RawSocket};
