@@ -5,6 +5,7 @@
 mod asyncapi;
 mod bad_events;
 mod bad_frames;
+mod channels;
 mod chat;
 mod door;
 mod forgeries;
