@@ -6,7 +6,12 @@ use crate::support::{
 };
 use hyper::Method;
 use serde_json::{Value, json};
-use switchboard::settings::{Publishers, Subscribers};
+use switchboard::{
+    auth::Secret,
+    model::KeyName,
+    settings::{Publishers, Subscribers},
+    storage::{NewKey, now},
+};
 
 fn assert_refused(what: &str, answer: &Response, status: u16, code: &str) {
     assert_eq!((answer.status.as_u16(), answer.error_code().as_str()), (status, code), "{what}: {:?}", answer.body);
@@ -252,5 +257,26 @@ async fn whoever_is_called_like_a_member_gets_nothing_of_theirs() {
         other.leaves().await;
     }
     assert_eq!(alice.data_so_far().await.len(), 4);
+    server.stop().await;
+}
+
+#[tokio::test]
+async fn an_expired_key_lets_nobody_in_any_more() {
+    let server = TestServer::start().await;
+    let (secret, expires_at) = (Secret::random_key().unwrap(), now() + 1_500);
+    let key = NewKey {
+        name: KeyName::parse("short").unwrap(),
+        token_hash: secret.key_hash().unwrap(),
+        hint: secret.expose()[..10].to_owned(),
+        scopes: vec!["otp".parse().unwrap()],
+        expires_at: Some(expires_at),
+        at: now(),
+    };
+    server.server().store().create_key(key).await.unwrap();
+    let body = json!({"user": {"id": "42"}, "topics": ["channel.a"]});
+    let otp = server.external_otp(secret.expose(), &body).await.json()["otp"].as_str().unwrap().to_owned();
+    server.until(|_| now() > expires_at).await;
+    assert_refused("the key", &server.external_otp(secret.expose(), &body).await, 401, "bad_key");
+    assert_eq!(TestClient::open(server.http(), &otp).await.err(), Some(401), "nor does what it minted before");
     server.stop().await;
 }

@@ -93,3 +93,25 @@ async fn what_is_no_idempotency_key_is_refused_and_a_refusal_is_not_remembered()
     assert_eq!(server.http().publish_once(&key, &name, &body).await.json()["offset"], 1);
     server.stop().await;
 }
+
+/// The store cannot be written for a while: nothing is published, and the repeat is no repeat.
+#[tokio::test]
+async fn what_failed_is_published_once_when_it_is_sent_again() {
+    let server = TestServer::start().await;
+    let key = server.key("publish:*").await;
+    let mut alice = server.client("alice").await;
+    alice.subscribes(json!(["channel.a", "channel.b"])).await;
+    let database = rusqlite::Connection::open(server.data_dir().join("switchboard.db")).unwrap();
+    let body = json!({"channels": ["a", "b"], "data": 1});
+    for table in ["publication", "publish_receipt"] {
+        database.execute(&format!("ALTER TABLE {table} RENAME TO hidden"), []).unwrap();
+        let failed = server.http().publish_once(&key, "x", &body).await;
+        assert!(failed.status.is_server_error(), "{:?}", failed.body);
+        database.execute(&format!("ALTER TABLE hidden RENAME TO {table}"), []).unwrap();
+    }
+    let answer = server.http().publish_once(&key, "x", &body).await;
+    assert_eq!((answer.status.as_u16(), answer.headers.get("idempotent-replayed")), (200, None));
+    assert_eq!(answer.json()["results"][1]["offset"], 1);
+    assert_eq!(alice.data_so_far().await, [1, 1]);
+    server.stop().await;
+}

@@ -65,7 +65,7 @@ async fn every_form_is_answered_in_the_order_of_the_request() {
     assert_eq!(answers(json!({"Channels": ["c"], "Data": false})).await, [place("c", 2, 0)]);
     assert_eq!(answers(json!({"Batch": [{"channel": "c", "data": ""}]})).await, [place("c", 3, 0)]);
     assert_eq!(bob.data_so_far().await, [json!(1), json!(1), Value::Null]);
-    assert_eq!(alice.positions["channel.a"], 3);
+    assert_eq!(alice.data_so_far().await, [json!(1), json!(1), json!(1), json!(2), Value::Null, json!(3)]);
     server.stop().await;
 }
 
@@ -86,11 +86,9 @@ async fn data_arrives_as_it_was_written() {
         ("123456789012345678901234567890", "123456789012345678901234567890"),
         (r#"" a  b\n\u00e9 \"x\" {1 , 2} ""#, r#"" a  b\n\u00e9 \"x\" {1 , 2} ""#),
         ("[ 1 ,\t[ ] ,\n{ } ]", "[1,[],{}]"),
-        (r#"{ "z" : 1 , "a" : { "é 1" : [ 0.10 , 1E400e ] } }"#, ""),
         (r#"{ "z" : 1 , "a" : { "é 1" : [ 0.10 ] } }"#, r#"{"z":1,"a":{"é 1":[0.10]}}"#),
     ]
     .into_iter()
-    .filter(|(_, compact)| !compact.is_empty())
     .enumerate()
     {
         for (m, body) in [
@@ -301,9 +299,8 @@ async fn members_publish_where_the_namespace_lets_them_and_not_too_fast() {
     let (bob, _) = server.login("bob", None).await;
     assert_eq!(server.http().post_as(&bob, "/publish", &body("open.a")).await.status, 200, "others are not slowed");
     server.publishes(&key, "open.a", json!(2)).await;
-    let from: Vec<_> = (0..8).map(|_| ()).collect::<Vec<_>>();
     let mut heard = Vec::new();
-    for () in from {
+    for _ in 0..8 {
         heard.push(alice.hears("published").await["from"].clone());
     }
     let alices = std::iter::repeat_n(json!("alice"), 6);
