@@ -19,6 +19,7 @@ mod refusals;
 pub mod security_headers;
 pub mod session_cookie;
 mod setup;
+mod unread_body;
 pub mod upgrade;
 mod ws;
 
@@ -86,6 +87,8 @@ pub fn router(state: HttpState, door: DoorState, keys: KeysState, publish: Publi
         .split_for_parts();
     let (door, of_door) = door::routes(door);
     description.merge(of_door);
+    let (keys, of_keys) = keys::routes(keys);
+    description.merge(of_keys);
     let (publish, of_publish) = publish::routes(publish);
     description.merge(of_publish);
     routes
@@ -93,10 +96,11 @@ pub fn router(state: HttpState, door: DoorState, keys: KeysState, publish: Publi
         .fallback(page)
         .with_state(state)
         .merge(door)
-        .merge(keys::routes(keys))
+        .merge(keys)
         .merge(publish)
         .layer(Extension(openapi::Document::new(&description)))
         .layer(middleware::from_fn_with_state(settings.clone(), host::guard))
+        .layer(middleware::from_fn(unread_body::read_whole))
         .layer(middleware::from_fn_with_state(settings, security_headers::add))
         .layer(CatchPanicLayer::custom(panicked))
         .layer(middleware::from_fn_with_state(metrics, count))

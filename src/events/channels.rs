@@ -105,9 +105,19 @@ enum Topics {
 
 #[derive(Serialize)]
 struct Subscribed {
-    topics: BTreeMap<TopicName, TopicReply>,
+    topics: BTreeMap<TopicName, Subscription>,
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     refused: BTreeMap<String, Refused>,
+}
+
+/// What a client hears from now on, and whether it has more to do there than to listen.
+#[derive(Serialize)]
+struct Subscription {
+    #[serde(flatten)]
+    reply: TopicReply,
+    /// Only there when true: most listen only.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    may_publish: bool,
 }
 
 #[derive(Deserialize)]
@@ -252,7 +262,18 @@ impl Channels {
         }
         let listened = ctx.manager().listen(ctx.client(), topics.into_iter().collect(), request.epoch).await?;
         refused.extend(listened.already.iter().map(|topic| (topic.to_string(), ChannelError::Already.refused())));
-        Reply::then(&Subscribed { topics: listened.topics, refused }, listened.after)
+        let subscription = |(topic, reply)| {
+            let may_publish = self.member_may_publish(ctx.person(), &topic);
+            (topic, Subscription { reply, may_publish })
+        };
+        let topics = listened.topics.into_iter().map(subscription).collect();
+        Reply::then(&Subscribed { topics, refused }, listened.after)
+    }
+
+    fn member_may_publish(&self, person: &Person, topic: &TopicName) -> bool {
+        let channel = topic.name_in("channel").and_then(|name| ChannelName::parse(name).ok());
+        let member = person.member().zip(channel);
+        member.is_some_and(|(user, channel)| self.namespaces.member_may_publish(user, &channel).is_ok())
     }
 
     async fn unsubscribe(self: Arc<Self>, ctx: Context, request: Unsubscribe) -> Result<Reply, HandlerError> {

@@ -76,10 +76,11 @@ pub(super) fn routes(state: PublishState) -> (axum::Router, OpenApi) {
 
 /// One of `channel`, `channels` and `batch`; the capitalised names of older senders mean the same.
 #[derive(Deserialize, ToSchema)]
-#[schema(examples(
+#[schema(as = Publish, examples(
     json!({"channel": "bunno", "data": {"message": {"text": "oh hai", "username": "jufisch"}}}),
     json!({"channels": ["news.sport", "news.all"], "data": "1:0"}),
     json!({"batch": [{"channel": "a", "data": 1}, {"channel": "b", "data": null}]}),
+    json!({"Channel": "bunno", "Data": {"message": {"text": "oh hai", "username": "jufisch"}}}),
 ))]
 struct Wanted {
     /// Where to.
@@ -87,7 +88,7 @@ struct Wanted {
     channel: Option<String>,
     /// Where to, all of them; at most 100.
     #[serde(alias = "Channels")]
-    #[schema(max_items = 100)]
+    #[schema(min_items = 1, max_items = 100)]
     channels: Option<Vec<String>>,
     /// Any JSON.
     #[serde(alias = "Data", default, deserialize_with = "present")]
@@ -95,11 +96,13 @@ struct Wanted {
     data: Option<Box<RawValue>>,
     /// Publications with data of their own; at most 100.
     #[serde(alias = "Batch")]
-    #[schema(max_items = 100)]
+    #[schema(min_items = 1, max_items = 100)]
     batch: Option<Vec<WantedOne>>,
 }
 
+/// A publication of a batch; `Channel` and `Data` mean the same.
 #[derive(Deserialize, ToSchema)]
+#[schema(as = PublishOne)]
 struct WantedOne {
     /// Where to.
     #[serde(alias = "Channel")]
@@ -117,7 +120,7 @@ fn present<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Box<RawV
 
 /// Where a publication went.
 #[derive(Serialize, ToSchema)]
-#[schema(examples(json!({"channel": "bunno", "offset": 7, "epoch": "9c4f1d0ab3e24b6f", "subscribers": 3})))]
+#[schema(as = Published, examples(json!({"channel": "bunno", "offset": 7, "epoch": "9c4f1d0ab3e24b6f", "subscribers": 3})))]
 struct Answer<'a> {
     #[schema(value_type = String)]
     channel: &'a ChannelName,
@@ -133,6 +136,7 @@ struct Answer<'a> {
 
 /// For `channels` and `batch`: where each publication went, in the order of the request.
 #[derive(Serialize, ToSchema)]
+#[schema(as = PublishedEach)]
 struct Answers<'a> {
     results: Vec<Answer<'a>>,
 }

@@ -14,7 +14,7 @@ type Call = dyn Fn(Context, Value) -> BoxFuture<Result<Reply, HandlerError>> + S
 
 /// What a handler has decided.
 pub enum Reply {
-    /// The payload of `ok`, as JSON text: what was published is answered as it was written.
+    /// The payload of `ok`.
     Now(Box<RawValue>),
     /// The payload of `ok`, and what is to begin as soon as it is queued.
     Then(Box<RawValue>, AfterAnswer),
@@ -49,6 +49,7 @@ impl Reply {
     }
 }
 
+/// As text: what it holds of others keeps the order of its keys, and the digits of its numbers.
 fn to_payload(payload: &impl Serialize) -> Result<Box<RawValue>, HandlerError> {
     to_raw_value(payload).map_err(|_| HandlerError::Internal("an answer cannot be written as JSON"))
 }

@@ -221,6 +221,7 @@ describe("the page", () => {
         "General",
         "Plans",
         "Secret, private",
+        "Add a channel",
         "me",
         "Invite people",
         "Messages in General",
