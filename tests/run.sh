@@ -51,7 +51,7 @@ step_format() { cargo fmt --check; }
 step_clippy() { cargo clippy --locked --all-targets --quiet -- -D warnings; }
 step_types() { npm run --silent check && npm run --silent lint; }
 step_frontend() { npm test --silent; }
-# Ignored by default for its sixteen seconds: a hundred SIGKILLs under load.
+# Ignored by default for their seconds: a hundred SIGKILLs in a conversation, fifty among push channels.
 step_rust() { cargo test --locked --quiet -- --include-ignored; }
 step_supply() { tests/supply.sh; }
 step_docs() { RUSTDOCFLAGS="-D warnings" cargo doc --locked --no-deps --quiet; }

@@ -13,6 +13,7 @@ use serde_json::value::RawValue;
 use std::{
     collections::VecDeque,
     panic::AssertUnwindSafe,
+    pin::pin,
     sync::Arc,
     time::{Duration, Instant},
 };
@@ -75,7 +76,13 @@ impl EventReceiver {
         };
         let id = event.id.clone();
         // A handler's panic costs one connection, not the server.
-        let routed = AssertUnwindSafe(self.manager.route_event(&self.client, event)).catch_unwind().await;
+        let (manager, client) = (self.manager.clone(), self.client.clone());
+        let routing = AssertUnwindSafe(manager.route_event(&client, event)).catch_unwind();
+        let routed = match self.answers.is_empty() {
+            true => routing.await,
+            // Boxed: few events have to, and every idle connection would pay for its size.
+            false => Box::pin(self.answering_meanwhile(routing)).await,
+        };
         match routed.map_err(|_| CloseReason::Internal)? {
             Ok(Reply::Later(pending)) => {
                 self.answers.push_back(Answer { id, outcome: Outcome::Later(pending) });
@@ -88,6 +95,18 @@ impl EventReceiver {
                 Ok(())
             }
             Err(error) => self.settle(id, Err(error)),
+        }
+    }
+
+    /// Waits for a decision that may itself have to wait for what begins after an earlier answer.
+    async fn answering_meanwhile<T>(&mut self, routing: impl Future<Output = T>) -> T {
+        let mut routing = pin!(routing);
+        loop {
+            tokio::select! {
+                biased;
+                routed = &mut routing => return routed,
+                () = self.progress(), if !self.answers.is_empty() => {}
+            }
         }
     }
 

@@ -294,29 +294,32 @@ impl Channels {
         let wanted = Wanted { heard_by: None, named: vec![topic.clone()] };
         let states = self.store.topic_states(wanted).await?;
         let state = states.first().ok_or(HandlerError::Internal("a topic has no state"))?;
-        let publications: Vec<_> = match (request.before, request.after) {
-            (None, Some(after)) => {
-                let range = LogRange::new(topic.clone(), after.max(state.trimmed), state.head);
-                self.store.read_log(range, limit).await?
-            }
+        let (range, newest) = match (request.before, request.after) {
+            (None, Some(after)) => (LogRange::new(topic.clone(), after.max(state.trimmed), state.head), false),
             (before, None) => {
                 let until = before.map_or(state.head.0, |before| before.0.saturating_sub(1)).min(state.head.0);
                 let after = Offset(until.saturating_sub(limit.into())).max(state.trimmed);
-                self.read_end_of(LogRange::new(topic.clone(), after, Offset(until)), limit).await?.into()
+                (LogRange::new(topic.clone(), after, Offset(until)), true)
             }
             (Some(_), Some(_)) => {
                 let problem = "at most one of `before` and `after`";
                 return Err(HandlerError::BadField { field: "before", problem });
             }
         };
-        let before_first = publications.first().map(|first| first.offset.0 - 1);
-        let last = publications.last().map(|last| last.offset);
+        let (after, until) = (range.after, range.until);
+        let publications: Vec<_> = match newest {
+            true => self.read_end_of(range, limit).await?.into(),
+            false => self.store.read_log(range, limit).await?,
+        };
+        // An empty page lies somewhere too.
+        let before_first = publications.first().map_or(after.min(state.head).0, |first| first.offset.0 - 1);
+        let last = publications.last().map_or(until, |last| last.offset);
         Reply::now(&Page {
             topic: &topic,
             publications: publications.iter().map(entry).collect(),
             offset: state.head,
-            more_before: before_first.is_some_and(|before| before > state.trimmed.0),
-            more_after: last.is_some_and(|last| last < state.head),
+            more_before: before_first > state.trimmed.0,
+            more_after: last.max(state.trimmed) < state.head,
         })
     }
 

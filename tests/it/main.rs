@@ -6,6 +6,7 @@ mod asyncapi;
 mod bad_events;
 mod bad_frames;
 mod channel_page;
+mod channels;
 mod chat;
 mod door;
 mod events_stream;

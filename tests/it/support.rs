@@ -1,5 +1,6 @@
 //! The language the tests are written in.
 
+pub mod channels;
 pub mod client;
 pub mod events;
 pub mod h2;

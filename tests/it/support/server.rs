@@ -77,6 +77,11 @@ impl TestServer {
         app::open_store(&self.settings, Check::Skip).expect("it opens")
     }
 
+    /// Where it keeps everything.
+    pub fn data_dir(&self) -> &std::path::Path {
+        self.data.path()
+    }
+
     /// Waits until something is so.
     pub async fn until(&self, is_so: impl Fn(&Server) -> bool) {
         let wait = async {
