@@ -54,7 +54,7 @@ step_frontend() { npm test --silent; }
 # Ignored by default for their seconds: a hundred SIGKILLs in a conversation, fifty among push channels.
 step_rust() { cargo test --locked --quiet -- --include-ignored; }
 step_supply() { tests/supply.sh; }
-step_docs() { RUSTDOCFLAGS="-D warnings" cargo doc --locked --no-deps --quiet; }
+step_docs() { python3 tests/links.py && RUSTDOCFLAGS="-D warnings" cargo doc --locked --no-deps --quiet; }
 step_conformance() { tests/conformance.sh; }
 step_clients() { tests/clients.sh; }
 step_api() { tests/api.sh; }

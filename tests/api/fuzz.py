@@ -35,7 +35,7 @@ _, session = post(ORIGIN, "/login", {"username": USER, "password": PASSWORD})
 run("a stranger")
 back_end = ("--header", f"Authorization: Bearer {KEY}")
 run("a back end", *back_end, "--exclude-operation-id", "revoke_key")
-# Whoever signs out is a stranger from then on.
-run("the owner", "--header", f"Cookie: {session}", "--exclude-path", "/logout")
+# Whoever signs out is a stranger from then on, and a stream does not end.
+run("the owner", "--header", f"Cookie: {session}", "--exclude-path", "/logout", "--exclude-path", "/events")
 # Last, since it may revoke its own.
 run("a back end that revokes keys", *back_end, "--include-operation-id", "revoke_key")
