@@ -33,9 +33,9 @@ export async function listen(admit, topics, onData, onGap = console.warn) {
         error: () => socket.close(),
       };
       socket.onmessage = ({ data }) => ((event) => hear[event.type]?.(event))(JSON.parse(data));
-      socket.onclose = resolve;
+      socket.onclose = socket.onerror = resolve; // where it never opened, Node 20 says only the latter
     }));
-    const jitter = Number(closed?.reason.split("jitter_ms=")[1] ?? 0); // a server that restarts spreads its clients
+    const jitter = Number(closed?.reason?.split("jitter_ms=")[1] ?? 0); // a server that restarts spreads its clients
     const most = Math.max(jitter, Math.min(30_000, 500 * 2 ** tries++));
     await new Promise((resolve) => setTimeout(resolve, Math.random() * most));
   }
