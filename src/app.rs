@@ -141,6 +141,7 @@ pub async fn start_with(settings: Settings, register: impl FnOnce(&mut Registry)
     let connections = TaskTracker::new();
     let state = HttpState {
         manager: manager.clone(),
+        door: door.clone(),
         otps,
         channels: channels.clone(),
         store: store.clone(),

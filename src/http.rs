@@ -2,9 +2,11 @@
 
 pub mod bearer;
 pub mod client_address;
+mod connected;
 pub mod door;
 pub mod error;
 mod etag;
+mod events;
 mod external;
 pub mod frontend;
 mod health;
@@ -15,6 +17,7 @@ pub mod keys;
 mod openapi;
 pub mod origin_guard;
 mod publish;
+mod query;
 mod refusals;
 pub mod security_headers;
 pub mod session_cookie;
@@ -29,7 +32,7 @@ pub use keys::KeysState;
 pub use publish::PublishState;
 
 use crate::{
-    auth::Otps,
+    auth::{Door, Otps},
     events::Channels,
     manager::Manager,
     metrics::Metrics,
@@ -57,6 +60,8 @@ use utoipa_axum::{
 pub struct HttpState {
     /// Connects sockets.
     pub manager: Arc<Manager>,
+    /// Knows sessions.
+    pub door: Arc<Door>,
     /// Redeems one-time passwords.
     pub otps: Arc<Otps>,
     /// Judges and publishes.
@@ -69,7 +74,7 @@ pub struct HttpState {
     pub metrics: Arc<Metrics>,
     /// The page.
     pub frontend: Frontend,
-    /// Upgraded sockets, which HTTP's own graceful stop forgets.
+    /// Upgraded sockets, which HTTP's own graceful stop forgets, and event streams, which it would wait for in vain.
     pub connections: TaskTracker,
 }
 
@@ -80,6 +85,7 @@ pub fn router(state: HttpState, door: DoorState, keys: KeysState, publish: Publi
     let (routes, mut description) = OpenApiRouter::with_openapi(openapi::description())
         // Over HTTP/2 a socket is opened with CONNECT, and what else comes is told what to use.
         .routes(routes!(ws::open).map(|_| any(ws::open)))
+        .routes(routes!(events::open))
         .routes(routes!(health::live))
         .routes(routes!(health::ready))
         .routes(routes!(health::metrics))

@@ -73,7 +73,7 @@ export function ChannelView({ chat, log, origin, onBack, onRemove }) {
               },
             }),
           h("p", { role: "alert", class: "publish-problem" }, forbidden && "Not published: only API keys may publish here."),
-          h(PublishElsewhere, { log, origin }),
+          h(PublishElsewhere, { log, origin, needed: forbidden }),
         ),
   );
 }

@@ -5,17 +5,19 @@ import { useValue } from "./use_value.js";
 
 /**
  * How a program publishes here. Open by itself as long as nothing has been published, unless somebody says otherwise.
- * @param {{ log: import("../models/channel_log.js").ChannelLog, origin: string }} props
+ * @param {{ log: import("../models/channel_log.js").ChannelLog, origin: string, needed: boolean }} props `needed` when
+ *   somebody has just learnt that there is no other way
  */
-export function PublishElsewhere({ log, origin }) {
+export function PublishElsewhere({ log, origin, needed }) {
   const empty = useValue(log, (model) => model.loaded && model.items.length === 0);
+  const offered = empty || needed;
   const [open, setOpen] = useState(false);
   const element = useRef(/** @type {HTMLDetailsElement | null} */ (null));
   const asked = useRef(false);
   useEffect(() => {
     // Nobody loses the place where they are.
-    if (!asked.current && !element.current?.contains(document.activeElement)) setOpen(empty);
-  }, [empty]);
+    if (!asked.current && !element.current?.contains(document.activeElement)) setOpen(offered);
+  }, [offered]);
   return h(
     "details",
     {

@@ -2,14 +2,16 @@
 
 mod namespaces;
 mod publish;
+mod stream;
 
 pub use namespaces::{Namespaces, listed};
 pub use publish::{MAX_PUBLICATIONS, NewPublish, Published, Publisher};
+pub use stream::StreamTopics;
 
 use crate::{
     journal::Journal,
     manager::{Context, HandlerError, Listening, Refused, Registry, Reply, TopicReply},
-    model::{ChannelName, Epoch, InvalidChannel, Offset, Person, Publication, Resume, TopicName},
+    model::{ChannelName, Epoch, InvalidChannel, InvalidName, Offset, Person, Publication, Resume, TopicName},
     protocol::ErrorCode,
     storage::{LogRange, MAX_PAGE_BYTES, Store, Wanted},
 };
@@ -42,6 +44,18 @@ pub enum ChannelError {
     /// Not a channel's topic.
     #[error("only channels can be subscribed to, as `channel.<name>`: rooms are heard by joining them")]
     NotAChannel,
+    /// Nothing that a stream can carry.
+    #[error("a stream carries `channel.<name>`, `room.<name>` and your own `user.<id>`")]
+    NotStreamed,
+    /// Not the name of a room.
+    #[error("the name of a room {0}")]
+    BadRoom(#[from] InvalidName),
+    /// The room is not there, or its user is not in it.
+    #[error("there is no such room, or you are not in it")]
+    NotInRoom,
+    /// The inbox of somebody else.
+    #[error("this is not your inbox")]
+    NotYours,
     /// No namespace matches its name.
     #[error("no namespace of this server has a channel of this name")]
     NoNamespace,
@@ -68,9 +82,13 @@ impl ChannelError {
     pub fn code(self) -> ErrorCode {
         match self {
             Self::BadName(_) => ErrorCode::BadChannel,
-            Self::NotAChannel => ErrorCode::BadTopic,
+            Self::NotAChannel | Self::NotStreamed => ErrorCode::BadTopic,
+            Self::BadRoom(_) => ErrorCode::BadRoom,
+            Self::NotInRoom => ErrorCode::NoSuchRoom,
             Self::NoNamespace => ErrorCode::NoSuchNamespace,
-            Self::MayNotSubscribe | Self::MayNotPublish | Self::KeyMayNotPublish => ErrorCode::Forbidden,
+            Self::MayNotSubscribe | Self::MayNotPublish | Self::KeyMayNotPublish | Self::NotYours => {
+                ErrorCode::Forbidden
+            }
             Self::TooMany => ErrorCode::TooManyTopics,
             Self::Already => ErrorCode::AlreadySubscribed,
         }
@@ -200,29 +218,6 @@ impl Channels {
             }
         }
         listening.resume = resume.take();
-        listening
-    }
-
-    /// What a stream of exactly these topics is to hear.
-    #[must_use]
-    pub fn stream(&self, person: &Person, listed: &HashSet<TopicName>, topics: &[String]) -> Listening {
-        let mut listening = Listening { only: Some(HashSet::new()), ..Listening::default() };
-        let only = listening.only.get_or_insert_default();
-        for text in topics {
-            let topic = match TopicName::parse(text) {
-                Ok(topic) if topic.name_in("room").or(topic.name_in("user")).is_some() && person.member().is_some() => {
-                    listening.wanted.heard_by = person.member().map(|user| user.id);
-                    Ok(topic)
-                }
-                Ok(_) | Err(_) => channel_of_topic(text)
-                    .and_then(|name| self.may_hear(person, |topic| listed.contains(topic), name.as_str()))
-                    .inspect(|topic| listening.wanted.named.push(topic.clone())),
-            };
-            match topic {
-                Ok(topic) => drop(only.insert(topic)),
-                Err(error) => drop(listening.refused.insert(text.clone(), error.refused())),
-            }
-        }
         listening
     }
 

@@ -2,6 +2,7 @@
 
 pub mod channels;
 pub mod client;
+pub mod events;
 pub mod h2;
 pub mod http;
 pub mod panics;
@@ -10,6 +11,7 @@ pub mod raw;
 pub mod server;
 
 pub use client::TestClient;
+pub use events::EventReader;
 pub use http::{Http, Response};
 pub use process::ServerProcess;
 pub use raw::{Pipe, RawSocket};

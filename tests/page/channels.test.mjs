@@ -142,10 +142,10 @@ describe("channels", () => {
     await page.getByLabel(/^JSON to publish/).fill("1");
     await page.getByRole("button", { name: "Publish", exact: true }).click();
     await page.getByRole("alert").getByText("only API keys may publish here").waitFor();
+    await page.unroute("**/publish");
     assert.equal(await page.getByLabel(/^JSON to publish/).count(), 0);
     assert.equal(await page.evaluate(() => document.activeElement?.getAttribute("role")), "log");
     await page.getByRole("button", { name: "Copy the curl line" }).waitFor();
-    await page.unroute("**/publish");
     await page.reload();
     await page.getByLabel(/^JSON to publish/).waitFor();
   });

@@ -15,7 +15,7 @@ import { chromium } from "playwright-core";
 
 const { env } = process;
 const ROOT = fileURLToPath(new URL("../..", import.meta.url));
-const BINARY = absolute(ROOT, env.SWITCHBOARD_BIN || join(env.CARGO_TARGET_DIR || "target", "debug", "switchboard"));
+export const BINARY = absolute(ROOT, env.SWITCHBOARD_BIN || join(env.CARGO_TARGET_DIR || "target", "debug", "switchboard"));
 // A debug build serves the page of the tree it was built in; this names another.
 const FRONTEND = env.SWITCHBOARD_FRONTEND ? ["--frontend", absolute(ROOT, env.SWITCHBOARD_FRONTEND)] : [];
 const CHROMIUM = env.CHROMIUM_BIN || onPath("chromium", "chromium-browser", "google-chrome", "google-chrome-stable");
