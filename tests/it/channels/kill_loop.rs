@@ -1,7 +1,10 @@
 //! `SIGKILL`, fifty times, while back ends publish and pages listen. Run it with
 //! `cargo test --release --test it channels::kill_loop -- --ignored --nocapture`.
 
-use crate::support::{Http, ServerProcess, TestClient};
+use crate::support::{
+    Http, ServerProcess, TestClient,
+    events::{EventReader, events},
+};
 use rand::RngExt;
 use serde_json::{Value, json};
 use std::{collections::HashMap, path::Path, sync::Arc};
@@ -57,6 +60,32 @@ enum Return {
     Resume,
     /// With its positions in `subscribe`.
     Subscribe,
+    /// As an `EventSource` does.
+    LastEventId,
+}
+
+/// What a page listens with.
+enum Ear {
+    Socket(TestClient),
+    Stream(EventReader),
+}
+
+impl Ear {
+    /// The next publication; `None` when the server has died.
+    async fn next(&mut self) -> Option<Value> {
+        loop {
+            let event = match self {
+                Self::Socket(client) => match client.already_heard("published") {
+                    Some(event) => return Some(event),
+                    None => client.next_unless_cut().await.ok()?,
+                },
+                Self::Stream(stream) => stream.next().await?,
+            };
+            if event["type"] == "published" {
+                return Some(event);
+            }
+        }
+    }
 }
 
 /// Hears everything, over all lives of the server.
@@ -64,43 +93,51 @@ struct Listener {
     session: String,
     how: Return,
     heard: Vec<(u64, String)>,
+    last_id: Option<String>,
 }
 
 impl Listener {
-    async fn arrives(&self, http: Http) -> TestClient {
+    async fn arrives(&self, http: Http) -> Ear {
         let position = self.heard.last().map_or(0, |(offset, _)| *offset);
         let positions = json!({TOPIC: position});
-        let mut client = match self.how {
+        let (ear, state) = match self.how {
             Return::Resume => {
                 let probe = TestClient::returns(http, "probe", &self.session, None).await;
                 let resume = json!({"epoch": probe.epoch, "positions": positions});
-                TestClient::returns(http, "resuming", &self.session, Some(resume)).await
+                let mut client = TestClient::returns(http, "resuming", &self.session, Some(resume)).await;
+                let state = client.hears("hello").await["topics"][TOPIC].clone();
+                (Ear::Socket(client), state)
             }
-            Return::Subscribe => TestClient::returns(http, "subscribing", &self.session, None).await,
+            Return::Subscribe => {
+                let mut client = TestClient::returns(http, "subscribing", &self.session, None).await;
+                let state = client.subscribes(positions).await["topics"][TOPIC].clone();
+                (Ear::Socket(client), state)
+            }
+            Return::LastEventId => {
+                let cookie = format!("__Host-session={}", self.session);
+                let mut headers = vec![("cookie", cookie.as_str()), ("sec-fetch-site", "same-origin")];
+                headers.extend(self.last_id.iter().map(|id| ("last-event-id", id.as_str())));
+                let mut stream = EventReader::open(http, &events(&[TOPIC]), &headers).await.expect("it may listen");
+                let state = stream.hears("hello").await["topics"][TOPIC].clone();
+                (Ear::Stream(stream), state)
+            }
         };
-        let hello = client.hears("hello").await;
-        let state = match self.how {
-            Return::Resume => hello["topics"][TOPIC].clone(),
-            Return::Subscribe => client.subscribes(positions).await["topics"][TOPIC].clone(),
-        };
-        assert_eq!(state["recovered"], true, "{state} after {position}");
-        client
+        // The first time an EventSource has no position.
+        let first = matches!(self.how, Return::LastEventId) && self.last_id.is_none();
+        assert_eq!(state["recovered"], !first, "{state} after {position}");
+        ear
     }
 
     /// Listens until the server dies, or until the offset is reached.
-    async fn listen(mut self, mut client: TestClient, until: u64) -> Self {
-        loop {
-            while let Some(event) = client.already_heard("published") {
-                self.note(&event);
-            }
-            if self.heard.last().is_some_and(|(offset, _)| *offset >= until) {
-                return self;
-            }
-            match client.next_unless_cut().await {
-                Ok(event) => client.puts_back(event),
-                Err(_) => return self,
-            }
+    async fn listen(mut self, mut ear: Ear, until: u64) -> Self {
+        while self.heard.last().is_none_or(|(offset, _)| *offset < until) {
+            let Some(event) = ear.next().await else { break };
+            self.note(&event);
         }
+        if let Ear::Stream(stream) = &ear {
+            self.last_id = Some(stream.last_id.clone());
+        }
+        self
     }
 
     fn note(&mut self, event: &Value) {
@@ -120,8 +157,8 @@ async fn every_listener_hears_every_publication_once_and_in_order_over_fifty_kil
         let acknowledged = Arc::new(Semaphore::new(0));
         let mut listening = Vec::new();
         for listener in listeners.drain(..) {
-            let client = listener.arrives(server.http).await;
-            listening.push(tokio::spawn(listener.listen(client, u64::MAX)));
+            let ear = listener.arrives(server.http).await;
+            listening.push(tokio::spawn(listener.listen(ear, u64::MAX)));
         }
         let publishing: Vec<_> = publishers
             .drain(..)
@@ -149,8 +186,8 @@ async fn every_listener_hears_every_publication_once_and_in_order_over_fifty_kil
     let total: u64 = publishers.iter().map(|publisher| publisher.acknowledged.len() as u64).sum();
     let mut done = Vec::new();
     for listener in listeners {
-        let client = listener.arrives(server.http).await;
-        done.push(listener.listen(client, total).await);
+        let ear = listener.arrives(server.http).await;
+        done.push(listener.listen(ear, total).await);
     }
     assert!(server.terminate().success());
     judge(&publishers, &done, total);
@@ -176,7 +213,7 @@ fn start(data: &Path) -> ServerProcess {
     ServerProcess::start(data, &[])
 }
 
-/// The owner makes a key for each back end and listens in two ways.
+/// The owner makes a key for each back end and listens in three ways.
 async fn people(data: &Path) -> (Vec<Publisher>, Vec<Listener>) {
     let server = start(data);
     let session = server.owner().await;
@@ -189,6 +226,6 @@ async fn people(data: &Path) -> (Vec<Publisher>, Vec<Listener>) {
         publishers.push(Publisher { name, key, next: 1, acknowledged: Vec::new(), replayed: 0 });
     }
     assert!(server.terminate().success());
-    let listener = |how| Listener { session: session.clone(), how, heard: Vec::new() };
-    (publishers, vec![listener(Return::Resume), listener(Return::Subscribe)])
+    let listener = |how| Listener { session: session.clone(), how, heard: Vec::new(), last_id: None };
+    (publishers, [Return::Resume, Return::Subscribe, Return::LastEventId].map(listener).into())
 }
