@@ -50,22 +50,23 @@ impl Options {
         let messages = names.iter().map(message).collect();
         let back_end = match self.over {
             Over::Chat => None,
-            Over::Channels => Some(self.back_end(server, fleet).await?),
+            Over::Channels => Some(self.back_end(server, fleet)?),
         };
         Ok(Speaker { fleet: fleet.clone(), messages, back_end })
     }
 
-    async fn back_end(&self, server: &Server, fleet: &Rc<Fleet>) -> Result<mpsc::Sender<Publication>> {
+    fn back_end(&self, server: &Server, fleet: &Rc<Fleet>) -> Result<mpsc::Sender<Publication>> {
         if server.kind != Kind::Switchboard {
             bail!("only the real server has channels");
         }
-        let dialer = Dialer::new(server.address)?;
+        let dialer = Rc::new(Dialer::new(server.address)?);
         // Bounded: who speaks faster than the server listens has to notice.
         let (sender, receiver) = mpsc::channel(2 * self.connections * self.batch);
         let waiting = Rc::new(Mutex::new(receiver));
         for _ in 0..self.connections {
             let connection = Connection {
-                http: dialer.http().await?,
+                dialer: dialer.clone(),
+                http: None,
                 key: server.planted.key.clone(),
                 batch: self.batch,
                 waiting: waiting.clone(),
@@ -114,7 +115,9 @@ impl Speaker {
 
 /// One of the back end's.
 struct Connection {
-    http: Http,
+    dialer: Rc<Dialer>,
+    /// Dialled when it is needed: the server closes what stays silent at first.
+    http: Option<Http>,
     key: String,
     batch: usize,
     waiting: Rc<Mutex<mpsc::Receiver<Publication>>>,
@@ -125,7 +128,11 @@ impl Connection {
     async fn publish(mut self, fleet: &Fleet) -> Result<()> {
         let mut taken = Vec::new();
         while self.waiting.lock().await.recv_many(&mut taken, self.batch).await > 0 {
-            self.http.publish(&self.key, &body(&taken)).await?;
+            let http = match &mut self.http {
+                Some(http) => http,
+                none => none.insert(self.dialer.http().await?),
+            };
+            http.publish(&self.key, &body(&taken)).await?;
             taken.drain(..).for_each(|publication| fleet.hub.answered(publication.at));
         }
         Ok(())

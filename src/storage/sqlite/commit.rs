@@ -5,12 +5,13 @@
 //! not needed. What fails while writing is the disk's doing and fails the whole batch.
 
 use super::{
+    keys,
     log::Topic,
     rooms::RoomRow,
     sql::{Failure, Sql, corrupt},
 };
 use crate::{
-    model::{Publication, RoomName, TopicName, UnixMillis, UserId},
+    model::{KeyId, Publication, RoomName, TopicName, UnixMillis, UserId},
     storage::{Change, Committed, Draft, NewPublication, Refusal},
 };
 use rusqlite::Connection;
@@ -23,7 +24,8 @@ pub(super) type Decision = Result<Result<Committed, Refusal>, Failure>;
 
 /// Commits `drafts`; see [`crate::storage::Store::commit`].
 pub(super) fn commit(db: &Connection, drafts: &[Draft]) -> Result<Vec<Result<Committed, Refusal>>, Failure> {
-    let mut batch = Batch { db, topics: HashMap::new(), rooms: HashMap::new(), members: HashMap::new() };
+    let mut batch =
+        Batch { db, topics: HashMap::new(), rooms: HashMap::new(), members: HashMap::new(), keys: HashMap::new() };
     let decisions = drafts.iter().map(|draft| batch.apply(draft)).collect::<Result<_, _>>()?;
     batch.write_topics()?;
     Ok(decisions)
@@ -36,12 +38,20 @@ pub(super) struct Batch<'t> {
     pub(super) topics: HashMap<TopicName, Topic>,
     pub(super) rooms: HashMap<RoomName, Option<RoomRow>>,
     pub(super) members: HashMap<(i64, UserId), bool>,
+    keys: HashMap<KeyId, bool>,
 }
 
 impl Batch<'_> {
     fn apply(&mut self, draft: &Draft) -> Decision {
         match &draft.change {
-            Change::Publish { publications, once } => self.publish(publications, once.as_ref(), draft.at),
+            Change::Publish { publications, once, key } => {
+                if let Some(key) = key
+                    && !self.is_live(*key, draft.at)?
+                {
+                    return Ok(Err(Refusal::KeyEnded));
+                }
+                self.publish(publications, once.as_ref(), draft.at)
+            }
             Change::SendMessage { author, room, text, client_id } => {
                 self.send_message(author, draft.at, room, text, client_id.as_ref())
             }
@@ -74,6 +84,16 @@ impl Batch<'_> {
             self.rooms.insert(name.clone(), row);
         }
         Ok(self.rooms.get_mut(name).and_then(Option::as_mut))
+    }
+
+    /// Whether the API key is still good, read once per batch.
+    fn is_live(&mut self, key: KeyId, at: UnixMillis) -> Result<bool, Failure> {
+        if let Some(known) = self.keys.get(&key) {
+            return Ok(*known);
+        }
+        let live = keys::is_live(self.db, key, at)?;
+        self.keys.insert(key, live);
+        Ok(live)
     }
 
     /// Whether `user` is in the room, read once per batch.

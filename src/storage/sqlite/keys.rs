@@ -54,11 +54,14 @@ pub(super) fn revoke(db: &Connection, key: KeyId) -> Result<bool, Failure> {
 
 /// Which of `keys` are still good.
 pub(super) fn live(db: &Connection, mut keys: Vec<KeyId>, now: UnixMillis) -> Result<Vec<KeyId>, Failure> {
-    let sql = "SELECT 1 FROM api_key WHERE id = $1 AND (expires_at IS NULL OR expires_at > $2)";
-    let good = keys.iter().map(|key| db.any(sql, (key.0, now))).collect::<Result<Vec<_>, _>>()?;
+    let good = keys.iter().map(|key| is_live(db, *key, now)).collect::<Result<Vec<_>, _>>()?;
     let mut good = good.into_iter();
     keys.retain(|_| good.next() == Some(true));
     Ok(keys)
+}
+
+pub(super) fn is_live(db: &Connection, key: KeyId, now: UnixMillis) -> Result<bool, Failure> {
+    db.any("SELECT 1 FROM api_key WHERE id = $1 AND (expires_at IS NULL OR expires_at > $2)", (key.0, now))
 }
 
 fn read(row: &Row<'_>) -> Result<ApiKey, Failure> {
