@@ -29,7 +29,14 @@ const api = new Api();
 const storage = permittedStorage();
 const session = new Session(
   api,
-  ({ user, admission, onSignedOut }) => new Chat({ user, storage, onSignedOut, socket: { url: socketUrl, admission } }),
+  ({ user, admission, onSignedOut }) =>
+    new Chat({
+      user,
+      storage,
+      onSignedOut,
+      publish: (...publication) => api.publish(...publication),
+      socket: { url: socketUrl, admission },
+    }),
 );
 const server = new Server(api, storage);
 const door = new Door(api, server);

@@ -24,6 +24,8 @@ use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 /// How soon a session that another process ended loses its sockets.
 const REVOCATION_CHECK_PERIOD: Duration = Duration::from_millis(500);
+/// How soon an external user is closed whose back end's key has expired.
+const EXPIRY_CHECK_PERIOD: Duration = Duration::from_secs(60);
 /// How long connections have to close by themselves when the server stops.
 const FAREWELL_WAIT: Duration = Duration::from_secs(2);
 /// How often what is old is thrown away; nothing depends on it but disk.
@@ -141,6 +143,7 @@ pub async fn start_with(settings: Settings, register: impl FnOnce(&mut Registry)
     let connections = TaskTracker::new();
     let state = HttpState {
         manager: manager.clone(),
+        door: door.clone(),
         otps,
         channels: channels.clone(),
         store: store.clone(),
@@ -266,14 +269,14 @@ async fn close_ended(store: &dyn Store, manager: &Manager) -> Result<(), StoreEr
 /// Closes the sockets of sessions and keys that ended elsewhere: on the command line, say.
 async fn watch_revocations(store: Arc<dyn Store>, manager: Arc<Manager>) {
     let mut known = store.revocations().await.ok();
+    let mut looked_at = Instant::now();
     loop {
         tokio::time::sleep(REVOCATION_CHECK_PERIOD).await;
         let now = store.revocations().await.ok();
-        if now.is_none() || now == known {
-            continue;
-        }
-        if close_ended(&*store, &manager).await.is_ok() {
-            known = now;
+        // That a key expires, nobody counts.
+        let is_due = now != known || looked_at.elapsed() >= EXPIRY_CHECK_PERIOD;
+        if now.is_some() && is_due && close_ended(&*store, &manager).await.is_ok() {
+            (known, looked_at) = (now, Instant::now());
         }
     }
 }
@@ -292,8 +295,6 @@ async fn sweep(store: Arc<dyn Store>, manager: Arc<Manager>, settings: Arc<Setti
         if let Err(error) = store.sweep(sessions(&manager).into_iter().collect(), now(), limits).await {
             tracing::warn!(%error, "expired sessions were not thrown away");
         }
-        // That a key expires, nobody says.
-        let _ = close_ended(&*store, &manager).await;
         tokio::time::sleep(SWEEP_PERIOD).await;
     }
 }

@@ -1,16 +1,19 @@
-//! One upgraded socket: a read pump, a write pump, and what ends them. Knows frames, not features.
+//! One upgraded socket: a read pump, a write pump, and what ends them; or one event stream, which is only written to.
+//! Knows frames, not features.
 
 mod event_receiver;
 mod frame_meter;
 mod heartbeat;
 mod read_half;
 mod read_pump;
+mod stream_pump;
 mod token_bucket;
 mod write_pump;
 
 pub use event_receiver::EventReceiver;
 pub use frame_meter::FrameLimits;
 pub use read_pump::{Inbound, Receiver};
+pub use stream_pump::run_stream;
 pub use token_bucket::TokenBucket;
 
 use crate::{manager::Client, protocol::CloseReason, settings};

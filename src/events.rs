@@ -5,7 +5,8 @@ mod chat;
 mod rooms;
 
 pub use channels::{
-    ChannelError, Channels, MAX_PUBLICATIONS, MAX_TOPICS, Namespaces, NewPublish, Published, Publisher, listed,
+    ChannelError, Channels, MAX_PUBLICATIONS, MAX_TOPICS, Namespaces, NewPublish, Published, Publisher, StreamTopics,
+    listed,
 };
 pub use chat::Chat;
 pub use rooms::Rooms;

@@ -2,9 +2,11 @@
 
 pub mod bearer;
 pub mod client_address;
+mod connected;
 pub mod door;
 pub mod error;
 mod etag;
+mod events;
 mod external;
 pub mod frontend;
 mod health;
@@ -15,10 +17,12 @@ pub mod keys;
 mod openapi;
 pub mod origin_guard;
 mod publish;
+mod query;
 mod refusals;
 pub mod security_headers;
 pub mod session_cookie;
 mod setup;
+mod unread_body;
 pub mod upgrade;
 mod ws;
 
@@ -28,7 +32,7 @@ pub use keys::KeysState;
 pub use publish::PublishState;
 
 use crate::{
-    auth::Otps,
+    auth::{Door, Otps},
     events::Channels,
     manager::Manager,
     metrics::Metrics,
@@ -56,6 +60,8 @@ use utoipa_axum::{
 pub struct HttpState {
     /// Connects sockets.
     pub manager: Arc<Manager>,
+    /// Knows sessions.
+    pub door: Arc<Door>,
     /// Redeems one-time passwords.
     pub otps: Arc<Otps>,
     /// Judges and publishes.
@@ -68,7 +74,7 @@ pub struct HttpState {
     pub metrics: Arc<Metrics>,
     /// The page.
     pub frontend: Frontend,
-    /// Upgraded sockets, which HTTP's own graceful stop forgets.
+    /// Upgraded sockets, which HTTP's own graceful stop forgets, and event streams, which it would wait for in vain.
     pub connections: TaskTracker,
 }
 
@@ -79,6 +85,7 @@ pub fn router(state: HttpState, door: DoorState, keys: KeysState, publish: Publi
     let (routes, mut description) = OpenApiRouter::with_openapi(openapi::description())
         // Over HTTP/2 a socket is opened with CONNECT, and what else comes is told what to use.
         .routes(routes!(ws::open).map(|_| any(ws::open)))
+        .routes(routes!(events::open))
         .routes(routes!(health::live))
         .routes(routes!(health::ready))
         .routes(routes!(health::metrics))
@@ -86,6 +93,8 @@ pub fn router(state: HttpState, door: DoorState, keys: KeysState, publish: Publi
         .split_for_parts();
     let (door, of_door) = door::routes(door);
     description.merge(of_door);
+    let (keys, of_keys) = keys::routes(keys);
+    description.merge(of_keys);
     let (publish, of_publish) = publish::routes(publish);
     description.merge(of_publish);
     routes
@@ -93,10 +102,11 @@ pub fn router(state: HttpState, door: DoorState, keys: KeysState, publish: Publi
         .fallback(page)
         .with_state(state)
         .merge(door)
-        .merge(keys::routes(keys))
+        .merge(keys)
         .merge(publish)
         .layer(Extension(openapi::Document::new(&description)))
         .layer(middleware::from_fn_with_state(settings.clone(), host::guard))
+        .layer(middleware::from_fn(unread_body::read_whole))
         .layer(middleware::from_fn_with_state(settings, security_headers::add))
         .layer(CatchPanicLayer::custom(panicked))
         .layer(middleware::from_fn_with_state(metrics, count))

@@ -17,7 +17,7 @@ pub use crowd::Crowd;
 use egress::PublishRound;
 pub use egress::{Egress, EgressLimits, Outgoing};
 pub use handler_error::HandlerError;
-pub use recovery::{AfterAnswer, Gap, Listened, Listening, Refused, TopicReply};
+pub use recovery::{AfterAnswer, ForeignPosition, Gap, Listened, Listening, Refused, TopicReply};
 pub use registry::{Pending, Registry, Reply};
 pub use subscriptions::{MeterOf, Subscriptions};
 

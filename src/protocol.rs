@@ -7,6 +7,7 @@ mod error_code;
 mod event;
 mod frame;
 mod json;
+pub mod sse;
 
 pub use close_reason::{CloseReason, MAX_CLOSE_REASON_BYTES};
 pub use error_code::ErrorCode;

@@ -13,6 +13,7 @@ cargo build --locked --quiet
 for name in alice bob; do
     echo "$password" | "$switchboard" account add "$name" --data-dir "$work/data" --password-stdin >/dev/null
 done
+key=$("$switchboard" key create everything --scope 'publish:*' --scope otp --scope admin --data-dir "$work/data" 2>/dev/null)
 "$switchboard" serve --listen 127.0.0.1:0 --data-dir "$work/data" >"$work/out" 2>"$work/log" &
 server_pid=$!
 until grep -q '^listening on ' "$work/out"; do kill -0 "$server_pid"; done
@@ -21,5 +22,5 @@ origin=$(sed -n 's/^listening on //p' "$work/out")
 export PYTHONDONTWRITEBYTECODE=1
 
 python3 tests/api/openapi.py "$origin"
-python3 tests/api/asyncapi.py "$origin" "$password" || { cat "$work/log"; exit 1; }
-python3 tests/api/fuzz.py "$origin" alice "$password" || { tail -n 40 "$work/log"; exit 1; }
+python3 tests/api/asyncapi.py "$origin" "$password" "$key" || { cat "$work/log"; exit 1; }
+python3 tests/api/fuzz.py "$origin" alice "$password" "$key" || { tail -n 40 "$work/log"; exit 1; }

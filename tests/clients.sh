@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Clients written from docs/protocol.md alone, against the real binary over TLS.
+# Clients written from docs/protocol.md alone, and those of docs/clients, against the real binary over TLS.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -15,3 +15,5 @@ server_pid=$!
 until grep -q '^listening on ' "$work/out"; do kill -0 "$server_pid"; done
 origin=$(sed -n 's/^listening on //p' "$work/out")
 python3 tests/clients/talk.py "$origin" python "$password" || { cat "$work/log"; exit 1; }
+mkdir "$work/channels"
+python3 tests/clients/channels.py "$switchboard" "$work/channels" || { tail -n 40 "$work/channels.log"; exit 1; }

@@ -27,6 +27,7 @@ step_install() {
   local missing=()
   find_chromium || missing+=(chromium)
   command -v openssl >/dev/null || missing+=(openssl)
+  command -v curl >/dev/null || missing+=(curl)
   command -v cc >/dev/null || missing+=(gcc libc6-dev)
   compgen -G '/usr/lib/postgresql/*/bin/initdb' >/dev/null || missing+=(postgresql)
   python3 -c 'import venv, ensurepip' 2>/dev/null || missing+=(python3 python3-venv)
@@ -51,13 +52,13 @@ step_format() { cargo fmt --check; }
 step_clippy() { cargo clippy --locked --all-targets --quiet -- -D warnings; }
 step_types() { npm run --silent check && npm run --silent lint; }
 step_frontend() { npm test --silent; }
-# Ignored by default for its sixteen seconds: a hundred SIGKILLs under load.
+# Ignored by default for their seconds: a hundred SIGKILLs in a conversation, fifty among push channels.
 # With CI set, tests that find no PostgreSQL fail instead of being skipped.
 step_rust() { CI=1 cargo test --locked --quiet -- --include-ignored; }
 # The server from outside once more, on the other store.
 step_postgres() { CI=1 SWITCHBOARD_TEST_STORE=postgres cargo test --locked --quiet --test it -- --include-ignored; }
 step_supply() { tests/supply.sh; }
-step_docs() { RUSTDOCFLAGS="-D warnings" cargo doc --locked --no-deps --quiet; }
+step_docs() { python3 tests/links.py && RUSTDOCFLAGS="-D warnings" cargo doc --locked --no-deps --quiet; }
 step_conformance() { tests/conformance.sh; }
 step_clients() { tests/clients.sh; }
 step_api() { tests/api.sh; }

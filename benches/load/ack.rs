@@ -10,6 +10,7 @@ use crate::{
     report::{Figures, Latencies, Report},
     seed::{Seed, room_name},
     server::{Kind, Server},
+    topic::Topic,
     wire::Messages,
 };
 use anyhow::Result;
@@ -49,7 +50,8 @@ impl Options {
             let mut figures = Figures::default();
             disk::sync_cost(server.disk(), &mut figures)?;
             let mut fleet = Fleet::new();
-            fleet.open(&server, &Plan { clients: most, room: &room_name, parses: &|_| false }).await?;
+            let topic = |n| Topic::room(room_name(n));
+            fleet.open(&server, &Plan { clients: most, topic: &topic, parses: &|_| false }).await?;
             for &count in &self.senders {
                 self.measure(&fleet, count, &server, cores, &mut figures).await?;
             }
@@ -71,7 +73,7 @@ impl Options {
             .iter()
             .enumerate()
             .map(|(n, client)| {
-                let messages = Messages::new(fleet.hub.zero, &room_name(n), self.frame_bytes);
+                let messages = Messages::new(fleet.hub.zero, &Topic::room(room_name(n)), self.frame_bytes);
                 tokio::task::spawn_local(send(client.clone(), messages, phase.clone()))
             })
             .collect();

@@ -3,17 +3,19 @@
 use crate::{
     dial::{self, Opened, Stream},
     fence::Fence,
+    topic::{Over, Topic},
     wire::{self, CLOSE, PING, PONG, TEXT, append_frame},
 };
 use anyhow::{Context, Result, bail};
 use serde::Deserialize;
 use std::{
     cell::{Cell, RefCell},
+    collections::VecDeque,
     future::poll_fn,
     pin::Pin,
     rc::Rc,
     task::{Poll, ready},
-    time::Instant,
+    time::{Duration, Instant},
 };
 use tokio::{
     io::{AsyncRead, ReadBuf, ReadHalf, WriteHalf},
@@ -26,6 +28,8 @@ pub(crate) struct Hub {
     pub(crate) fence: Fence,
     /// Whether latencies count just now.
     pub(crate) recording: Cell<bool>,
+    /// Microseconds from send to answer.
+    pub(crate) answers: RefCell<Vec<u32>>,
     scratch: RefCell<Vec<u8>>,
 }
 
@@ -38,21 +42,34 @@ impl Hub {
             zero: Instant::now(),
             fence: Fence::default(),
             recording: Cell::new(false),
+            answers: RefCell::default(),
             scratch: RefCell::new(vec![0; SCRATCH_BYTES]),
         })
     }
+
+    /// What was sent or due at `at` has been answered.
+    pub(crate) fn answered(&self, at: Instant) {
+        if self.recording.get() {
+            self.answers.borrow_mut().push(micros(at.elapsed()));
+        }
+    }
+}
+
+fn micros(duration: Duration) -> u32 {
+    u32::try_from(duration.as_micros()).unwrap_or(u32::MAX)
 }
 
 /// An open socket and what has come over it.
 pub(crate) struct Client {
     hub: Rc<Hub>,
-    topic: String,
-    /// How an announcement of its room begins, up to the digits of its offset.
+    topic: Topic,
+    full_name: String,
+    /// How an announcement of its topic begins, up to the digits of its offset.
     prefix: Vec<u8>,
     writer: Mutex<WriteHalf<Box<dyn Stream>>>,
-    /// The last offset; `hello` says the first one.
-    offset: Cell<u64>,
-    /// Messages of its room.
+    /// The last offset; of a room `hello` says the first one, of a channel the answer to `subscribe`.
+    offset: Cell<Option<u64>>,
+    /// Messages of its topic.
     pub(crate) heard: Cell<u64>,
     /// Bytes of frames.
     pub(crate) bytes: Cell<u64>,
@@ -60,6 +77,8 @@ pub(crate) struct Client {
     pub(crate) reads: Cell<u64>,
     /// Requests that were granted.
     pub(crate) granted: Cell<u64>,
+    /// When those were due whose answers are still to come.
+    asked: RefCell<VecDeque<Instant>>,
     /// `ok` or `caught_up` came.
     news: Notify,
     caught_up: Cell<bool>,
@@ -75,23 +94,26 @@ struct Announcement<'a> {
 
 #[derive(Deserialize)]
 struct Message<'a> {
+    #[serde(alias = "data")]
     message: &'a str,
 }
 
 impl Client {
     /// Takes over an upgraded socket and starts reading. `parses`: whether it measures latencies.
-    pub(crate) fn start(hub: &Rc<Hub>, room: &str, opened: Opened, parses: bool) -> Rc<Self> {
+    pub(crate) fn start(hub: &Rc<Hub>, topic: Topic, opened: Opened, parses: bool) -> Rc<Self> {
         let (reader, writer) = tokio::io::split(opened.stream);
         let client = Rc::new(Self {
             hub: hub.clone(),
-            topic: format!("room.{room}"),
-            prefix: format!(r#"{{"type":"new_message","topic":"room.{room}","offset":"#).into_bytes(),
+            full_name: topic.full_name(),
+            prefix: topic.prefix().into_bytes(),
+            topic,
             writer: Mutex::new(writer),
-            offset: Cell::new(0),
+            offset: Cell::new(None),
             heard: Cell::new(0),
             bytes: Cell::new(0),
             reads: Cell::new(0),
             granted: Cell::new(0),
+            asked: RefCell::default(),
             news: Notify::new(),
             caught_up: Cell::new(false),
             latencies: parses.then(RefCell::default),
@@ -103,6 +125,32 @@ impl Client {
     /// Writes frames made by [`wire`].
     pub(crate) async fn write(&self, frames: &[u8]) -> Result<()> {
         dial::send(&mut *self.writer.lock().await, frames).await.context("a sender's connection")
+    }
+
+    /// As [`Self::write`] for `count` requests that are due at `at`; how long each waits for its answer is measured.
+    pub(crate) async fn ask(&self, frames: &[u8], count: u64, at: Instant) -> Result<()> {
+        self.asked.borrow_mut().extend((0..count).map(|_| at));
+        self.write(frames).await
+    }
+
+    /// Makes a request and waits until it is granted.
+    pub(crate) async fn request(&self, text: &str) -> Result<()> {
+        let wanted = self.granted.get() + 1;
+        let mut frame = Vec::new();
+        append_frame(&mut frame, TEXT, text.as_bytes());
+        self.write(&frame).await?;
+        while self.granted.get() < wanted {
+            self.news().await?;
+        }
+        Ok(())
+    }
+
+    /// Begins to hear its channel; a room is heard anyway.
+    pub(crate) async fn subscribe(&self) -> Result<()> {
+        if self.topic.over == Over::Channels {
+            self.request(&wire::subscribe_request(std::slice::from_ref(&self.full_name))).await?;
+        }
+        Ok(())
     }
 
     /// Waits for `caught_up`.
@@ -133,7 +181,11 @@ impl Client {
             walked = self.read_once(&mut reader, &mut rest, &mut pings).await;
         }
         if let Err(error) = walked {
-            self.hub.fence.fail(format!("a client of {} after {} messages: {error:#}", self.topic, self.heard.get()));
+            self.hub.fence.fail(format!(
+                "a client of {} after {} messages: {error:#}",
+                self.full_name,
+                self.heard.get()
+            ));
             self.news.notify_one();
         }
     }
@@ -197,44 +249,61 @@ impl Client {
             let announcement: Announcement<'_> = serde_json::from_slice(text)?;
             let sent =
                 wire::sent_at(self.hub.zero, announcement.payload.message).context("a message without a time")?;
-            let micros = now.saturating_duration_since(sent).as_micros();
-            latencies.borrow_mut().push(u32::try_from(micros).unwrap_or(u32::MAX));
+            latencies.borrow_mut().push(micros(now.saturating_duration_since(sent)));
         }
         Ok(())
     }
 
     /// Offsets come in order and without holes.
     fn follow(&self, offset: u64) -> Result<()> {
-        let last = self.offset.replace(offset);
-        if offset != last + 1 {
-            bail!("offset {offset} after {last}");
+        match self.offset.replace(Some(offset)) {
+            Some(last) if offset == last + 1 => Ok(()),
+            last => bail!("offset {offset} after {last:?}"),
         }
-        Ok(())
     }
 
-    /// Whatever is not a message of its room; rare, so it may cost something.
+    /// Whatever is not a message of its topic; rare, so it may cost something.
     fn other(&self, text: &[u8]) -> Result<()> {
         if text.starts_with(br#"{"type":"ok""#) {
-            self.granted.set(self.granted.get() + 1);
-            self.news.notify_one();
-            return Ok(());
+            return self.ok(text);
         }
         let event: serde_json::Value = serde_json::from_slice(text)?;
         match event["type"].as_str() {
             Some("hello") => {
-                let offset = event["payload"]["topics"][&self.topic]["offset"].as_u64();
-                self.offset.set(offset.context("hello does not know the room")?);
+                self.begin_at(&event);
+                if self.topic.over == Over::Chat && self.offset.get().is_none() {
+                    bail!("hello does not know the room");
+                }
             }
             Some("caught_up") => {
                 self.caught_up.set(true);
                 self.news.notify_one();
             }
             Some("error") => bail!("{}", event["payload"]),
-            _ if event["topic"] == self.topic.as_str() => {
-                self.follow(event["offset"].as_u64().context("an event of the room without an offset")?)?;
+            _ if event["topic"] == self.full_name.as_str() => {
+                self.follow(event["offset"].as_u64().context("an event of the topic without an offset")?)?;
             }
             _ => {}
         }
         Ok(())
+    }
+
+    fn ok(&self, text: &[u8]) -> Result<()> {
+        if self.offset.get().is_none() {
+            self.begin_at(&serde_json::from_slice(text)?);
+        }
+        if let Some(at) = self.asked.borrow_mut().pop_front() {
+            self.hub.answered(at);
+        }
+        self.granted.set(self.granted.get() + 1);
+        self.news.notify_one();
+        Ok(())
+    }
+
+    /// Takes the position of its topic from an event that may have it.
+    fn begin_at(&self, event: &serde_json::Value) {
+        if let Some(offset) = event["payload"]["topics"][&self.full_name]["offset"].as_u64() {
+            self.offset.set(Some(offset));
+        }
     }
 }

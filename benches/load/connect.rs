@@ -9,6 +9,7 @@ use crate::{
     report::{Figures, Report},
     seed::Seed,
     server::{Kind, Server},
+    topic::Topic,
 };
 use anyhow::Result;
 use clap::Args;
@@ -41,7 +42,7 @@ impl Options {
             let seed = Seed { users: self.users, rooms: 0, members: 0 };
             let server = Server::start(self.server, self.tls, cores, seed).await?;
             let mut fleet = Fleet::new();
-            let plan = |clients| Plan { clients, room: &|_| GENERAL.to_owned(), parses: &|_| false };
+            let plan = |clients| Plan { clients, topic: &|_| Topic::room(GENERAL), parses: &|_| false };
             fleet.open(&server, &plan(WARM)).await?;
             let mut figures = Figures::default();
             let thousands = self.connections as f64 / 1000.0;
@@ -71,7 +72,7 @@ impl Options {
             async move {
                 let mut http = dialer.http().await?;
                 for n in (worker..self.connections).step_by(CONCURRENCY) {
-                    http.otp(&server.sessions[n % server.sessions.len()]).await?;
+                    http.otp(server.session(n)).await?;
                 }
                 anyhow::Ok(())
             }

@@ -111,12 +111,26 @@ impl Http {
     }
 
     async fn request_otp(&mut self, session: &str) -> Result<String> {
-        let request = format!(
-            "POST /otp HTTP/1.1\r\nHost: {}\r\nContent-Type: application/json\r\nContent-Length: 2\r\n\
-             Cookie: __Host-session={session}\r\nSec-Fetch-Site: same-origin\r\n\r\n{{}}",
-            self.host
+        let who = format!("Cookie: __Host-session={session}\r\nSec-Fetch-Site: same-origin");
+        let body = self.post("/otp", &who, b"{}").await?;
+        let answer: serde_json::Value = serde_json::from_slice(&body)?;
+        Ok(answer["otp"].as_str().context("an answer without `otp`")?.to_owned())
+    }
+
+    /// Publishes with an API key; `body` is JSON.
+    pub(crate) async fn publish(&mut self, key: &str, body: &[u8]) -> Result<()> {
+        let who = format!("Authorization: Bearer {key}");
+        self.post("/publish", &who, body).await.map(drop).context("publishing")
+    }
+
+    /// The body of the answer, which must be `200`. `who`: headers that say so.
+    async fn post(&mut self, path: &str, who: &str, body: &[u8]) -> Result<Vec<u8>> {
+        let head = format!(
+            "POST {path} HTTP/1.1\r\nHost: {}\r\nContent-Type: application/json\r\nContent-Length: {}\r\n{who}\r\n\r\n",
+            self.host,
+            body.len()
         );
-        send(&mut self.stream, request.as_bytes()).await?;
+        send(&mut self.stream, &[head.as_bytes(), body].concat()).await?;
         let head = read_head(&mut self.stream, &mut self.received).await?;
         let length = head.lines().find_map(|line| {
             let (name, value) = line.split_once(':')?;
@@ -128,10 +142,9 @@ impl Http {
         }
         let body: Vec<u8> = self.received.drain(..length).collect();
         if !head.starts_with("HTTP/1.1 200 ") {
-            bail!("no one-time password: {head}{}", String::from_utf8_lossy(&body));
+            bail!("refused: {head}{}", String::from_utf8_lossy(&body));
         }
-        let answer: serde_json::Value = serde_json::from_slice(&body)?;
-        Ok(answer["otp"].as_str().context("an answer without `otp`")?.to_owned())
+        Ok(body)
     }
 }
 

@@ -1,15 +1,15 @@
-//! One room full of clients.
+//! One room or channel full of clients.
 
 use crate::{
     Run,
     fleet::{Fleet, Plan},
     pace::Pace,
     pin::Cores,
-    proc::{Cost, Meter},
+    proc::{Cost, Meter, private_bytes},
     report::{Figures, Report},
     seed::Seed,
     server::{Kind, Server},
-    wire::Messages,
+    speaker::{self, Speaker},
 };
 use anyhow::Result;
 use clap::Args;
@@ -30,14 +30,13 @@ pub(crate) struct Options {
     /// Messages a second; without it, as many as the server takes.
     #[arg(long)]
     rate: Option<f64>,
-    /// Bytes of an announcement on the wire.
-    #[arg(long, default_value_t = 180)]
-    frame_bytes: usize,
     /// At saturation: messages that the slowest client may lack. Below `socket.egress_events`, so nobody is cut. It
     /// decides how many frames a write can carry, and with that nearly everything: compare only equal windows.
     #[arg(long, default_value_t = 256)]
     window: u64,
-    /// Clients that send.
+    #[command(flatten)]
+    speech: speaker::Options,
+    /// Members that send.
     #[arg(long, default_value_t = 16)]
     senders: usize,
     /// Clients that parse what they get and measure latencies.
@@ -54,7 +53,7 @@ pub(crate) struct Options {
 impl Options {
     pub(crate) fn report(&self) -> Report {
         let name = if self.rate.is_some() { "fanout, steady" } else { "fanout, saturation" };
-        Report::new(name, serde_json::json!(self))
+        Report::new(format!("{name}{}", self.speech.suffix()), serde_json::json!(self))
     }
 
     pub(crate) fn run(&self, cores: Cores) -> Run<'_> {
@@ -63,12 +62,14 @@ impl Options {
             let server = Server::start(self.server, self.tls, cores, seed).await?;
             let mut fleet = Fleet::new();
             let every = self.clients.div_ceil(self.samples.max(1));
-            let plan =
-                Plan { clients: self.clients, room: &|_| GENERAL.to_owned(), parses: &|n| n % every == every - 1 };
+            let topic = |_| self.speech.topic(GENERAL);
+            let plan = Plan { clients: self.clients, topic: &topic, parses: &|n| n % every == every - 1 };
             fleet.open(&server, &plan).await?;
+            fleet.subscribe().await?;
             let fleet = Rc::new(fleet);
+            let speaker = self.speech.speaker(&server, &fleet, &[GENERAL.to_owned()]).await?;
             let stop = Rc::new(Cell::new(false));
-            let sender = tokio::task::spawn_local(self.clone().send(fleet.clone(), stop.clone()));
+            let sender = tokio::task::spawn_local(self.clone().send(speaker, fleet.clone(), stop.clone()));
 
             tokio::time::sleep(Duration::from_secs_f64(self.warm_secs)).await;
             let before = Counts::of(&fleet);
@@ -81,7 +82,9 @@ impl Options {
             stop.set(true);
             let sent = sender.await??;
             fleet.settle(|_| sent).await?;
-            Ok(self.figures(&fleet, &cost, &after.since(&before)))
+            let mut figures = self.figures(&fleet, &cost, &after.since(&before));
+            figures.add("private_mib", private_bytes(server.pid)? as f64 / (1 << 20) as f64);
+            Ok(figures)
         })
     }
 
@@ -92,7 +95,8 @@ impl Options {
         figures.add("deliveries_per_s", deliveries / secs);
         figures.add("messages_per_s", deliveries / secs / self.clients as f64);
         figures.add("server_cpu_s_per_million", cost.server_cpu.as_secs_f64() / deliveries * 1e6);
-        fleet.add_latencies(&mut figures);
+        fleet.take_latencies().add_to(&mut figures, "delivery");
+        fleet.take_answers().add_to(&mut figures, "answer");
         figures.add("frame_bytes", counts.bytes as f64 / deliveries);
         figures.add("deliveries_per_read", deliveries / counts.reads as f64);
         cost.add_to(&mut figures);
@@ -100,48 +104,28 @@ impl Options {
     }
 
     /// Sends until told to stop; how many messages that were.
-    async fn send(self, fleet: Rc<Fleet>, stop: Rc<Cell<bool>>) -> Result<u64> {
-        let messages = Messages::new(fleet.hub.zero, GENERAL, self.frame_bytes);
+    async fn send(self, speaker: Speaker, fleet: Rc<Fleet>, stop: Rc<Cell<bool>>) -> Result<u64> {
         match self.rate {
-            Some(rate) => self.send_at(rate, messages, &fleet, &stop).await,
-            None => self.saturate(messages, &fleet, &stop).await,
+            Some(rate) => send_at(rate, speaker, fleet.clients.len(), &stop).await,
+            None => self.saturate(speaker, &fleet, &stop).await,
         }
-    }
-
-    async fn send_at(&self, rate: f64, mut messages: Messages, fleet: &Fleet, stop: &Cell<bool>) -> Result<u64> {
-        let mut pace = Pace::new(rate);
-        let mut frames = Vec::new();
-        let mut sent = 0;
-        for sender in fleet.clients.iter().cycle() {
-            if stop.get() {
-                break;
-            }
-            frames.clear();
-            messages.append(&mut frames, pace.next().await);
-            sender.write(&frames).await?;
-            sent += 1;
-        }
-        Ok(sent)
     }
 
     /// Keeps as many messages under way as the window allows: the next quarter goes out when the slowest client has
     /// the oldest one. So the server is what limits, and it never has reason to cut anybody.
-    async fn saturate(&self, mut messages: Messages, fleet: &Fleet, stop: &Cell<bool>) -> Result<u64> {
+    async fn saturate(&self, mut speaker: Speaker, fleet: &Fleet, stop: &Cell<bool>) -> Result<u64> {
         let step = (self.window / 4).max(1);
-        let senders = &fleet.clients[..self.senders.clamp(1, fleet.clients.len())];
-        let share = step.div_ceil(senders.len() as u64).max(1);
+        let senders = self.senders.clamp(1, fleet.clients.len());
+        let share = step.div_ceil(senders as u64).max(1);
         let mut sent = 0;
         let mut reached = 0;
         while !stop.get() {
             while sent + step <= reached + self.window {
                 let until = sent + step;
-                for sender in senders {
-                    let mut frames = Vec::new();
-                    for _ in 0..share.min(until - sent) {
-                        messages.append(&mut frames, Instant::now());
-                        sent += 1;
-                    }
-                    sender.write(&frames).await?;
+                for sender in 0..senders {
+                    let count = share.min(until - sent);
+                    speaker.say(0, sender, count, Instant::now()).await?;
+                    sent += count;
                 }
             }
             reached += step;
@@ -150,6 +134,17 @@ impl Options {
         }
         Ok(sent)
     }
+}
+
+/// Clients take turns.
+async fn send_at(rate: f64, mut speaker: Speaker, clients: usize, stop: &Cell<bool>) -> Result<u64> {
+    let mut pace = Pace::new(rate);
+    let mut sent = 0;
+    while !stop.get() {
+        speaker.say(0, sent as usize % clients, 1, pace.next().await).await?;
+        sent += 1;
+    }
+    Ok(sent)
 }
 
 /// What all clients have got so far.

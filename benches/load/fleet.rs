@@ -3,8 +3,9 @@
 use crate::{
     client::{Client, Hub},
     dial::Dialer,
-    report::{Figures, Latencies},
+    report::Latencies,
     server::{Kind, Server},
+    topic::Topic,
 };
 use anyhow::{Result, bail};
 use std::{rc::Rc, time::Duration};
@@ -25,8 +26,8 @@ pub(crate) struct Fleet {
 /// How to open a fleet's clients.
 pub(crate) struct Plan<'a> {
     pub(crate) clients: usize,
-    /// The room a client listens to.
-    pub(crate) room: &'a dyn Fn(usize) -> String,
+    /// What a client listens to.
+    pub(crate) topic: &'a dyn Fn(usize) -> Topic,
     /// Whether a client parses what it gets, to measure latencies.
     pub(crate) parses: &'a dyn Fn(usize) -> bool,
 }
@@ -64,16 +65,22 @@ impl Fleet {
             Kind::Floor | Kind::Usual => None,
         };
         for n in numbers {
-            let room = (plan.room)(n);
+            let topic = (plan.topic)(n);
             let path = match &mut http {
-                Some(http) => format!("/ws?otp={}", http.otp(&server.sessions[n % server.sessions.len()]).await?),
-                None => format!("/ws?room={room}"),
+                Some(http) => format!("/ws?otp={}", http.otp(server.session(n)).await?),
+                None => format!("/ws?room={}", topic.name),
             };
-            let client = Client::start(&self.hub, &room, dialer.upgrade(n, &path).await?, (plan.parses)(n));
+            let client = Client::start(&self.hub, topic, dialer.upgrade(n, &path).await?, (plan.parses)(n));
             client.arrived().await?;
             opened.push((n, client));
         }
         Ok(opened)
+    }
+
+    /// Lets every client hear its channel, all at once.
+    pub(crate) async fn subscribe(&self) -> Result<()> {
+        futures_util::future::try_join_all(self.clients.iter().map(|client| client.subscribe())).await?;
+        Ok(())
     }
 
     pub(crate) fn heard(&self) -> u64 {
@@ -119,8 +126,10 @@ impl Fleet {
         all
     }
 
-    /// Adds p50 and p99 of what the clients measured since the last time.
-    pub(crate) fn add_latencies(&self, figures: &mut Figures) {
-        self.take_latencies().add_to(figures, "delivery");
+    /// From send to answer, since the last time.
+    pub(crate) fn take_answers(&self) -> Latencies {
+        let mut answers = Latencies::default();
+        answers.extend(self.hub.answers.take());
+        answers
     }
 }

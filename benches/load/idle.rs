@@ -8,6 +8,7 @@ use crate::{
     report::{Figures, Report},
     seed::Seed,
     server::{Kind, Server},
+    topic::Topic,
 };
 use clap::Args;
 use serde::Serialize;
@@ -44,7 +45,7 @@ impl Options {
             let seed = Seed { users: self.users, rooms: 0, members: 0 };
             let server = Server::start(self.server, self.tls, cores, seed).await?;
             let mut fleet = Fleet::new();
-            let plan = |clients| Plan { clients, room: &|_| GENERAL.to_owned(), parses: &|_| false };
+            let plan = |clients| Plan { clients, topic: &|_| Topic::room(GENERAL), parses: &|_| false };
             fleet.open(&server, &plan(WARM)).await?;
             let before = private_bytes(server.pid)?;
             fleet.open(&server, &plan(self.connections)).await?;

@@ -24,6 +24,9 @@ mod report;
 mod rooms;
 mod seed;
 mod server;
+mod speaker;
+mod subscribe;
+mod topic;
 mod wire;
 
 use anyhow::Result;
@@ -46,10 +49,12 @@ struct Arguments {
 
 #[derive(Subcommand)]
 enum Scenario {
-    /// One room full of clients: at saturation, or with --rate at a steady rate.
+    /// One room or channel full of clients: at saturation, or with --rate at a steady rate.
     Fanout(fanout::Options),
-    /// Many small rooms: the highest rate whose p99 stays within a bound.
+    /// Many small rooms or channels: the highest rate whose p99 stays within a bound.
     Rooms(rooms::Options),
+    /// Everybody to one channel, one client to many.
+    Subscribe(subscribe::Options),
     /// From send to `ok`, with durable commits, beside the price of the disk's own sync.
     Ack(ack::Options),
     /// One-time password and upgrade: rate and CPU.
@@ -69,6 +74,7 @@ fn main() -> Result<()> {
         Some(Scenario::Peer(options)) => peers::run(options)?,
         Some(Scenario::Fanout(options)) => repeat(runs, options.report(), |cores| options.run(cores))?,
         Some(Scenario::Rooms(options)) => repeat(runs, options.report(), |cores| options.run(cores))?,
+        Some(Scenario::Subscribe(options)) => repeat(runs, options.report(), |cores| options.run(cores))?,
         Some(Scenario::Ack(options)) => repeat(runs, options.report(), |cores| options.run(cores))?,
         Some(Scenario::Connect(options)) => repeat(runs, options.report(), |cores| options.run(cores))?,
         Some(Scenario::Idle(options)) => repeat(runs, options.report(), |cores| options.run(cores))?,

@@ -1,20 +1,21 @@
-//! Many small rooms: the highest rate whose slow deliveries are still quick.
+//! Many small rooms or channels: the highest rate whose slow deliveries are still quick.
 
 use crate::{
     Run,
     fleet::{Fleet, Plan},
     pace::Pace,
     pin::Cores,
-    proc::{Cost, Meter},
+    proc::{Cost, Meter, private_bytes},
     report::{Figures, Latencies, Report},
     seed::{Seed, room_name},
     server::{Kind, Server},
-    wire::Messages,
+    speaker::{self, Speaker},
+    topic::Over,
 };
 use anyhow::Result;
 use clap::Args;
 use serde::Serialize;
-use std::time::Duration;
+use std::{rc::Rc, time::Duration};
 
 #[derive(Debug, Clone, Args, Serialize)]
 pub(crate) struct Options {
@@ -24,8 +25,8 @@ pub(crate) struct Options {
     rooms: usize,
     #[arg(long, default_value_t = 10)]
     members: usize,
-    #[arg(long, default_value_t = 180)]
-    frame_bytes: usize,
+    #[command(flatten)]
+    speech: speaker::Options,
     /// Deliveries a second to begin the search with.
     #[arg(long, default_value_t = 40_000.0)]
     from: f64,
@@ -47,9 +48,20 @@ const GROWTH: f64 = 1.3;
 /// A sender so far behind will not make it any more, so the attempt ends early.
 const HOPELESS: Duration = Duration::from_secs(1);
 
+/// Everything a rate is tried with.
+struct Load<'s> {
+    speaker: Speaker,
+    fleet: Rc<Fleet>,
+    /// To each room.
+    sent: Vec<u64>,
+    server: &'s Server,
+    cores: Cores,
+}
+
 /// How one rate went.
 struct Attempt {
     latencies: Latencies,
+    answers: Latencies,
     deliveries: u64,
     cost: Cost,
 }
@@ -57,31 +69,42 @@ struct Attempt {
 impl Options {
     pub(crate) fn report(&self) -> Report {
         let name = if self.rate.is_some() { "rooms, steady" } else { "rooms" };
-        Report::new(name, serde_json::json!(self))
+        Report::new(format!("{name}{}", self.speech.suffix()), serde_json::json!(self))
     }
 
     pub(crate) fn run(&self, cores: Cores) -> Run<'_> {
         Box::pin(async move {
-            let seed = Seed { users: self.rooms * self.members, rooms: self.rooms, members: self.members };
+            let rooms = if self.speech.over == Over::Chat { self.rooms } else { 0 };
+            let seed = Seed { users: self.rooms * self.members, rooms, members: self.members };
             let server = Server::start(self.server, false, cores, seed).await?;
             let mut fleet = Fleet::new();
             let plan = Plan {
                 clients: seed.users,
-                room: &|n| room_name(n / self.members),
+                topic: &|n| self.speech.topic(&room_name(n / self.members)),
                 parses: &|n| n % self.members == self.members - 1,
             };
             fleet.open(&server, &plan).await?;
-            let mut sent = vec![0; self.rooms];
+            fleet.subscribe().await?;
+            let fleet = Rc::new(fleet);
+            let names: Vec<_> = (0..self.rooms).map(room_name).collect();
+            let mut load = Load {
+                speaker: self.speech.speaker(&server, &fleet, &names).await?,
+                fleet,
+                sent: vec![0; self.rooms],
+                server: &server,
+                cores,
+            };
             if let Some(rate) = self.rate {
                 let rate = rate / self.members as f64;
-                return Ok(self.attempt(rate, &fleet, &mut sent, &server, cores).await?.figures());
+                self.attempt(rate, &mut load).await?;
+                return self.attempt(rate, &mut load).await?.figures(&server);
             }
             let mut search = Search::new(self.from / self.members as f64);
             let mut best = None;
             // Not counted: every path has been taken once before it is measured.
-            self.attempt(search.rate, &fleet, &mut sent, &server, cores).await?;
+            self.attempt(search.rate, &mut load).await?;
             while let Some(rate) = search.next() {
-                let mut attempt = self.attempt(rate, &fleet, &mut sent, &server, cores).await?;
+                let mut attempt = self.attempt(rate, &mut load).await?;
                 let (p99, per_s) = (attempt.latencies.quantile_ms(0.99), attempt.per_s());
                 let good = p99 <= self.p99_ms && per_s >= 0.98 * rate * self.members as f64;
                 eprintln!("{:.0} deliveries/s asked, {per_s:.0} made, p99 {p99:.1} ms", rate * self.members as f64);
@@ -91,32 +114,21 @@ impl Options {
                 search.learn(rate, good);
             }
             let mut best = best.ok_or_else(|| anyhow::anyhow!("even the first rate was too much"))?;
-            Ok(best.figures())
+            best.figures(&server)
         })
     }
 
     /// Sends at `rate` messages a second, to one room after the other, and waits for the last delivery.
-    async fn attempt(
-        &self,
-        rate: f64,
-        fleet: &Fleet,
-        sent: &mut [u64],
-        server: &Server,
-        cores: Cores,
-    ) -> Result<Attempt> {
-        let mut messages: Vec<_> =
-            (0..self.rooms).map(|room| Messages::new(fleet.hub.zero, &room_name(room), self.frame_bytes)).collect();
+    async fn attempt(&self, rate: f64, load: &mut Load<'_>) -> Result<Attempt> {
+        let Load { speaker, fleet, sent, server, cores } = load;
         let before = fleet.heard();
-        let meter = Meter::start(server.pid, cores)?;
+        let meter = Meter::start(server.pid, *cores)?;
         fleet.hub.recording.set(true);
         let mut pace = Pace::new(rate);
-        let mut frames = Vec::new();
         for n in 0..(rate * self.secs) as usize {
             // Members take turns too, so that no sender waits for its own answers.
             let (room, turn) = (n % self.rooms, n / self.rooms % self.members);
-            frames.clear();
-            messages[room].append(&mut frames, pace.next().await);
-            fleet.clients[room * self.members + turn].write(&frames).await?;
+            speaker.say(room, room * self.members + turn, 1, pace.next().await).await?;
             sent[room] += 1;
             if n % 64 == 0 {
                 // Sending must not keep the generator from receiving.
@@ -130,7 +142,8 @@ impl Options {
         fleet.settle(|n| sent[n / self.members]).await?;
         let cost = meter.stop()?;
         fleet.hub.recording.set(false);
-        Ok(Attempt { latencies: fleet.take_latencies(), deliveries: fleet.heard() - before, cost })
+        let (latencies, answers) = (fleet.take_latencies(), fleet.take_answers());
+        Ok(Attempt { latencies, answers, deliveries: fleet.heard() - before, cost })
     }
 }
 
@@ -139,13 +152,15 @@ impl Attempt {
         self.deliveries as f64 / self.cost.elapsed.as_secs_f64()
     }
 
-    fn figures(&mut self) -> Figures {
+    fn figures(&mut self, server: &Server) -> Result<Figures> {
         let mut figures = Figures::default();
         figures.add("deliveries_per_s", self.per_s());
         figures.add("server_cpu_s_per_million", self.cost.server_cpu.as_secs_f64() / self.deliveries as f64 * 1e6);
         self.latencies.add_to(&mut figures, "delivery");
+        self.answers.add_to(&mut figures, "answer");
         self.cost.add_to(&mut figures);
-        figures
+        figures.add("private_mib", private_bytes(server.pid)? as f64 / (1 << 20) as f64);
+        Ok(figures)
     }
 }
 

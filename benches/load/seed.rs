@@ -9,7 +9,8 @@ use std::{
     time::{SystemTime, UNIX_EPOCH},
 };
 use switchboard::{
-    model::{Role, RoomName, RoomTitle, User, UserName},
+    auth::{KeyRequest, make_key},
+    model::{KeyName, Role, RoomName, RoomTitle, User, UserName},
     settings::{Settings, Synchronous},
     storage::{Change, Check, Draft, NewAccount, NewSession, Store, sqlite},
 };
@@ -30,8 +31,17 @@ pub(crate) fn room_name(n: usize) -> String {
     format!("r{n:05}")
 }
 
-/// Fills the store in `dir`; the values of the session cookies.
-pub(crate) async fn plant(dir: &Path, seed: Seed) -> Result<Vec<String>> {
+/// How the seeded come in.
+#[derive(Debug, Default)]
+pub(crate) struct Planted {
+    /// Values of the users' session cookies.
+    pub(crate) sessions: Vec<String>,
+    /// An API key that publishes to every channel.
+    pub(crate) key: String,
+}
+
+/// Fills the store in `dir`.
+pub(crate) async fn plant(dir: &Path, seed: Seed) -> Result<Planted> {
     let mut settings = Settings::defaults().storage;
     // Nobody has been promised anything yet.
     settings.synchronous = Synchronous::Normal;
@@ -58,8 +68,10 @@ pub(crate) async fn plant(dir: &Path, seed: Seed) -> Result<Vec<String>> {
             decision?;
         }
     }
+    let key = KeyRequest { name: KeyName::parse("load")?, scopes: vec!["publish:*".parse()?], expires_in: None };
+    let key = make_key(&store, key).await?.secret.expose().to_owned();
     store.close().await;
-    Ok(sessions)
+    Ok(Planted { sessions, key })
 }
 
 /// The first member makes the room, the others join it.

@@ -2,7 +2,7 @@
 
 use crate::{
     pin::Cores,
-    seed::{self, Seed},
+    seed::{self, Planted, Seed},
 };
 use anyhow::{Context, Result, bail};
 use clap::ValueEnum;
@@ -40,8 +40,8 @@ pub(crate) struct Server {
     pub(crate) kind: Kind,
     pub(crate) address: Address,
     pub(crate) pid: u32,
-    /// Cookies of the seeded users' sessions.
-    pub(crate) sessions: Vec<String>,
+    /// Cookies of the seeded users' sessions, and the key.
+    pub(crate) planted: Planted,
     child: Child,
     files: TempDir,
 }
@@ -64,26 +64,31 @@ impl Server {
         // Not the usual temporary directory, which may be memory: commits are to be durable.
         let files = tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR"))?;
         let data = files.path().join("data");
-        let (command, sessions) = match kind {
+        let (command, planted) = match kind {
             Kind::Switchboard => {
-                let sessions = seed::plant(&data, seed).await?;
+                let planted = seed::plant(&data, seed).await?;
                 let mut command = cores.server_command(Path::new(env!("CARGO_BIN_EXE_switchboard")));
                 command.args(["serve", "--listen", "127.0.0.1:0", "--data-dir"]).arg(&data).envs(LIMITS);
                 if !tls {
                     command.args(["--tls", "off"]);
                 }
-                (command, sessions)
+                (command, planted)
             }
             Kind::Floor | Kind::Usual if tls => bail!("only the real server speaks TLS"),
             Kind::Floor | Kind::Usual => {
                 let mut command = cores.server_command(&std::env::current_exe()?);
                 command.args(["peer", if kind == Kind::Floor { "floor" } else { "usual" }]);
-                (command, Vec::new())
+                (command, Planted::default())
             }
         };
         let log = files.path().join("log");
         let (child, address) = spawn(command, &log)?;
-        Ok(Self { kind, address, pid: child.id(), sessions, child, files })
+        Ok(Self { kind, address, pid: child.id(), planted, child, files })
+    }
+
+    /// The `n`th of the seeded sessions; it starts again with the first when there are fewer.
+    pub(crate) fn session(&self, n: usize) -> &str {
+        &self.planted.sessions[n % self.planted.sessions.len()]
     }
 
     /// Where the server's files are.

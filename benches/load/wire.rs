@@ -1,5 +1,6 @@
 //! Frames, as cheap as they can be read and written: the generator shares one core with a thousand sockets.
 
+use crate::topic::{Over, Topic};
 use anyhow::{Result, bail};
 use std::time::{Duration, Instant};
 
@@ -40,7 +41,7 @@ pub(crate) fn append_frame(bytes: &mut Vec<u8>, opcode: u8, payload: &[u8]) {
         length @ 0..126 => bytes.push(0x80 | length as u8),
         length => {
             bytes.push(0x80 | 126);
-            bytes.extend_from_slice(&u16::try_from(length).unwrap_or(u16::MAX).to_be_bytes());
+            bytes.extend_from_slice(&u16::try_from(length).expect("a request under 64 KiB").to_be_bytes());
         }
     }
     bytes.extend_from_slice(&[0; 4]);
@@ -50,9 +51,11 @@ pub(crate) fn append_frame(bytes: &mut Vec<u8>, opcode: u8, payload: &[u8]) {
 /// Digits of a time stamp: microseconds for thirty years.
 const STAMP_DIGITS: usize = 15;
 
-/// Writes `send_message` requests whose text begins with the time of sending.
+/// Writes messages whose text begins with the time of sending: `send_message` requests for a room, publications for a
+/// channel.
 pub(crate) struct Messages {
     zero: Instant,
+    over: Over,
     before: String,
     after: String,
     next_id: u64,
@@ -60,32 +63,40 @@ pub(crate) struct Messages {
 }
 
 impl Messages {
-    /// Messages to `room` whose announcements take about `frame_bytes` on the wire.
-    pub(crate) fn new(zero: Instant, room: &str, frame_bytes: usize) -> Self {
-        let announcement = format!(
-            r#"{{"type":"new_message","topic":"room.{room}","offset":100000,"payload":{{"id":100000,"room":"{room}","from":"u00001","message":"","sent":1795262401234}}}}"#
-        );
-        let padding = frame_bytes.saturating_sub(announcement.len() + STAMP_DIGITS + 4);
-        Self {
-            zero,
-            before: format!(r#","payload":{{"room":"{room}","message":""#),
-            after: format!("{}\"}}}}", "x".repeat(padding)),
-            next_id: 1,
-            text: Vec::new(),
-        }
+    /// Messages to `topic` whose announcements take about `frame_bytes` on the wire.
+    pub(crate) fn new(zero: Instant, topic: &Topic, frame_bytes: usize) -> Self {
+        let (name, padding) = (&topic.name, "x".repeat(topic.text_bytes(frame_bytes).saturating_sub(STAMP_DIGITS)));
+        let (before, after) = match topic.over {
+            Over::Chat => (format!(r#","payload":{{"room":"{name}","message":""#), format!("{padding}\"}}}}")),
+            Over::Channels => (format!(r#"{{"channel":"{name}","data":""#), format!("{padding}\"}}")),
+        };
+        Self { zero, over: topic.over, before, after, next_id: 1, text: Vec::new() }
     }
 
-    /// Appends the next one, sent or due at `at`.
+    /// Appends the next one, sent or due at `at`: for a room a whole frame, for a channel an object of JSON.
     pub(crate) fn append(&mut self, bytes: &mut Vec<u8>, at: Instant) {
         use std::io::Write;
         let micros = at.saturating_duration_since(self.zero).as_micros();
-        self.text.clear();
         let (id, before, after) = (self.next_id, &self.before, &self.after);
-        write!(self.text, r#"{{"type":"send_message","id":{id}{before}{micros:0STAMP_DIGITS$}{after}"#)
-            .expect("a Vec takes every byte");
         self.next_id += 1;
-        append_frame(bytes, TEXT, &self.text);
+        self.text.clear();
+        let written = match self.over {
+            Over::Chat => {
+                write!(self.text, r#"{{"type":"send_message","id":{id}{before}{micros:0STAMP_DIGITS$}{after}"#)
+            }
+            Over::Channels => write!(self.text, "{before}{micros:0STAMP_DIGITS$}{after}"),
+        };
+        written.expect("a Vec takes every byte");
+        match self.over {
+            Over::Chat => append_frame(bytes, TEXT, &self.text),
+            Over::Channels => bytes.extend_from_slice(&self.text),
+        }
     }
+}
+
+/// The text of a `subscribe` request.
+pub(crate) fn subscribe_request(topics: &[String]) -> String {
+    format!(r#"{{"type":"subscribe","id":1,"payload":{{"topics":{topics:?}}}}}"#)
 }
 
 /// When a message with this text was sent.

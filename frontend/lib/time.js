@@ -1,4 +1,5 @@
 const TIME = new Intl.DateTimeFormat(undefined, { hour: "numeric", minute: "2-digit" });
+const PRECISE = new Intl.DateTimeFormat(undefined, { hour: "numeric", minute: "2-digit", second: "2-digit" });
 const FULL = new Intl.DateTimeFormat(undefined, { dateStyle: "full", timeStyle: "short" });
 const DAY = new Intl.DateTimeFormat(undefined, { weekday: "long", day: "numeric", month: "long" });
 const DAY_AND_YEAR = new Intl.DateTimeFormat(undefined, { day: "numeric", month: "long", year: "numeric" });
@@ -6,6 +7,9 @@ const RELATIVE = new Intl.RelativeTimeFormat(undefined, { numeric: "auto" });
 
 /** @param {number} ms */
 export const clockTime = (ms) => TIME.format(ms);
+
+/** With seconds. @param {number} ms */
+export const preciseTime = (ms) => PRECISE.format(ms);
 
 /** @param {number} ms */
 export const fullTime = (ms) => FULL.format(ms);

@@ -1,4 +1,5 @@
 import { EventSocket } from "../transport/event_socket.js";
+import { Channels } from "./channels.js";
 import { Connection } from "./connection.js";
 import { Drafts } from "./drafts.js";
 import { Outbox } from "./outbox.js";
@@ -18,13 +19,15 @@ export class Chat {
    * @param {object} options
    * @param {User} options.user
    * @param {import("../transport/event_socket.js").EventSocketOptions} options.socket
+   * @param {import("./channel_log.js").Publish} options.publish
    * @param {Storage} [options.storage]
    * @param {() => void} options.onSignedOut
    */
-  constructor({ user, socket, storage, onSignedOut }) {
+  constructor({ user, socket, publish, storage, onSignedOut }) {
     this.user = user;
     this.socket = new EventSocket(socket);
     this.rooms = new Rooms({ user, socket: this.socket, storage });
+    this.channels = new Channels({ user, socket: this.socket, publish, storage });
     this.drafts = new Drafts(storage, user.id);
     // What costs the server least of all it answers.
     const probe = () => this.socket.request("get_history", { room: GENERAL, limit: 1 }).catch(() => undefined);
@@ -57,6 +60,23 @@ export class Chat {
     this.drafts.clear();
   }
 
+  /** @param {string} name */
+  showRoom(name) {
+    this.channels.select(null);
+    this.rooms.select(name);
+  }
+
+  /** The room or channel before or after the one that is shown, round and round. @param {1 | -1} step */
+  showNeighbour(step) {
+    const rooms = this.rooms.joined.map(({ name }) => () => this.showRoom(name));
+    const channels = this.channels.all.map(({ name }) => () => this.channels.select(name));
+    const at = this.channels.find(this.channels.current)
+      ? rooms.length + this.channels.all.findIndex(({ name }) => name === this.channels.current)
+      : this.rooms.joined.findIndex(({ name }) => name === this.rooms.current);
+    const all = [...rooms, ...channels];
+    all[(at + step + all.length) % all.length]?.();
+  }
+
   /** @param {string} room */
   timeline(room) {
     let timeline = this.#timelines.get(room);
@@ -74,6 +94,7 @@ export class Chat {
     on("hello", (hello) => {
       this.#outbox.greeted(hello.epoch);
       void this.rooms.connected(hello);
+      this.channels.connected(hello);
       for (const timeline of this.#timelines.values()) timeline.connected(hello.topics[timeline.topic], hello.epoch);
     });
     on("event", (envelope) => this.#apply(envelope));
@@ -81,6 +102,7 @@ export class Chat {
     on("caught_up", () => this.#timelines.forEach((timeline) => void timeline.flush()));
     on("gap", ({ topic }) => {
       this.rooms.gap(topic);
+      this.channels.gap(topic);
       this.#of(topic)?.gap();
     });
     on("state", () => {
@@ -92,6 +114,7 @@ export class Chat {
   #apply(envelope) {
     this.#of(envelope.topic)?.apply(envelope);
     this.rooms.apply(envelope);
+    this.channels.apply(envelope);
     // A room that was left may be joined again later, with a hole between.
     if (envelope.type === "room_removed") {
       this.#timelines.get(envelope.payload.room)?.abandon();

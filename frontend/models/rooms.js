@@ -77,14 +77,6 @@ export class Rooms extends Model {
     this.changed();
   }
 
-  /** The joined room before or after the current one, round and round. @param {1 | -1} step */
-  selectNeighbour(step) {
-    const names = this.joined.map((room) => room.name);
-    const at = names.indexOf(this.current);
-    const next = names[(at + step + names.length) % names.length];
-    if (next !== undefined) this.select(next);
-  }
-
   /** Somebody sees the end of this room, or of none. @param {string | null} name */
   watch(name) {
     this.#watched = name;

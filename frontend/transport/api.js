@@ -87,16 +87,38 @@ export class Api {
     return this.#call("POST", "/invitations/accept", guest);
   }
 
+  /**
+   * @param {string} channel
+   * @param {string} data JSON, sent as it is written: numbers keep their digits
+   * @param {string} idempotencyKey the same one publishes once
+   * @returns {Promise<{ channel: string, offset: number, epoch: string, subscribers: number }>}
+   */
+  publish(channel, data, idempotencyKey) {
+    const body = `{"channel":${JSON.stringify(channel)},"data":${data}}`;
+    return this.#send("POST", "/publish", body, { "Idempotency-Key": idempotencyKey });
+  }
+
   /** @param {string} method @param {string} path @param {object} [body] @returns {Promise<any>} */
-  async #call(method, path, body) {
+  #call(method, path, body) {
+    return this.#send(method, path, body && JSON.stringify(body));
+  }
+
+  /**
+   * @param {string} method
+   * @param {string} path
+   * @param {string} [body]
+   * @param {Record<string, string>} [headers]
+   * @returns {Promise<any>}
+   */
+  async #send(method, path, body, headers = {}) {
     let response;
     try {
       response = await this.#fetch(path, {
         method,
         credentials: "same-origin",
         cache: "no-store",
-        headers: body ? { "Content-Type": "application/json" } : {},
-        body: body ? JSON.stringify(body) : undefined,
+        headers: body ? { "Content-Type": "application/json", ...headers } : headers,
+        body,
         signal: AbortSignal.timeout(TIMEOUT_MS),
       });
     } catch (cause) {

@@ -11,8 +11,12 @@ import { SocketError } from "./socket_error.js";
 /** @typedef {"connecting" | "open" | "waiting" | "signed_out" | "closed"} SocketState */
 /** @typedef {{ id: number, name: string, role: "owner" | "admin" | "member" }} User */
 /** @typedef {{ epoch: string, positions: Record<string, number> }} Resume */
-/** @typedef {{ offset: number, recovered: boolean }} TopicState */
-/** @typedef {{ user: User, epoch: string, ping_period_secs: number, topics: Record<string, TopicState> }} Hello */
+/** @typedef {{ offset: number, recovered: boolean, reason?: string }} TopicState */
+/** @typedef {{ code: string, message: string }} Refused why a topic cannot be heard */
+/**
+ * @typedef {{ user: User, epoch: string, ping_period_secs: number, topics: Record<string, TopicState>,
+ *   refused?: Record<string, Refused> }} Hello
+ */
 /** @typedef {{ type: string, payload: any, topic?: string, offset?: number, id?: number | string }} Envelope */
 /**
  * @typedef {{ resolve: (payload: any) => void, reject: (error: SocketError) => void, timeoutMs: number,
@@ -34,6 +38,8 @@ const DO_NOT_RECONNECT = new Set([1003]);
 const RECONNECT_SLOWLY = new Set([1008, 4003, 4004]);
 const SIGNED_OUT = 4001;
 const RESTART = 1012;
+/** As many positions as the server takes. Rooms go first: what is left out of the channels can be subscribed to later. */
+const MAX_POSITIONS = 1024;
 const PACE = { burst: 60, perSecond: 15 };
 
 export class EventSocket extends EventTarget {
@@ -76,7 +82,8 @@ export class EventSocket extends EventTarget {
   /** Where we are, as the server wants to hear it. @returns {Resume | undefined} */
   get resume() {
     if (this.#epoch === "" || this.#positions.size === 0) return undefined;
-    return { epoch: this.#epoch, positions: Object.fromEntries(this.#positions) };
+    const positions = [...this.#positions].sort(([a], [b]) => Number(isAtWill(a)) - Number(isAtWill(b)));
+    return { epoch: this.#epoch, positions: Object.fromEntries(positions.slice(0, MAX_POSITIONS)) };
   }
 
   /** Identity of the server's store; "" before the first hello. */
@@ -220,6 +227,8 @@ export class EventSocket extends EventTarget {
   /** @param {Envelope} envelope @param {string} topic @param {number} offset */
   #published(envelope, topic, offset) {
     const position = this.#positions.get(topic);
+    // Unsubscribed a moment ago; to keep its position would be to subscribe again with the next connection.
+    if (position === undefined && isAtWill(topic)) return;
     if (position !== undefined && offset <= position) return;
     this.#positions.set(topic, offset);
     if (position !== undefined && offset > position + 1) this.#emit("gap", { topic });
@@ -311,4 +320,12 @@ export class EventSocket extends EventTarget {
   #emit(name, detail) {
     this.dispatchEvent(new CustomEvent(name, { detail }));
   }
+}
+
+/**
+ * Whether we hear this topic because we asked for it, and not because of what we are a member of.
+ * @param {string} topic
+ */
+function isAtWill(topic) {
+  return topic.startsWith("channel.");
 }

@@ -1,5 +1,7 @@
 import { roomStep } from "../lib/room_step.js";
 import { h, useEffect, useRef, useState } from "../vendor/preact.js";
+import { AddChannelDialog } from "./add_channel_dialog.js";
+import { ChannelView } from "./channel_view.js";
 import { ConnectionBanner } from "./connection_banner.js";
 import { CreateRoomDialog } from "./create_room_dialog.js";
 import { InviteDialog } from "./invite_dialog.js";
@@ -8,10 +10,10 @@ import { RoomList } from "./room_list.js";
 import { RoomView } from "./room_view.js";
 import { useModel } from "./use_model.js";
 
-/** @typedef {"create" | "invite" | "leave" | null} OpenDialog */
+/** @typedef {"create" | "channel" | "invite" | "leave" | null} OpenDialog */
 
 /**
- * The signed-in page. On a phone the list and the room are two screens; `screen` says which one shows.
+ * The signed-in page. On a phone the list and what it leads to are two screens; `screen` says which one shows.
  * @param {object} props
  * @param {import("../models/session.js").Session} props.session
  * @param {import("../models/chat.js").Chat} props.chat
@@ -19,25 +21,26 @@ import { useModel } from "./use_model.js";
  * @param {import("../models/invitations.js").Invitations} props.invitations
  */
 export function ChatPage({ session, chat, serverName, invitations }) {
-  const { rooms, user } = chat;
+  const { rooms, channels, user } = chat;
   const room = useModel(rooms, (model) => model.find(model.current));
+  const channel = useModel(channels, (model) => model.find(model.current));
   const [screen, setScreen] = useState(/** @type {"list" | "room"} */ ("room"));
   const [dialog, setDialog] = useState(/** @type {OpenDialog} */ (null));
   const close = () => setDialog(null);
   const mayInvite = user.role !== "member";
 
-  useTitle(room?.title ?? rooms.current, rooms.unread, serverName);
+  useTitle(channel?.name ?? room?.title ?? rooms.current, rooms.unread, serverName);
   useEffect(() => {
     /** @param {KeyboardEvent} event */
     function onKeyDown(event) {
       const step = roomStep(event, navigator.platform);
       if (step === 0 || document.querySelector("dialog[open]")) return;
       event.preventDefault();
-      rooms.selectNeighbour(step);
+      chat.showNeighbour(step);
     }
     addEventListener("keydown", onKeyDown);
     return () => removeEventListener("keydown", onKeyDown);
-  }, [rooms]);
+  }, [chat]);
 
   const before = useRef(screen);
   useEffect(() => {
@@ -50,6 +53,11 @@ export function ChatPage({ session, chat, serverName, invitations }) {
     /** @type {HTMLElement | null} */ (next)?.focus();
   }, [screen]);
 
+  function toList() {
+    void rooms.refresh(); // new public rooms are announced to their members only
+    setScreen("list");
+  }
+
   return h(
     "div",
     { class: "chat", "data-screen": screen },
@@ -57,43 +65,78 @@ export function ChatPage({ session, chat, serverName, invitations }) {
       session,
       serverName,
       rooms,
+      channels,
       user,
       onSelect: (name) => {
-        rooms.select(name);
+        chat.showRoom(name);
+        setScreen("room");
+      },
+      onSelectChannel: (name) => {
+        channels.select(name);
         setScreen("room");
       },
       onCreate: () => setDialog("create"),
+      onAddChannel: () => setDialog("channel"),
       onInvite: mayInvite ? () => setDialog("invite") : undefined,
     }),
     h(
       "main",
       { class: "room" },
-      h(ConnectionBanner, { connection: chat.connection }),
-      // A room's view starts afresh with its room: drafts, scroll position and focus belong to it.
-      h(RoomView, {
-        key: rooms.current,
-        chat,
-        name: rooms.current,
-        onBack: () => {
-          void rooms.refresh(); // new public rooms are announced to their members only
-          setScreen("list");
-        },
-        onInvite: mayInvite ? () => setDialog("invite") : undefined,
-        onLeave: () => setDialog("leave"),
+      h(ConnectionBanner, {
+        connection: chat.connection,
+        promise: channel ? "The log goes on when you are back." : "What you write goes out when you are back.",
       }),
+      // A view starts afresh with its room or channel: drafts, scroll position and focus belong to it.
+      channel
+        ? h(ChannelView, {
+            key: `channel ${channel.name}`,
+            chat,
+            log: channel,
+            origin: location.origin,
+            onBack: toList,
+            onRemove: () => {
+              channels.remove(channel.name);
+              toList();
+            },
+          })
+        : h(RoomView, {
+            key: `room ${rooms.current}`,
+            chat,
+            name: rooms.current,
+            onBack: toList,
+            onInvite: mayInvite ? () => setDialog("invite") : undefined,
+            onLeave: () => setDialog("leave"),
+          }),
     ),
-    dialog === "create" && h(CreateRoomDialog, { rooms, onClose: close }),
+    dialog === "create" &&
+      h(CreateRoomDialog, {
+        rooms,
+        onCreated: () => {
+          channels.select(null);
+          close();
+        },
+        onClose: close,
+      }),
+    dialog === "channel" &&
+      h(AddChannelDialog, {
+        channels,
+        onAdded: () => {
+          close();
+          setScreen("room");
+        },
+        onClose: close,
+      }),
     dialog === "invite" && h(InviteDialog, { invitations, user, onClose: close }),
     dialog === "leave" && room && h(LeaveRoomDialog, { rooms, room, onClose: close }),
   );
 }
 
-/** @param {string} room @param {number} unread @param {string} serverName */
-function useTitle(room, unread, serverName) {
+/** @param {string} place @param {number} unread @param {string} serverName */
+function useTitle(place, unread, serverName) {
   useEffect(() => {
-    document.title = `${unread > 0 ? `(${unread > 99 ? "99+" : unread}) ` : ""}${room} · ${serverName}`;
+    document.title = `${unread > 0 ? `(${unread > 99 ? "99+" : unread}) ` : ""}${place} · ${serverName}`;
     return () => {
       document.title = serverName;
     };
-  }, [room, unread, serverName]);
+  }, [place, unread, serverName]);
 }

@@ -5,9 +5,10 @@ import { useNow } from "./use_now.js";
 
 /**
  * Says that the connection is gone and when it is tried again; says nothing while all is well.
- * @param {{ connection: import("../models/connection.js").Connection }} props
+ * @param {{ connection: import("../models/connection.js").Connection, promise: string }} props `promise` is what
+ *   happens when it is back
  */
-export function ConnectionBanner({ connection }) {
+export function ConnectionBanner({ connection, promise }) {
   const { state, retryAt, online, everOpen } = useModel(connection, (model) => model);
   const lost = state === "waiting" || state === "closed" || (state === "connecting" && everOpen);
   const now = useNow(retryAt !== null);
@@ -24,7 +25,7 @@ export function ConnectionBanner({ connection }) {
           "span",
           null,
           h("strong", null, online ? "Connection lost." : "You are offline."),
-          " What you write goes out when you are back.",
+          ` ${promise}`,
         ),
     ),
     lost &&

@@ -6,14 +6,14 @@ import { Icon } from "./icon.js";
 import { TextField } from "./text_field.js";
 import { useSubmit } from "./use_submit.js";
 
-/** @param {{ rooms: import("../models/rooms.js").Rooms, onClose: () => void }} props */
-export function CreateRoomDialog({ rooms, onClose }) {
+/** @param {{ rooms: import("../models/rooms.js").Rooms, onCreated: () => void, onClose: () => void }} props */
+export function CreateRoomDialog({ rooms, onCreated, onClose }) {
   const [title, setTitle] = useState("");
   const [isPublic, setPublic] = useState(true);
   const room = slug(title);
   const { busy, failure, submit, fail } = useSubmit(async () => {
     await rooms.create({ room, title: title.trim(), public: isPublic });
-    onClose();
+    onCreated();
   });
 
   /** @param {Event} event */

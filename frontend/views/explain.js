@@ -18,6 +18,10 @@ const TEXTS = /** @type {Record<string, string>} */ ({
   room_exists: "There is already a room with this name. Choose another.",
   too_many_rooms: "You are in as many rooms as one account may be. Leave one first.",
   no_such_room: "This room does not exist, or you are not in it any more.",
+  bad_channel:
+    "A channel’s name has letters, digits, “_” or “-” in parts separated by single dots, at most 128 characters in all.",
+  no_such_namespace: "This server has no channels of this name.",
+  too_many_requests: "That was faster than you may. Try again in a moment.",
   conflict: "The server already has another message in this one's place.",
   other_store: "It was written for the server as it was before. Retry sends it to this one.",
   too_large: "That is too long for the server.",

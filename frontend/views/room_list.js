@@ -1,4 +1,5 @@
 import { Fragment, h, useState } from "../vendor/preact.js";
+import { ChannelList } from "./channel_list.js";
 import { explain } from "./explain.js";
 import { Icon } from "./icon.js";
 import { Logo } from "./logo.js";
@@ -12,12 +13,27 @@ import { UserMenu } from "./user_menu.js";
  * @param {string} props.serverName
  * @param {import("../models/rooms.js").Rooms} props.rooms
  * @param {import("../transport/event_socket.js").User} props.user
+ * @param {import("../models/channels.js").Channels} props.channels
  * @param {(name: string) => void} props.onSelect
+ * @param {(name: string) => void} props.onSelectChannel
  * @param {() => void} props.onCreate
+ * @param {() => void} props.onAddChannel
  * @param {(() => void) | undefined} props.onInvite absent when the user may not invite
  */
-export function RoomList({ session, serverName, rooms, user, onSelect, onCreate, onInvite }) {
+export function RoomList({
+  session,
+  serverName,
+  rooms,
+  channels,
+  user,
+  onSelect,
+  onSelectChannel,
+  onCreate,
+  onAddChannel,
+  onInvite,
+}) {
   const { joined, others, current } = useModel(rooms, (model) => model);
+  const inRoom = useModel(channels, (model) => model.current === null);
   const [problem, setProblem] = useState("");
 
   /** @param {string} name */
@@ -35,7 +51,7 @@ export function RoomList({ session, serverName, rooms, user, onSelect, onCreate,
     "nav",
     {
       class: "sidebar",
-      "aria-label": "Rooms",
+      "aria-label": "Rooms and channels",
       // Public rooms are announced to their members only.
       onPointerEnter: () => rooms.look(),
       onFocusCapture: () => rooms.look(),
@@ -67,13 +83,14 @@ export function RoomList({ session, serverName, rooms, user, onSelect, onCreate,
       h(
         "ul",
         { class: "room-items" },
-        joined.map((room) => h(RoomItem, { key: room.name, room, current: room.name === current, onSelect })),
+        joined.map((room) => h(RoomItem, { key: room.name, room, current: inRoom && room.name === current, onSelect })),
       ),
+      h(ChannelList, { channels, onSelect: onSelectChannel, onAdd: onAddChannel }),
       others.length > 0 &&
         h(
           Fragment,
           null,
-          h("div", { class: "sidebar-heading" }, h("h2", null, "More to join")),
+          h("div", { class: "sidebar-heading" }, h("h2", null, "More rooms to join")),
           h(
             "ul",
             { class: "room-items" },

@@ -1,5 +1,6 @@
 import { GENERAL } from "../models/rooms.js";
 import { h, useEffect, useState } from "../vendor/preact.js";
+import { BackButton } from "./back_button.js";
 import { Composer } from "./composer.js";
 import { Icon } from "./icon.js";
 import { TimelineView } from "./timeline_view.js";
@@ -24,7 +25,8 @@ export function RoomView({ chat, name, onBack, onInvite, onLeave }) {
     return () => timeline.close();
   }, [timeline]);
   const title = room?.title ?? (name === GENERAL ? "General" : name);
-  const elsewhere = rooms.unread - (room?.unread ?? 0);
+  const messages = rooms.unread - (room?.unread ?? 0);
+  const channels = useModel(chat.channels, (model) => model.unread);
 
   return h(
     "section",
@@ -32,17 +34,7 @@ export function RoomView({ chat, name, onBack, onInvite, onLeave }) {
     h(
       "header",
       { class: "room-header" },
-      h(
-        "button",
-        {
-          type: "button",
-          class: "icon-button back",
-          "aria-label": elsewhere > 0 ? `All rooms, ${elsewhere} unread` : "All rooms",
-          onClick: onBack,
-        },
-        h(Icon, { name: "back" }),
-        elsewhere > 0 && h("span", { class: "dot" }),
-      ),
+      h(BackButton, { messages, channels, onBack }),
       h(
         "div",
         { class: "room-heading" },

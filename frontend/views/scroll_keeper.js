@@ -1,7 +1,7 @@
 /** How near the end still counts as the end, in pixels. */
 const NEAR = 48;
 /** Rows that stay with their neighbours; a day separator moves up when more of that day appears. */
-const ANCHORS = ".message, .system-line";
+const ANCHORS = ".message, .system-line, .publication, .gap-line";
 
 /**
  * Keeps what somebody reads where it is while rows come and go around it: at the end it stays at the end, anywhere

@@ -7,10 +7,10 @@ use super::{AuthError, Door, Secret, Throttle, Verdict};
 use crate::{
     model::{ApiKey, KeyId, KeyName, Role, Scope, UnixMillis, User},
     settings::Settings,
-    storage::{NewKey, Store, StoreError, now},
+    storage::{NewKey, Store, StoreError, TokenHash, now},
 };
 use std::{
-    collections::HashSet,
+    collections::{HashMap, HashSet},
     net::IpAddr,
     ops::RangeInclusive,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
@@ -25,6 +25,8 @@ const LIFE_SECS: RangeInclusive<u64> = 60..=315_576_000;
 const HINT_CHARS: usize = 10;
 /// How stale `last_used` may become, in milliseconds: a note per request would be a write each.
 const USED_EVERY_MS: i64 = 60_000;
+/// Keys that are remembered; with more, all are looked up anew.
+const MAX_KNOWN: usize = 1_000;
 
 /// What a key shall be.
 #[derive(Debug, Clone)]
@@ -95,13 +97,21 @@ pub struct Keys {
     throttle: Throttle,
     /// Whose use is being noted.
     noting: Arc<Mutex<HashSet<KeyId>>>,
+    /// Keys that were good when they were last looked up.
+    known: Mutex<HashMap<TokenHash, ApiKey>>,
 }
 
 impl Keys {
     /// The keys of this store; `door` knows its sessions.
     #[must_use]
     pub fn new(store: Arc<dyn Store>, door: Arc<Door>, settings: &Settings) -> Self {
-        Self { store, door, throttle: Throttle::of_keys(&settings.auth), noting: Arc::default() }
+        Self {
+            store,
+            door,
+            throttle: Throttle::of_keys(&settings.auth),
+            noting: Arc::default(),
+            known: Mutex::default(),
+        }
     }
 
     /// The key that was presented, which is thereby used.
@@ -113,16 +123,43 @@ impl Keys {
     /// [`AuthError::TooManyAttempts`] when the address has failed too often; or what the store says.
     pub async fn authenticate(&self, bearer: Option<&Secret>, address: IpAddr) -> Result<ApiKey, AuthError> {
         let now = now();
-        let key = match bearer.and_then(Secret::key_hash) {
+        let hash = bearer.and_then(Secret::key_hash);
+        let key = match hash {
             Some(hash) => self.store.key(hash, now).await?,
             None => None,
         };
-        let Some(key) = key else {
+        let (Some(hash), Some(mut key)) = (hash, key) else {
+            if let Some(hash) = hash {
+                lock(&self.known).remove(&hash);
+            }
             tracing::info!(client.address = %address, "an API key that is not good was presented");
             return Err(self.failed(AuthError::BadKey, address));
         };
-        self.note_use(&key, now);
-        Ok(key)
+        let found = key.clone();
+        self.note_use(&mut key, now);
+        let mut known = lock(&self.known);
+        if known.len() >= MAX_KNOWN {
+            known.clear();
+        }
+        known.insert(hash, key);
+        Ok(found)
+    }
+
+    /// As [`Keys::authenticate`], from memory if it can be: a look-up per publication would cost as much as the rest of
+    /// it. The key may have been revoked meanwhile, so this is only for what the store refuses then.
+    ///
+    /// # Errors
+    /// As [`Keys::authenticate`].
+    pub async fn recognise(&self, bearer: Option<&Secret>, address: IpAddr) -> Result<ApiKey, AuthError> {
+        let now = now();
+        if let Some(hash) = bearer.and_then(Secret::key_hash)
+            && let Some(key) = lock(&self.known).get_mut(&hash)
+            && key.expires_at.is_none_or(|end| end > now)
+        {
+            self.note_use(key, now);
+            return Ok(key.clone());
+        }
+        self.authenticate(bearer, address).await
     }
 
     /// What somebody from this address is answered whose key does not allow what they ask for. It counts as a failure:
@@ -190,11 +227,12 @@ impl Keys {
     }
 
     /// Notes the use, at most once a minute, while the caller goes on.
-    fn note_use(&self, key: &ApiKey, now: UnixMillis) {
+    fn note_use(&self, key: &mut ApiKey, now: UnixMillis) {
         let is_fresh = key.last_used.is_some_and(|last| now.saturating_sub(last) < USED_EVERY_MS);
         if is_fresh || !lock(&self.noting).insert(key.id) {
             return;
         }
+        key.last_used = Some(now);
         let (store, noting, id) = (self.store.clone(), self.noting.clone(), key.id);
         tokio::spawn(async move {
             match store.touch_key(id, now).await {
@@ -206,7 +244,7 @@ impl Keys {
     }
 }
 
-fn lock(noting: &Mutex<HashSet<KeyId>>) -> MutexGuard<'_, HashSet<KeyId>> {
-    // One insert or remove each, so a poisoned set is still whole.
-    noting.lock().unwrap_or_else(PoisonError::into_inner)
+fn lock<T>(what: &Mutex<T>) -> MutexGuard<'_, T> {
+    // One insert or remove each, so what a panic left behind is still whole.
+    what.lock().unwrap_or_else(PoisonError::into_inner)
 }

@@ -54,8 +54,10 @@ impl Origin {
 pub struct OurOrigins {
     /// What people's `Host` may come over.
     schemes: Vec<Scheme>,
-    /// `server.public_url` and `http.allowed_origins`; those that are none are left out.
-    listed: Vec<Origin>,
+    /// `server.public_url`, unless it is none.
+    public: Option<Origin>,
+    /// `http.allowed_origins`; those that are none are left out.
+    allowed: Vec<Origin>,
 }
 
 impl OurOrigins {
@@ -70,7 +72,7 @@ impl OurOrigins {
             (crate::settings::TlsMode::Off, None) => vec![Scheme::Https, Scheme::Http],
         };
         let allowed = settings.http.allowed_origins.iter().filter_map(|text| Origin::parse(text.trim_end_matches('/')));
-        Self { schemes, listed: public.into_iter().chain(allowed).collect() }
+        Self { schemes, public, allowed: allowed.collect() }
     }
 
     /// Whether a page of `origin` may talk to us, who were called by `authority`.
@@ -79,9 +81,18 @@ impl OurOrigins {
     /// [`ForeignOrigin`].
     pub fn check(&self, origin: &str, authority: Option<&str>) -> Result<(), ForeignOrigin> {
         let origin = Origin::parse(origin).ok_or(ForeignOrigin)?;
+        if self.is_own(&origin, authority) || self.allowed.contains(&origin) { Ok(()) } else { Err(ForeignOrigin) }
+    }
+
+    /// Whether such a page is another app's, which `http.allowed_origins` lets in.
+    #[must_use]
+    pub fn is_guest(&self, origin: &str, authority: Option<&str>) -> bool {
+        Origin::parse(origin).is_some_and(|origin| self.allowed.contains(&origin) && !self.is_own(&origin, authority))
+    }
+
+    fn is_own(&self, origin: &Origin, authority: Option<&str>) -> bool {
         let by_host = |scheme: &Scheme| authority.and_then(|authority| Origin::of_authority(*scheme, authority));
-        let same_host = self.schemes.iter().filter_map(by_host).any(|ours| ours == origin);
-        if same_host || self.listed.contains(&origin) { Ok(()) } else { Err(ForeignOrigin) }
+        self.public.as_ref() == Some(origin) || self.schemes.iter().filter_map(by_host).any(|ours| ours == *origin)
     }
 }
 
@@ -164,6 +175,9 @@ mod tests {
     fn listed_origins_are_ours_exactly() {
         let ours = ours(TlsMode::On, "", &["https://app.example"]);
         assert!(ours.check("https://app.example", Some("chat.example")).is_ok());
+        assert!(ours.is_guest("https://app.example", Some("chat.example")));
+        assert!(!ours.is_guest("https://app.example", Some("app.example")), "it is our own host");
+        assert!(!ours.is_guest("https://chat.example", Some("chat.example")));
         assert!(ours.check("http://app.example", Some("chat.example")).is_err());
         assert!(ours.check("https://app.example:8443", Some("chat.example")).is_err());
     }

@@ -9,10 +9,11 @@ use crate::{
     protocol::{CloseReason, Event, Frame, RequestId},
 };
 use futures_util::FutureExt;
-use serde_json::Value;
+use serde_json::value::RawValue;
 use std::{
     collections::VecDeque,
     panic::AssertUnwindSafe,
+    pin::pin,
     sync::Arc,
     time::{Duration, Instant},
 };
@@ -36,9 +37,9 @@ struct Answer {
 
 enum Outcome {
     Later(Pending),
-    Known(Result<Value, HandlerError>),
+    Known(Result<Box<RawValue>, HandlerError>),
     /// An answer and what begins after it.
-    Then(Value, AfterAnswer),
+    Then(Box<RawValue>, AfterAnswer),
 }
 
 impl EventReceiver {
@@ -75,7 +76,13 @@ impl EventReceiver {
         };
         let id = event.id.clone();
         // A handler's panic costs one connection, not the server.
-        let routed = AssertUnwindSafe(self.manager.route_event(&self.client, event)).catch_unwind().await;
+        let (manager, client) = (self.manager.clone(), self.client.clone());
+        let routing = AssertUnwindSafe(manager.route_event(&client, event)).catch_unwind();
+        let routed = match self.answers.is_empty() {
+            true => routing.await,
+            // Boxed: few events have to, and every idle connection would pay for its size.
+            false => Box::pin(self.answering_meanwhile(routing)).await,
+        };
         match routed.map_err(|_| CloseReason::Internal)? {
             Ok(Reply::Later(pending)) => {
                 self.answers.push_back(Answer { id, outcome: Outcome::Later(pending) });
@@ -91,8 +98,24 @@ impl EventReceiver {
         }
     }
 
+    /// Waits for a decision that may itself have to wait for what begins after an earlier answer.
+    async fn answering_meanwhile<T>(&mut self, routing: impl Future<Output = T>) -> T {
+        let mut routing = pin!(routing);
+        loop {
+            tokio::select! {
+                biased;
+                routed = &mut routing => return routed,
+                () = self.progress(), if !self.answers.is_empty() => {}
+            }
+        }
+    }
+
     /// Answers, at once or behind the answers that still wait.
-    fn settle(&mut self, id: Option<RequestId>, result: Result<Value, HandlerError>) -> Result<(), CloseReason> {
+    fn settle(
+        &mut self,
+        id: Option<RequestId>,
+        result: Result<Box<RawValue>, HandlerError>,
+    ) -> Result<(), CloseReason> {
         let bad = result.as_ref().is_err_and(HandlerError::is_bad_event);
         if self.answers.is_empty() {
             self.answer(id.as_ref(), result);
@@ -119,7 +142,7 @@ impl EventReceiver {
         }
     }
 
-    fn answer(&self, id: Option<&RequestId>, result: Result<Value, HandlerError>) {
+    fn answer(&self, id: Option<&RequestId>, result: Result<Box<RawValue>, HandlerError>) {
         match (result, id) {
             (Ok(payload), Some(id)) => self.client.enqueue(Frame::ok(id, &payload)),
             (Ok(_), None) => {}

@@ -62,7 +62,7 @@ pub(super) async fn run(mut socket: impl AsyncWrite + Unpin, client: Arc<Client>
             outgoing = client.egress().next() => outgoing,
         };
         let Outgoing::Frames(mut frames) = outgoing else { break };
-        let written = in_time(&client, timing, write_all(&mut socket, &mut frames, timing.write_wait)).await;
+        let written = in_time(&client, timing.write_wait, write_all(&mut socket, &mut frames, timing.write_wait)).await;
         if let Err(error) = written {
             tracing::debug!(client.id = %client.id(), %error, "a write failed");
             match error.kind() {
@@ -77,7 +77,11 @@ pub(super) async fn run(mut socket: impl AsyncWrite + Unpin, client: Arc<Client>
 
 /// Bounds a batch as a whole, because a peer that takes a byte now and then makes progress for
 /// ever: by some write waits, and once the connection is closing by what a peer has for its answer.
-async fn in_time(client: &Client, timing: Timing, writing: impl Future<Output = io::Result<()>>) -> io::Result<()> {
+pub(super) async fn in_time(
+    client: &Client,
+    write_wait: Duration,
+    writing: impl Future<Output = io::Result<()>>,
+) -> io::Result<()> {
     let mut writing = pin!(writing);
     if let Poll::Ready(written) = poll_fn(|cx| Poll::Ready(writing.as_mut().poll(cx))).await {
         return written;
@@ -88,7 +92,7 @@ async fn in_time(client: &Client, timing: Timing, writing: impl Future<Output = 
             client.closing().cancelled().await;
             sleep(CLOSE_WAIT).await;
         };
-        let _ = timeout(timing.write_wait * WRITES_PER_BATCH, closing_for_long).await;
+        let _ = timeout(write_wait * WRITES_PER_BATCH, closing_for_long).await;
     });
     tokio::select! {
         biased;

@@ -2,14 +2,16 @@
 
 mod namespaces;
 mod publish;
+mod stream;
 
 pub use namespaces::{Namespaces, listed};
 pub use publish::{MAX_PUBLICATIONS, NewPublish, Published, Publisher};
+pub use stream::StreamTopics;
 
 use crate::{
     journal::Journal,
     manager::{Context, HandlerError, Listening, Refused, Registry, Reply, TopicReply},
-    model::{ChannelName, Epoch, InvalidChannel, Offset, Person, Publication, Resume, TopicName},
+    model::{ChannelName, Epoch, InvalidChannel, InvalidName, Offset, Person, Publication, Resume, TopicName},
     protocol::ErrorCode,
     storage::{LogRange, MAX_PAGE_BYTES, Store, Wanted},
 };
@@ -42,6 +44,18 @@ pub enum ChannelError {
     /// Not a channel's topic.
     #[error("only channels can be subscribed to, as `channel.<name>`: rooms are heard by joining them")]
     NotAChannel,
+    /// Nothing that a stream can carry.
+    #[error("a stream carries `channel.<name>`, `room.<name>` and your own `user.<id>`")]
+    NotStreamed,
+    /// Not the name of a room.
+    #[error("the name of a room {0}")]
+    BadRoom(#[from] InvalidName),
+    /// The room is not there, or its user is not in it.
+    #[error("there is no such room, or you are not in it")]
+    NotInRoom,
+    /// The inbox of somebody else.
+    #[error("this is not your inbox")]
+    NotYours,
     /// No namespace matches its name.
     #[error("no namespace of this server has a channel of this name")]
     NoNamespace,
@@ -68,9 +82,13 @@ impl ChannelError {
     pub fn code(self) -> ErrorCode {
         match self {
             Self::BadName(_) => ErrorCode::BadChannel,
-            Self::NotAChannel => ErrorCode::BadTopic,
+            Self::NotAChannel | Self::NotStreamed => ErrorCode::BadTopic,
+            Self::BadRoom(_) => ErrorCode::BadRoom,
+            Self::NotInRoom => ErrorCode::NoSuchRoom,
             Self::NoNamespace => ErrorCode::NoSuchNamespace,
-            Self::MayNotSubscribe | Self::MayNotPublish | Self::KeyMayNotPublish => ErrorCode::Forbidden,
+            Self::MayNotSubscribe | Self::MayNotPublish | Self::KeyMayNotPublish | Self::NotYours => {
+                ErrorCode::Forbidden
+            }
             Self::TooMany => ErrorCode::TooManyTopics,
             Self::Already => ErrorCode::AlreadySubscribed,
         }
@@ -105,9 +123,19 @@ enum Topics {
 
 #[derive(Serialize)]
 struct Subscribed {
-    topics: BTreeMap<TopicName, TopicReply>,
+    topics: BTreeMap<TopicName, Subscription>,
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     refused: BTreeMap<String, Refused>,
+}
+
+/// What a client hears from now on, and whether it has more to do there than to listen.
+#[derive(Serialize)]
+struct Subscription {
+    #[serde(flatten)]
+    reply: TopicReply,
+    /// Only there when true: most listen only.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    may_publish: bool,
 }
 
 #[derive(Deserialize)]
@@ -193,29 +221,6 @@ impl Channels {
         listening
     }
 
-    /// What a stream of exactly these topics is to hear.
-    #[must_use]
-    pub fn stream(&self, person: &Person, listed: &HashSet<TopicName>, topics: &[String]) -> Listening {
-        let mut listening = Listening { only: Some(HashSet::new()), ..Listening::default() };
-        let only = listening.only.get_or_insert_default();
-        for text in topics {
-            let topic = match TopicName::parse(text) {
-                Ok(topic) if topic.name_in("room").or(topic.name_in("user")).is_some() && person.member().is_some() => {
-                    listening.wanted.heard_by = person.member().map(|user| user.id);
-                    Ok(topic)
-                }
-                Ok(_) | Err(_) => channel_of_topic(text)
-                    .and_then(|name| self.may_hear(person, |topic| listed.contains(topic), name.as_str()))
-                    .inspect(|topic| listening.wanted.named.push(topic.clone())),
-            };
-            match topic {
-                Ok(topic) => drop(only.insert(topic)),
-                Err(error) => drop(listening.refused.insert(text.clone(), error.refused())),
-            }
-        }
-        listening
-    }
-
     fn may_hear(
         &self,
         person: &Person,
@@ -252,7 +257,18 @@ impl Channels {
         }
         let listened = ctx.manager().listen(ctx.client(), topics.into_iter().collect(), request.epoch).await?;
         refused.extend(listened.already.iter().map(|topic| (topic.to_string(), ChannelError::Already.refused())));
-        Reply::then(&Subscribed { topics: listened.topics, refused }, listened.after)
+        let subscription = |(topic, reply)| {
+            let may_publish = self.member_may_publish(ctx.person(), &topic);
+            (topic, Subscription { reply, may_publish })
+        };
+        let topics = listened.topics.into_iter().map(subscription).collect();
+        Reply::then(&Subscribed { topics, refused }, listened.after)
+    }
+
+    fn member_may_publish(&self, person: &Person, topic: &TopicName) -> bool {
+        let channel = topic.name_in("channel").and_then(|name| ChannelName::parse(name).ok());
+        let member = person.member().zip(channel);
+        member.is_some_and(|(user, channel)| self.namespaces.member_may_publish(user, &channel).is_ok())
     }
 
     async fn unsubscribe(self: Arc<Self>, ctx: Context, request: Unsubscribe) -> Result<Reply, HandlerError> {
@@ -278,29 +294,32 @@ impl Channels {
         let wanted = Wanted { heard_by: None, named: vec![topic.clone()] };
         let states = self.store.topic_states(wanted).await?;
         let state = states.first().ok_or(HandlerError::Internal("a topic has no state"))?;
-        let publications: Vec<_> = match (request.before, request.after) {
-            (None, Some(after)) => {
-                let range = LogRange::new(topic.clone(), after.max(state.trimmed), state.head);
-                self.store.read_log(range, limit).await?
-            }
+        let (range, newest) = match (request.before, request.after) {
+            (None, Some(after)) => (LogRange::new(topic.clone(), after.max(state.trimmed), state.head), false),
             (before, None) => {
                 let until = before.map_or(state.head.0, |before| before.0.saturating_sub(1)).min(state.head.0);
                 let after = Offset(until.saturating_sub(limit.into())).max(state.trimmed);
-                self.read_end_of(LogRange::new(topic.clone(), after, Offset(until)), limit).await?.into()
+                (LogRange::new(topic.clone(), after, Offset(until)), true)
             }
             (Some(_), Some(_)) => {
                 let problem = "at most one of `before` and `after`";
                 return Err(HandlerError::BadField { field: "before", problem });
             }
         };
-        let before_first = publications.first().map(|first| first.offset.0 - 1);
-        let last = publications.last().map(|last| last.offset);
+        let (after, until) = (range.after, range.until);
+        let publications: Vec<_> = match newest {
+            true => self.read_end_of(range, limit).await?.into(),
+            false => self.store.read_log(range, limit).await?,
+        };
+        // An empty page lies somewhere too.
+        let before_first = publications.first().map_or(after.min(state.head).0, |first| first.offset.0 - 1);
+        let last = publications.last().map_or(until, |last| last.offset);
         Reply::now(&Page {
             topic: &topic,
             publications: publications.iter().map(entry).collect(),
             offset: state.head,
-            more_before: before_first.is_some_and(|before| before > state.trimmed.0),
-            more_after: last.is_some_and(|last| last < state.head),
+            more_before: before_first > state.trimmed.0,
+            more_after: last.max(state.trimmed) < state.head,
         })
     }
 

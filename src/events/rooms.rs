@@ -100,10 +100,11 @@ impl Rooms {
     }
 
     async fn leave_room(self: Arc<Self>, ctx: Context, request: NamedRoom) -> Result<Reply, HandlerError> {
+        let author = ctx.member()?.clone();
         if request.room.as_str() == GENERAL {
             return Err(HandlerError::BadField { field: "room", problem: "everyone stays in `general`" });
         }
-        self.change_membership(Change::LeaveRoom { author: ctx.member()?.clone(), room: request.room }).await
+        self.change_membership(Change::LeaveRoom { author, room: request.room }).await
     }
 
     /// Waits for the commit before the client's next event is decided, which may already

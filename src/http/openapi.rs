@@ -30,6 +30,7 @@ use utoipa::{
     tags(
         (name = "door", description = "Signing in and out."),
         (name = "accounts", description = "Making accounts with links."),
+        (name = "keys", description = "How back ends come in."),
         (name = "socket", description = "What is heard as it happens."),
         (name = "channels", description = "Push channels: any back end reaches any page."),
         (name = "operations", description = "For whoever runs the server."),

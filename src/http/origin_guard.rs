@@ -5,7 +5,7 @@ use super::{ApiError, host, session_cookie};
 use crate::{auth::origin::OurOrigins, protocol::ErrorCode, settings::Settings};
 use axum::{
     extract::{Request, State},
-    http::{HeaderMap, Method, header},
+    http::{HeaderMap, HeaderValue, Method, header},
     middleware::Next,
     response::{IntoResponse, Response},
 };
@@ -29,6 +29,14 @@ pub fn check_origin(
     let origin = origin.to_str().ok().filter(|_| origins.next().is_none()).ok_or_else(forbidden)?;
     OurOrigins::new(settings).check(origin, authority).map_err(|_| forbidden())?;
     Ok(Some(origin.to_owned()))
+}
+
+/// The request's `Origin` when it is one of `http.allowed_origins` and not our own, as the value of a header.
+#[must_use]
+pub fn guest(headers: &HeaderMap, authority: Option<&str>, settings: &Settings) -> Option<HeaderValue> {
+    let origin = check_origin(headers, authority, settings).ok()??;
+    let is_guest = OurOrigins::new(settings).is_guest(&origin, authority);
+    if is_guest { HeaderValue::from_str(&origin).ok() } else { None }
 }
 
 /// A request that carries the session's cookie and changes something must say that a page of ours sent it: by its

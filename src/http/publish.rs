@@ -11,7 +11,7 @@ use super::{
     session_cookie,
 };
 use crate::{
-    auth::{Door, Keys},
+    auth::{Door, Keys, Secret},
     connection::TokenBucket,
     events::{ChannelError, Channels, MAX_PUBLICATIONS, NewPublish, Published, Publisher},
     manager::{HandlerError, Manager},
@@ -76,10 +76,11 @@ pub(super) fn routes(state: PublishState) -> (axum::Router, OpenApi) {
 
 /// One of `channel`, `channels` and `batch`; the capitalised names of older senders mean the same.
 #[derive(Deserialize, ToSchema)]
-#[schema(examples(
+#[schema(as = Publish, examples(
     json!({"channel": "bunno", "data": {"message": {"text": "oh hai", "username": "jufisch"}}}),
     json!({"channels": ["news.sport", "news.all"], "data": "1:0"}),
     json!({"batch": [{"channel": "a", "data": 1}, {"channel": "b", "data": null}]}),
+    json!({"Channel": "bunno", "Data": {"message": {"text": "oh hai", "username": "jufisch"}}}),
 ))]
 struct Wanted {
     /// Where to.
@@ -87,7 +88,7 @@ struct Wanted {
     channel: Option<String>,
     /// Where to, all of them; at most 100.
     #[serde(alias = "Channels")]
-    #[schema(max_items = 100)]
+    #[schema(min_items = 1, max_items = 100)]
     channels: Option<Vec<String>>,
     /// Any JSON.
     #[serde(alias = "Data", default, deserialize_with = "present")]
@@ -95,11 +96,13 @@ struct Wanted {
     data: Option<Box<RawValue>>,
     /// Publications with data of their own; at most 100.
     #[serde(alias = "Batch")]
-    #[schema(max_items = 100)]
+    #[schema(min_items = 1, max_items = 100)]
     batch: Option<Vec<WantedOne>>,
 }
 
+/// A publication of a batch; `Channel` and `Data` mean the same.
 #[derive(Deserialize, ToSchema)]
+#[schema(as = PublishOne)]
 struct WantedOne {
     /// Where to.
     #[serde(alias = "Channel")]
@@ -117,7 +120,7 @@ fn present<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Box<RawV
 
 /// Where a publication went.
 #[derive(Serialize, ToSchema)]
-#[schema(examples(json!({"channel": "bunno", "offset": 7, "epoch": "9c4f1d0ab3e24b6f", "subscribers": 3})))]
+#[schema(as = Published, examples(json!({"channel": "bunno", "offset": 7, "epoch": "9c4f1d0ab3e24b6f", "subscribers": 3})))]
 struct Answer<'a> {
     #[schema(value_type = String)]
     channel: &'a ChannelName,
@@ -133,6 +136,7 @@ struct Answer<'a> {
 
 /// For `channels` and `batch`: where each publication went, in the order of the request.
 #[derive(Serialize, ToSchema)]
+#[schema(as = PublishedEach)]
 struct Answers<'a> {
     results: Vec<Answer<'a>>,
 }
@@ -170,18 +174,17 @@ refusals!(PublishRefusals: BODY, DOOR, [
 async fn publish(State(state): State<PublishState>, request: Request) -> Result<Response, ApiError> {
     bearer::refuse_in_url(request.uri())?;
     let address = client_address(request.extensions(), request.headers(), &state.settings)?;
-    let publisher = state.publisher(request.headers(), address).await?;
-    let once = idempotency_key(request.headers())?;
-    let max_bytes = state.settings.publish_limit() + ENVELOPE_BYTES;
-    let (wanted, text) = read_raw_json::<Wanted>(request, max_bytes, state.settings.http.body_wait).await?;
-    let (new, form) = wanted.publications()?;
-    state.pace.check(&publisher, new.len(), &state.settings)?;
-    let once = once.map(|key| (key, Sha256::digest(text).into()));
-    let names: Vec<_> = new.iter().map(|one| one.channel.clone()).collect();
-    match state.channels.publish(&state.manager, &publisher, new, once).await {
-        Ok(published) => Ok(answer(form, &names, &published)),
-        Err(error) => Err(state.refusal(&publisher, error, address)),
+    let key = bearer::key(request.headers());
+    let publisher = state.publisher(key.as_ref(), request.headers(), address).await?;
+    let refused = match state.publish(&publisher, request, address).await {
+        Ok(answer) => return Ok(answer),
+        Err(refused) => refused,
+    };
+    if matches!(publisher, Publisher::Key(_)) {
+        // It was recognised from memory: one that has ended is told so, whatever else is wrong.
+        state.keys.authenticate(key.as_ref(), address).await?;
     }
+    Err(refused)
 }
 
 /// How the answer is to look.
@@ -282,13 +285,31 @@ fn answer(form: Form, names: &[ChannelName], published: &Published) -> Response 
 }
 
 impl PublishState {
-    /// Who publishes: the key that is presented counts before the session.
-    async fn publisher(&self, headers: &HeaderMap, address: IpAddr) -> Result<Publisher, ApiError> {
-        let (key, session) = (bearer::key(headers), session_cookie::session(headers));
-        if let (None, Some(session)) = (&key, &session) {
-            return Ok(Publisher::Member(self.door.session(Some(session)).await?.user));
+    async fn publish(&self, publisher: &Publisher, request: Request, address: IpAddr) -> Result<Response, ApiError> {
+        let once = idempotency_key(request.headers())?;
+        let max_bytes = self.settings.publish_limit() + ENVELOPE_BYTES;
+        let (wanted, text) = read_raw_json::<Wanted>(request, max_bytes, self.settings.http.body_wait).await?;
+        let (new, form) = wanted.publications()?;
+        self.pace.check(publisher, new.len(), &self.settings)?;
+        let once = once.map(|key| (key, Sha256::digest(text).into()));
+        let names: Vec<_> = new.iter().map(|one| one.channel.clone()).collect();
+        match self.channels.publish(&self.manager, publisher, new, once).await {
+            Ok(published) => Ok(answer(form, &names, &published)),
+            Err(error) => Err(self.refusal(publisher, error, address)),
         }
-        Ok(Publisher::Key(self.keys.authenticate(key.as_ref(), address).await?))
+    }
+
+    /// Who publishes: the key that is presented counts before the session.
+    async fn publisher(
+        &self,
+        key: Option<&Secret>,
+        headers: &HeaderMap,
+        address: IpAddr,
+    ) -> Result<Publisher, ApiError> {
+        if let (None, Some(session)) = (key, session_cookie::session(headers)) {
+            return Ok(Publisher::Member(self.door.session(Some(&session)).await?.user));
+        }
+        Ok(Publisher::Key(self.keys.recognise(key, address).await?))
     }
 
     /// Whoever uses a key for what it does not allow is slowed down; the message names the channel.

@@ -33,6 +33,10 @@ pub(super) const PASSWORD: &[ErrorCode] = &[ErrorCode::TooManyAttempts, ErrorCod
 pub(super) const NEW_ACCOUNT: &[ErrorCode] =
     &[ErrorCode::BadToken, ErrorCode::BadName, ErrorCode::WeakPassword, ErrorCode::NameTaken];
 
+/// They say when another try makes sense.
+const COME_BACK: &[ErrorCode] =
+    &[ErrorCode::TooManyAttempts, ErrorCode::TooManyRequests, ErrorCode::StorageUnavailable, ErrorCode::Unavailable];
+
 /// Names a type for the `responses` of a handler: `refusals!(LoginRefusals: BODY, DOOR, [BadCredentials]);`
 macro_rules! refusals {
     ($name:ident: $($group:ident),* $(, [$($code:ident),*])?) => {
@@ -69,9 +73,12 @@ pub(super) fn responses(groups: &[&[ErrorCode]]) -> BTreeMap<String, RefOr<Respo
 fn response(codes: &[ErrorCode]) -> Response {
     let meanings: Vec<_> = codes.iter().map(|code| format!("`{}`: {}", code.as_str(), code.meaning())).collect();
     let content = ContentBuilder::new().schema(Some(body(codes))).build();
-    let response = ResponseBuilder::new().description(meanings.join("\n\n")).content("application/json", content);
-    if codes.contains(&ErrorCode::TooManyAttempts) || codes.contains(&ErrorCode::Unavailable) {
-        return response.header("Retry-After", retry_after()).build();
+    let mut response = ResponseBuilder::new().description(meanings.join("\n\n")).content("application/json", content);
+    if codes.iter().any(|code| COME_BACK.contains(code)) {
+        response = response.header("Retry-After", retry_after());
+    }
+    if codes.contains(&ErrorCode::BadKey) {
+        response = response.header("WWW-Authenticate", authenticate());
     }
     response.build()
 }
@@ -87,6 +94,11 @@ fn body(codes: &[ErrorCode]) -> Schema {
 fn retry_after() -> utoipa::openapi::Header {
     let seconds = ObjectBuilder::new().schema_type(Type::Integer).minimum(Some(1));
     HeaderBuilder::new().schema(Some(seconds)).description(Some("Seconds until another try makes sense.")).build()
+}
+
+fn authenticate() -> utoipa::openapi::Header {
+    let scheme = ObjectBuilder::new().schema_type(Type::String);
+    HeaderBuilder::new().schema(Some(scheme)).description(Some("`Bearer`, beside `bad_key`.")).build()
 }
 
 impl PartialSchema for ErrorCode {

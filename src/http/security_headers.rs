@@ -60,7 +60,9 @@ pub fn apply(headers: &mut HeaderMap, tls: TlsMode) {
 fn is_api(headers: &HeaderMap) -> bool {
     let content_type = headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok());
     content_type.is_none_or(|text| {
-        ["application/json", "text/plain", "application/openmetrics-text"].iter().any(|api| text.starts_with(api))
+        ["application/json", "text/plain", "text/event-stream", "application/openmetrics-text"]
+            .iter()
+            .any(|api| text.starts_with(api))
     })
 }
 

@@ -1,15 +1,20 @@
 //! `GET /ws`: the OTP is spent before the upgrade, so whoever has none never opens a socket.
 
 use super::{
-    HttpState, client_address::client_address, error::ApiError, host, origin_guard, refusals::refusals,
+    HttpState,
+    client_address::client_address,
+    connected::{Connected, Transport},
+    error::ApiError,
+    host, origin_guard,
+    refusals::refusals,
     upgrade::Handshake,
 };
 use crate::{
     auth::{self, Admission},
     connection::{self, EventReceiver},
-    manager::{Client, Identity, Listening, Manager},
+    manager::{Identity, Listening},
     metrics::Otp,
-    protocol::{CloseReason, ErrorCode},
+    protocol::ErrorCode,
     storage::now,
 };
 use axum::{
@@ -21,7 +26,6 @@ use hyper::upgrade::OnUpgrade;
 use hyper_util::rt::TokioIo;
 use std::{
     net::IpAddr,
-    sync::Arc,
     time::{Duration, Instant},
 };
 use tokio_util::task::task_tracker::TaskTrackerToken;
@@ -118,10 +122,9 @@ async fn serve(
 ) {
     let Ok(upgraded) = upgrade.await else { return };
     let Admission { person, credential, listed, .. } = admission;
-    let network = auth::network(address);
-    let client = state.manager.connect(Identity { person, credential, listed, follows_rooms: true, network });
-    let connected = Connected { manager: state.manager.clone(), client: client.clone(), since: Instant::now() };
-    tracing::info!(client.id = %client.id(), user.name = %client.person(), client.address = %address, "connected");
+    let identity = Identity { person, credential, listed, follows_rooms: true, network: auth::network(address) };
+    let connected = Connected::new(&state.manager, identity, address, Transport::Socket);
+    let client = connected.client().clone();
     let settings = state.settings.clone();
     let receiver = EventReceiver::new(state.manager.clone(), client.clone());
     let arrive = {
@@ -132,30 +135,6 @@ async fn serve(
     connection::run(TokioIo::new(upgraded), client, &settings.socket, arrive, receiver).await;
     drop(connected);
     drop(running);
-}
-
-/// Forgets the client however its connection ends, by a panic too.
-struct Connected {
-    manager: Arc<Manager>,
-    client: Arc<Client>,
-    since: Instant,
-}
-
-impl Drop for Connected {
-    fn drop(&mut self) {
-        self.manager.disconnect(&self.client);
-        let reason = self.client.close_reason().map(CloseReason::name);
-        if let Some(reason) = reason {
-            self.manager.metrics().egress_closed(reason);
-        }
-        tracing::info!(
-            client.id = %self.client.id(),
-            user.name = %self.client.person(),
-            close.reason = reason.unwrap_or("left"),
-            duration_ms = self.since.elapsed().as_millis(),
-            "disconnected"
-        );
-    }
 }
 
 /// The one OTP a request presents; two of them are none.

@@ -82,7 +82,11 @@ impl AsyncRead for Socket {
 impl AsyncWrite for Socket {
     fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
         self.look_for_upgrade(buf);
-        io!(self, poll_write(cx, buf))
+        let written = ready!(io!(self.as_mut(), poll_write(cx, buf)))?;
+        if let Some(watch) = &mut self.watch {
+            watch.wrote(&buf[..written]);
+        }
+        Poll::Ready(Ok(written))
     }
 
     fn poll_write_vectored(
@@ -91,7 +95,16 @@ impl AsyncWrite for Socket {
         bufs: &[IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
         self.look_for_upgrade(bufs.first().map_or(&[], |first| first));
-        io!(self, poll_write_vectored(cx, bufs))
+        let written = ready!(io!(self.as_mut(), poll_write_vectored(cx, bufs)))?;
+        if let Some(watch) = &mut self.watch {
+            let mut left = written;
+            for buf in bufs {
+                let taken = left.min(buf.len());
+                watch.wrote(&buf[..taken]);
+                left -= taken;
+            }
+        }
+        Poll::Ready(Ok(written))
     }
 
     fn is_write_vectored(&self) -> bool {

@@ -23,8 +23,8 @@ pub(super) struct Watch {
 enum Phase {
     /// So many bytes of the preface have come: HTTP/1.1 or HTTP/2, or neither.
     Opening(u8),
-    /// The client last said something about a stream then.
-    Http2 { frames: Frames, active: Instant },
+    /// Something was last said about a stream then, by the client or, and it took it, to the client.
+    Http2 { read: Frames, written: Frames, active: Instant },
 }
 
 /// The time is up.
@@ -63,27 +63,37 @@ impl Watch {
             Phase::Opening(seen) => {
                 let expected = &PREFACE[usize::from(*seen)..];
                 if let Some(rest) = bytes.strip_prefix(expected) {
-                    let mut frames = Frames::default();
-                    frames.name_a_stream(rest);
+                    let mut read = Frames::default();
+                    read.name_a_stream(rest);
                     let active = Instant::now();
                     self.sleep.as_mut().reset(active + self.idle_wait);
-                    self.phase = Phase::Http2 { frames, active };
+                    self.phase = Phase::Http2 { read, written: Frames::default(), active };
                     return true;
                 }
                 *seen += bytes.len().min(PREFACE.len()) as u8; // less than 48
                 !bytes.is_empty() && expected.starts_with(bytes)
             }
-            Phase::Http2 { frames, active } => {
-                if frames.name_a_stream(bytes) {
+            Phase::Http2 { read, active, .. } => {
+                if read.name_a_stream(bytes) {
                     *active = Instant::now();
                 }
                 true
             }
         }
     }
+
+    /// Takes note of what was written. An event stream's client may have nothing to say for hours, but it takes a
+    /// heartbeat now and then; whoever does not read lets no flow of its streams pass (RFC 9113 section 5.2).
+    pub(super) fn wrote(&mut self, bytes: &[u8]) {
+        if let Phase::Http2 { written, active, .. } = &mut self.phase
+            && written.name_a_stream(bytes)
+        {
+            *active = Instant::now();
+        }
+    }
 }
 
-/// Follows a client's frames (RFC 9113 section 4.1), whatever pieces they come in.
+/// Follows one side's frames (RFC 9113 section 4.1), whatever pieces they come in.
 #[derive(Debug, Default)]
 struct Frames {
     header: [u8; 9],

@@ -209,6 +209,10 @@ impl Egress {
     pub(super) fn hold(&self, topics: HashSet<TopicName>) {
         let mut state = self.lock();
         if state.closing == Closing::Open {
+            // What an earlier replay of theirs knew, this one will know better.
+            if let Some(replayed) = &mut state.replayed {
+                replayed.heads.retain(|topic, _| !topics.contains(topic));
+            }
             state.held = Some(Box::new(Holding { topics: Some(topics), publications: Vec::new() }));
         }
     }
@@ -479,6 +483,19 @@ mod tests {
         egress.enqueue_live(&second, Offset(2), 1, &frame("two"));
         egress.enqueue_live(&first, Offset(5), 2, &frame("five"));
         assert_eq!(texts(&egress).await, ["five"]);
+    }
+
+    /// A subscription that failed lets nothing of its topic through; the next one must not lose anything by that.
+    #[tokio::test]
+    async fn what_was_unwanted_is_held_back_once_it_is_wanted_again() {
+        let egress = egress(10, 1000);
+        let topic = TopicName::parse("channel.b").unwrap();
+        egress.hold([topic.clone()].into());
+        egress.go_live(None, replayed(&[(&topic, u64::MAX)]));
+        egress.hold([topic.clone()].into());
+        egress.enqueue_live(&topic, Offset(5), 1, &frame("five"));
+        egress.go_live(None, replayed(&[(&topic, 4)]));
+        assert_eq!(texts(&egress).await, ["caught_up", "five"]);
     }
 
     #[tokio::test]

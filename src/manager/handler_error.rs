@@ -68,6 +68,7 @@ impl HandlerError {
             Self::Refused(Refusal::RoomExists) => ErrorCode::RoomExists,
             Self::Refused(Refusal::TooManyRooms) => ErrorCode::TooManyRooms,
             Self::Refused(Refusal::Conflict) => ErrorCode::Conflict,
+            Self::Refused(Refusal::KeyEnded) => ErrorCode::BadKey,
             Self::Store(error) => store_code(error),
             Self::Commit(error) => store_code(error),
             Self::Internal(_) => ErrorCode::Internal,

@@ -13,7 +13,7 @@ use crate::{
 use serde::Serialize;
 use serde_json::Number;
 use std::{
-    collections::{BTreeMap, HashSet},
+    collections::BTreeMap,
     sync::{Arc, atomic::Ordering},
     time::Duration,
 };
@@ -28,12 +28,34 @@ pub struct Listening {
     pub wanted: Wanted,
     /// Where those topics stood when it was admitted.
     pub states: Vec<TopicState>,
-    /// Nothing but these, whatever its user hears; `None`: all.
-    pub only: Option<HashSet<TopicName>>,
+    /// Nothing but these, whatever its user hears, each with what is said of it when they do not; `None`: all.
+    pub only: Option<BTreeMap<TopicName, Refused>>,
     /// What it has seen already.
     pub resume: Option<Resume>,
+    /// Why what it says to have seen means nothing here.
+    pub gap: Option<Gap>,
     /// What it asked for and cannot have.
     pub refused: BTreeMap<String, Refused>,
+}
+
+impl Listening {
+    /// Leaves of `states` only what it is to hear.
+    pub fn leave_only_wanted(&self, states: &mut Vec<TopicState>) {
+        states.retain(|state| self.only.as_ref().is_none_or(|only| only.contains_key(&state.topic)));
+    }
+
+    /// Refuses what it asked for and what is not among what its user hears.
+    pub fn refuse_unheard(&mut self, states: &[TopicState]) {
+        for (topic, refused) in self.only.iter().flatten() {
+            if !has(states, topic) {
+                self.refused.insert(topic.to_string(), refused.clone());
+            }
+        }
+    }
+}
+
+fn has(states: &[TopicState], topic: &TopicName) -> bool {
+    states.iter().any(|state| state.topic == *topic)
 }
 
 /// Why a topic cannot be heard.
@@ -63,16 +85,18 @@ pub struct TopicReply {
 pub enum Gap {
     /// Its position is out of the log's reach.
     OutOfReach(OutOfReach),
-    /// Its position is one of another store.
-    OtherEpoch(OtherEpoch),
+    /// Its position means something elsewhere.
+    Foreign(ForeignPosition),
 }
 
-/// The text that says so.
+/// Whose position it is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
-pub enum OtherEpoch {
-    /// The store was made anew, or restored.
+pub enum ForeignPosition {
+    /// Another store's: it was made anew, or restored.
     OtherEpoch,
+    /// That of an event stream of other topics, or nobody's.
+    OtherStream,
 }
 
 /// What became of a wish to hear more.
@@ -121,13 +145,18 @@ pub(super) async fn recover(
         tracing::error!(client.id = %client.id(), %error, "recovery failed");
         CloseReason::Internal
     };
-    let states = std::mem::take(&mut listening.states);
+    let mut states = std::mem::take(&mut listening.states);
+    listening.leave_only_wanted(&mut states);
     let Some(states) = register(manager, client, &listening, states).await.map_err(failed)? else {
         return Err(CloseReason::SignedOut);
     };
+    listening.refuse_unheard(&states);
     let until = last_round_in_the_log(manager);
     let Resume { epoch, positions } = listening.resume.take().unwrap_or_else(|| nothing_seen(manager));
-    let (topics, missed) = judge(manager, &states, &positions, Some(&epoch));
+    let (mut topics, missed) = judge(manager, &states, &positions, Some(&epoch));
+    for reply in topics.values_mut() {
+        reply.reason = reply.reason.or(listening.gap);
+    }
     client.egress().replay(hello(manager, client, topics, &listening.refused));
     replay_all(manager, client, &missed).await.map_err(failed)?;
     let replayed = Replayed { heads: heads(states), until };
@@ -213,14 +242,13 @@ async fn register(
     listening: &Listening,
     mut subscribed: Vec<TopicState>,
 ) -> Result<Option<Vec<TopicState>>, StoreError> {
-    let has = |topics: &[TopicState], topic: &TopicName| topics.iter().any(|state| state.topic == *topic);
     loop {
         for state in &subscribed {
             manager.subscribe(client, &state.topic);
         }
         let states = manager.store().topic_states_for(client.credential(), listening.wanted.clone(), now()).await?;
         let Some(mut now) = states else { return Ok(None) };
-        now.retain(|state| listening.only.as_ref().is_none_or(|only| only.contains(&state.topic)));
+        listening.leave_only_wanted(&mut now);
         for left in subscribed.iter().filter(|old| !has(&now, &old.topic)) {
             manager.unsubscribe(client, &left.topic);
         }
@@ -244,7 +272,7 @@ fn judge<'s>(
     for state in states {
         let gap = match positions.get(&state.topic) {
             None => None,
-            Some(_) if other_epoch => Some(Err(Gap::OtherEpoch(OtherEpoch::OtherEpoch))),
+            Some(_) if other_epoch => Some(Err(Gap::Foreign(ForeignPosition::OtherEpoch))),
             Some(seen) => Some(can_recover(state, *seen, max_publications).map(|()| *seen).map_err(Gap::OutOfReach)),
         };
         if let Some(Ok(after)) = gap {

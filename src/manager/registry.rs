@@ -3,7 +3,10 @@
 use super::{AfterAnswer, Context, HandlerError};
 use crate::protocol::Event;
 use serde::{Serialize, de::DeserializeOwned};
-use serde_json::Value;
+use serde_json::{
+    Value,
+    value::{RawValue, to_raw_value},
+};
 use std::{collections::HashMap, future::Future, pin::Pin, sync::Arc};
 
 type BoxFuture<T> = Pin<Box<dyn Future<Output = T> + Send>>;
@@ -12,16 +15,16 @@ type Call = dyn Fn(Context, Value) -> BoxFuture<Result<Reply, HandlerError>> + S
 /// What a handler has decided.
 pub enum Reply {
     /// The payload of `ok`.
-    Now(Value),
+    Now(Box<RawValue>),
     /// The payload of `ok`, and what is to begin as soon as it is queued.
-    Then(Value, AfterAnswer),
+    Then(Box<RawValue>, AfterAnswer),
     /// The payload comes when the change is committed. The next event of the client is decided
     /// meanwhile; answers keep the order of the requests.
     Later(Pending),
 }
 
 /// An answer that waits for a commit.
-pub type Pending = BoxFuture<Result<Value, HandlerError>>;
+pub type Pending = BoxFuture<Result<Box<RawValue>, HandlerError>>;
 
 impl Reply {
     /// An answer at once.
@@ -46,8 +49,9 @@ impl Reply {
     }
 }
 
-fn to_payload(payload: &impl Serialize) -> Result<Value, HandlerError> {
-    serde_json::to_value(payload).map_err(|_| HandlerError::Internal("an answer cannot be written as JSON"))
+/// As text: what it holds of others keeps the order of its keys, and the digits of its numbers.
+fn to_payload(payload: &impl Serialize) -> Result<Box<RawValue>, HandlerError> {
+    to_raw_value(payload).map_err(|_| HandlerError::Internal("an answer cannot be written as JSON"))
 }
 
 /// The handler of one event type.

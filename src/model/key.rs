@@ -3,6 +3,7 @@
 use super::{ChannelName, ChannelPattern, KeyId, UnixMillis, name::slug};
 use serde::{Deserialize, Serialize};
 use std::{fmt, str::FromStr, sync::Arc};
+use utoipa::ToSchema;
 
 /// A key's name for people: 1 to 64 letters, digits, `_`, `.` or `-`; unique without regard to case.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -107,21 +108,27 @@ impl fmt::Display for Scope {
 }
 
 /// A key, without its secret.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
 pub struct ApiKey {
     /// Its id.
+    #[schema(value_type = i64)]
     pub id: KeyId,
     /// Its name for people.
+    #[schema(value_type = String)]
     pub name: KeyName,
     /// How the secret begins, so that people can tell which one it is.
     pub hint: String,
-    /// What it may do.
+    /// What it may do: `publish:PATTERN`, `otp`, `admin`.
+    #[schema(value_type = Vec<String>)]
     pub scopes: Vec<Scope>,
-    /// When it was made.
+    /// When it was made, in milliseconds since 1970-01-01 UTC.
+    #[schema(value_type = i64)]
     pub created_at: UnixMillis,
     /// When it was last used, to the minute.
+    #[schema(value_type = Option<i64>)]
     pub last_used: Option<UnixMillis>,
-    /// When it ends; `None`: when it is revoked.
+    /// When it ends; `null`: when it is revoked.
+    #[schema(value_type = Option<i64>)]
     pub expires_at: Option<UnixMillis>,
 }
 

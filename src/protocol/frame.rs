@@ -4,6 +4,7 @@ use super::{CloseReason, ErrorCode, RequestId};
 use crate::model::Publication;
 use bytes::Bytes;
 use serde::Serialize;
+use std::{io::Cursor, iter};
 use tokio_tungstenite::tungstenite::protocol::frame::{
     CloseFrame, Frame as WireFrame, FrameHeader,
     coding::{Data, OpCode},
@@ -109,6 +110,19 @@ impl Frame {
         Self { bytes: Bytes::copy_from_slice(bytes), events: 1 }
     }
 
+    /// The texts in it, for another wire; control frames have none.
+    pub fn texts(&self) -> impl Iterator<Item = &str> {
+        let mut cursor = Cursor::new(&self.bytes[..]);
+        let frames = iter::from_fn(move || {
+            let (header, length) = FrameHeader::parse(&mut cursor).ok()??;
+            let (start, length) = (usize::try_from(cursor.position()).ok()?, usize::try_from(length).ok()?);
+            cursor.set_position((start + length) as u64);
+            Some((header.opcode, self.bytes.get(start..start + length)?))
+        });
+        let texts = frames.filter(|(opcode, _)| *opcode == OpCode::Data(Data::Text));
+        texts.filter_map(|(_, payload)| std::str::from_utf8(payload).ok())
+    }
+
     /// How many events it holds.
     #[must_use]
     pub fn events(&self) -> usize {
@@ -158,7 +172,6 @@ mod tests {
     use super::*;
     use crate::model::{Offset, TopicName};
     use serde_json::value::to_raw_value;
-    use std::io::Cursor;
 
     fn publication(offset: u64) -> Publication {
         Publication {
@@ -182,6 +195,17 @@ mod tests {
             let event: serde_json::Value = serde_json::from_slice(text).unwrap();
             assert_eq!(event["offset"], offset);
             cursor.set_position(cursor.position() + length);
+        }
+    }
+
+    #[test]
+    fn the_texts_of_a_frame_are_found_and_control_frames_skipped() {
+        let frame = Frame::publications(&[publication(1), publication(200), publication(70_000)]);
+        let offset = |text: &str| serde_json::from_str::<serde_json::Value>(text).unwrap()["offset"].as_u64();
+        assert_eq!(frame.texts().map(offset).collect::<Vec<_>>(), [Some(1), Some(200), Some(70_000)]);
+        assert_eq!(Frame::event("hello", &1).texts().collect::<Vec<_>>(), [r#"{"type":"hello","payload":1}"#]);
+        for control in [Frame::ping(), Frame::close(CloseReason::Internal), Frame::binary(b"x")] {
+            assert_eq!(control.texts().count(), 0);
         }
     }
 

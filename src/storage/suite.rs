@@ -64,6 +64,7 @@ macro_rules! store_suite {
             what_is_not_kept_has_an_offset_all_the_same,
             a_repeated_request_gets_the_first_answer,
             a_known_idempotency_key_with_another_request_is_a_conflict,
+            a_key_that_has_ended_publishes_nothing,
             receipts_are_swept,
             any_drafts_leave_whole_logs,
             history_is_for_members,

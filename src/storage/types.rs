@@ -1,8 +1,8 @@
 //! What goes into the store and comes out of it.
 
 use crate::model::{
-    ClientMessageId, InvitationId, KeyName, Message, MessageId, MessageText, Offset, Publication, Role, Room, RoomName,
-    RoomTitle, Scope, SessionId, TopicName, UnixMillis, User, UserId, UserName,
+    ClientMessageId, InvitationId, KeyId, KeyName, Message, MessageId, MessageText, Offset, Publication, Role, Room,
+    RoomName, RoomTitle, Scope, SessionId, TopicName, UnixMillis, User, UserId, UserName,
 };
 use serde::Serialize;
 use serde_json::value::RawValue;
@@ -55,6 +55,8 @@ pub enum Change {
         publications: Vec<NewPublication>,
         /// Makes a repeat of the same request the same request.
         once: Option<Once>,
+        /// The API key that publishes: nothing is published once it has ended.
+        key: Option<KeyId>,
     },
     /// A message: `new_message` on the room's topic. The author must be in the room.
     SendMessage {
@@ -103,7 +105,7 @@ impl Change {
     #[must_use]
     pub fn publish(topic: TopicName, event_type: impl Into<Cow<'static, str>>, payload: Arc<RawValue>) -> Self {
         let publication = NewPublication { topic, event_type: event_type.into(), payload, keep: None, subscribers: 0 };
-        Self::Publish { publications: vec![publication], once: None }
+        Self::Publish { publications: vec![publication], once: None, key: None }
     }
 }
 
@@ -204,6 +206,9 @@ pub enum Refusal {
     /// A known `client_id` or idempotency key with another body.
     #[error("this client_id or idempotency key belongs to another request")]
     Conflict,
+    /// The API key was revoked, or has expired.
+    #[error("the API key has ended")]
+    KeyEnded,
     /// The author is in as many rooms as one account may be, or has made as many.
     #[error("you are in as many rooms as one account may be, or have made as many")]
     TooManyRooms,

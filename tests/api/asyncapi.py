@@ -1,7 +1,7 @@
 """Checks docs/asyncapi.yaml: valid AsyncAPI 3, every reference and example good, and true of a talk on a real server:
 every event that is sent or received is good by its schema, and every listed one occurs.
 
-usage: asyncapi.py ORIGIN PASSWORD        (of alice and bob)
+usage: asyncapi.py ORIGIN PASSWORD KEY        (the password of alice and bob; the key publishes, and lets Ada in)
 """
 
 import asyncio
@@ -14,13 +14,14 @@ import yaml
 from door import TLS, post
 from jsonschema import Draft7Validator
 
-ORIGIN, PASSWORD = sys.argv[1:3]
+ORIGIN, PASSWORD, KEY = sys.argv[1:4]
 ROOT = pathlib.Path(__file__).parents[2]
 DOCUMENT = yaml.safe_load((ROOT / "docs/asyncapi.yaml").read_text())
 STANDARD = json.loads((ROOT / f"node_modules/@asyncapi/specs/schemas/{DOCUMENT['asyncapi']}.json").read_text())
 MESSAGES = DOCUMENT["components"]["messages"]
 
-# Who asks what, in this order; `None` is no request but a text that is not JSON. A new request joins here.
+# Who asks what, in this order; `None` is no request but a text that is not JSON, and a path is asked over HTTP with the
+# key. A new request joins here.
 TALK = [
     ("alice", "list_rooms", {}),
     ("alice", "create_room", {"room": "garden", "title": "The garden"}),
@@ -32,10 +33,26 @@ TALK = [
     ("bob", "leave_room", {"room": "garden"}),
     ("bob", "list_rooms", {}),
     ("alice", None, None),
+    ("shop", "/publish", {"channel": "orders.42.status", "data": "packed"}),
+    ("shop", "/publish", {"batch": [{"channel": "bunno", "data": data} for data in ({"message": {}}, None, [1, "2"])]}),
+    ("alice", "subscribe", {"topics": ["channel.bunno", "channel.a..b"]}),
+    ("alice", "subscribe", {"topics": {"channel.bunno": 0}}),
+    ("bob", "subscribe", {"topics": {"channel.bunno": 1, "channel.new": None, "channel.orders.42.status": 9}}),
+    ("bob", "subscribe", {"topics": {"channel.other": 3}, "epoch": "of another store"}),
+    ("bob", "get_publications", {"topic": "channel.bunno", "before": 3, "limit": 1}),
+    ("ada", "subscribe", {"topics": {"channel.orders.42.status": 0, "channel.bunno": None}}),
+    ("ada", "list_rooms", {}),
+    ("bob", "unsubscribe", {"topics": ["channel.other", "channel.a..b"]}),
+    ("shop", "/publish", {"channels": ["bunno", "orders.42.status"], "data": "sent"}),
 ]
+# Ada has no account here: the shop's back end lets her in. She knows of another topic, but may not hear it.
+ADA = {"user": {"id": "42", "name": "Ada"}, "topics": ["channel.orders.42.status"]}
+NOT_FOR_ADA = "channel.bunno"
+REASONS = {"ahead", "other_epoch"}  # of the four; for the others a log would have to be long or old
 
 faults = []
 seen = set()
+reasons = set()
 
 
 def check(frame, message):
@@ -89,7 +106,14 @@ class Client:
     @classmethod
     async def sign_in(cls, name, resume=None):
         body = {"username": name, "password": PASSWORD}
-        admitted, _ = post(ORIGIN, "/login", body | ({"resume": resume} if resume else {}))
+        return await cls.open(post(ORIGIN, "/login", body | ({"resume": resume} if resume else {}))[0])
+
+    @classmethod
+    async def let_in(cls, resume=None):
+        return await cls.open(post(ORIGIN, "/otp", ADA | ({"resume": resume} if resume else {}), key=KEY)[0])
+
+    @classmethod
+    async def open(cls, admitted):
         url = ORIGIN.replace("http", "ws", 1) + "/ws?otp=" + admitted["otp"]
         return cls(await websockets.connect(url, ssl=TLS))
 
@@ -98,6 +122,8 @@ class Client:
             frame = json.loads(await asyncio.wait_for(self.socket.recv(), 20))
             asked = self.asked.get(frame.get("id"))
             check(frame, f"{asked}_ok" if frame["type"] == "ok" else frame["type"])
+            topics = frame["payload"].get("topics")
+            reasons.update(topic.get("reason") for topic in topics.values()) if isinstance(topics, dict) else None
             if is_it(frame):
                 return frame
 
@@ -114,20 +140,33 @@ class Client:
 
 
 async def talk():
-    clients = {name: await Client.sign_in(name) for name in ("alice", "bob")}
+    clients = {name: await Client.sign_in(name) for name in ("alice", "bob")} | {"ada": await Client.let_in()}
     greetings = {name: await client.hears(lambda frame: frame["type"] == "hello") for name, client in clients.items()}
     for name, event_type, payload in TALK:
-        await clients[name].asks(event_type, payload)
+        if event_type and event_type.startswith("/"):
+            post(ORIGIN, event_type, payload, key=KEY)
+        else:
+            await clients[name].asks(event_type, payload)
+    # What was published last is the last thing they hear.
+    for name, topic in (("alice", "channel.bunno"), ("bob", "channel.bunno"), ("ada", "channel.orders.42.status")):
+        await clients[name].hears(lambda frame: frame.get("topic") == topic and frame["payload"]["data"] == "sent")
     # Who comes back to all topics from their beginnings is sent what has been announced.
-    for name in clients:
+    for name in ("alice", "bob"):
         hello = greetings[name]["payload"]
         topics = [*hello["topics"], "room.garden"]
         resume = {"epoch": hello["epoch"], "positions": dict.fromkeys(topics, 0)}
         await (await Client.sign_in(name, resume)).hears(lambda frame: frame["type"] == "caught_up")
+    resume = {"epoch": hello["epoch"], "positions": dict.fromkeys([*ADA["topics"], NOT_FOR_ADA], 0)}
+    ada = await Client.let_in(resume)
+    hello = (await ada.hears(lambda frame: frame["type"] == "hello"))["payload"]
+    if set(hello["topics"]) != set(ADA["topics"]) or set(hello.get("refused", {})) != {NOT_FOR_ADA}:
+        faults.append(f"Ada is greeted with {hello}")
+    await ada.hears(lambda frame: frame["type"] == "caught_up")
 
 
 check_document()
 asyncio.run(talk())
+faults.extend(f"nobody was told `{reason}`" for reason in sorted(REASONS - reasons))
 faults.extend(f"{name} is listed and did not occur" for name in sorted(MESSAGES.keys() - seen))
 print("\n".join(faults) or f"AsyncAPI: {len(MESSAGES)} events are described, and each was met")
 sys.exit(bool(faults))

@@ -14,12 +14,14 @@ def get(origin, path):
         return json.load(answer)
 
 
-def post(origin, path, body, session=None):
+def post(origin, path, body, session=None, key=None):
     """Answers the body and the session's cookie, the one given or a new one."""
     request = urllib.request.Request(origin + path, json.dumps(body).encode(), {"Content-Type": "application/json"})
     if session:
         request.add_header("Cookie", session)
         request.add_header("Origin", origin)
+    if key:
+        request.add_header("Authorization", f"Bearer {key}")
     with urllib.request.urlopen(request, context=TLS) as answer:
         cookies = [value.split(";")[0] for value in answer.headers.get_all("Set-Cookie") or []]
         session = next((one for one in cookies if one.startswith("__Host-session=")), session)

@@ -1,7 +1,8 @@
 """Asks everything that /openapi.json describes, rightly and wrongly: no answer may be a failure of the server's, of a
-status, a content type or a shape that is not described. Twice: as a stranger, and as the server's owner.
+status, a content type or a shape that is not described. As a stranger, as a back end with a key of every scope, and as
+the server's owner.
 
-usage: fuzz.py ORIGIN USER PASSWORD
+usage: fuzz.py ORIGIN USER PASSWORD KEY
 """
 
 import subprocess
@@ -10,7 +11,7 @@ import tempfile
 
 from door import post
 
-ORIGIN, USER, PASSWORD = sys.argv[1:4]
+ORIGIN, USER, PASSWORD, KEY = sys.argv[1:5]
 CHECKS = "not_a_server_error,status_code_conformance,content_type_conformance,response_schema_conformance"
 RUN = [
     *("schemathesis", "run", ORIGIN + "/openapi.json", "--tls-verify=false", "--no-color"),
@@ -32,5 +33,9 @@ def run(who, *options):
 
 _, session = post(ORIGIN, "/login", {"username": USER, "password": PASSWORD})
 run("a stranger")
-# Whoever signs out is a stranger from then on.
-run("the owner", "--header", f"Cookie: {session}", "--exclude-path", "/logout")
+back_end = ("--header", f"Authorization: Bearer {KEY}")
+run("a back end", *back_end, "--exclude-operation-id", "revoke_key")
+# Whoever signs out is a stranger from then on, and a stream does not end.
+run("the owner", "--header", f"Cookie: {session}", "--exclude-path", "/logout", "--exclude-path", "/events")
+# Last, since it may revoke its own.
+run("a back end that revokes keys", *back_end, "--include-operation-id", "revoke_key")

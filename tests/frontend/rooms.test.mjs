@@ -193,14 +193,6 @@ describe("Rooms", () => {
     assert.equal(rooms.find("alpha")?.members, 2);
   });
 
-  it("walks through the joined rooms in a circle", async () => {
-    const { rooms } = await wired(TOPICS);
-    rooms.selectNeighbour(-1);
-    assert.equal(rooms.current, "alpha");
-    rooms.selectNeighbour(1);
-    assert.equal(rooms.current, "general");
-  });
-
   it("opens the room that was open last", async () => {
     const { rooms } = await wired(TOPICS);
     rooms.select("alpha");

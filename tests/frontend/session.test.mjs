@@ -40,7 +40,8 @@ function newSession(api, storage = memoryStorage()) {
       WebSocket: /** @type {any} */ (FakeWebSocket),
       random: () => 0.5,
     };
-    return new Chat({ user, storage, onSignedOut, socket });
+    const publish = () => Promise.reject(new Error("nobody publishes here"));
+    return new Chat({ user, storage, onSignedOut, publish, socket });
   });
 }
 

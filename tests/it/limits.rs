@@ -160,6 +160,28 @@ async fn a_body_over_its_limit_is_answered_413() {
 }
 
 /// A length that is announced is enough; nobody waits for the rest.
+/// The answer may be there before the body: whoever keeps the connection must not find it gone, nor its answer lost.
+#[tokio::test]
+async fn a_request_refused_before_its_body_is_there_leaves_a_good_connection() {
+    let server = TestServer::start().await;
+    for path in ["/publish", "/keys", "/otp"] {
+        let mut stream = server.http().connect().await;
+        for _ in 0..2 {
+            let head = format!("POST {path} HTTP/1.1\r\nhost: localhost\r\ncontent-type: application/json\r\n");
+            stream.write_all(format!("{head}content-length: 60000\r\n\r\n").as_bytes()).await.unwrap();
+            stream.write_all(&[b' '; 60_000]).await.unwrap();
+            let (mut answer, mut part) = (Vec::new(), [0; 4096]);
+            while !answer.ends_with(b"}}") {
+                let read = stream.read(&mut part).await.unwrap();
+                assert_ne!(read, 0, "{path}: {}", String::from_utf8_lossy(&answer));
+                answer.extend_from_slice(&part[..read]);
+            }
+            assert!(answer.starts_with(b"HTTP/1.1 401"), "{path}: {}", String::from_utf8_lossy(&answer));
+        }
+    }
+    server.stop().await;
+}
+
 #[tokio::test]
 async fn an_announced_giant_of_a_body_is_answered_413_at_once() {
     let server = TestServer::start().await;

@@ -5,8 +5,13 @@
 mod asyncapi;
 mod bad_events;
 mod bad_frames;
+mod channel_page;
+mod channels;
 mod chat;
 mod door;
+mod events_stream;
+mod events_stream_access;
+mod events_stream_curl;
 mod forgeries;
 mod kill_loop;
 mod layers;

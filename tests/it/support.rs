@@ -1,6 +1,8 @@
 //! The language the tests are written in.
 
+pub mod channels;
 pub mod client;
+pub mod events;
 pub mod h2;
 pub mod http;
 pub mod panics;
@@ -11,6 +13,7 @@ pub mod server;
 pub mod store;
 
 pub use client::TestClient;
+pub use events::EventReader;
 pub use http::{Http, Response};
 pub use process::ServerProcess;
 pub use raw::{Pipe, RawSocket};

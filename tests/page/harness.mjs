@@ -3,8 +3,9 @@ import assert from "node:assert/strict";
 import { execFile, spawn } from "node:child_process";
 import { once } from "node:events";
 import { accessSync, constants } from "node:fs";
-import { mkdtemp, readFile, rm } from "node:fs/promises";
+import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { createRequire } from "node:module";
+import https from "node:https";
 import { tmpdir } from "node:os";
 import { delimiter, join, resolve as absolute } from "node:path";
 import { createInterface } from "node:readline";
@@ -14,7 +15,7 @@ import { chromium } from "playwright-core";
 
 const { env } = process;
 const ROOT = fileURLToPath(new URL("../..", import.meta.url));
-const BINARY = absolute(ROOT, env.SWITCHBOARD_BIN || join(env.CARGO_TARGET_DIR || "target", "debug", "switchboard"));
+export const BINARY = absolute(ROOT, env.SWITCHBOARD_BIN || join(env.CARGO_TARGET_DIR || "target", "debug", "switchboard"));
 // A debug build serves the page of the tree it was built in; this names another.
 const FRONTEND = env.SWITCHBOARD_FRONTEND ? ["--frontend", absolute(ROOT, env.SWITCHBOARD_FRONTEND)] : [];
 const CHROMIUM = env.CHROMIUM_BIN || onPath("chromium", "chromium-browser", "google-chrome", "google-chrome-stable");
@@ -41,17 +42,36 @@ export class Server {
   /** @type {import("node:child_process").ChildProcess | null} */
   #process = null;
   #settings;
+  #flags;
+  #keys = 0;
 
-  /** @param {string} dataDir @param {Record<string, string>} settings as `SWITCHBOARD__SECTION__KEY` variables */
-  constructor(dataDir, settings) {
+  /**
+   * @param {string} dataDir
+   * @param {Record<string, string>} settings as `SWITCHBOARD__SECTION__KEY` variables
+   * @param {string[]} flags
+   */
+  constructor(dataDir, settings, flags) {
     this.dataDir = dataDir;
     this.#settings = settings;
+    this.#flags = flags;
   }
 
-  static async start(settings = {}) {
-    const server = new Server(await mkdtemp(join(tmpdir(), "switchboard-page-")), settings);
+  /** @param {Record<string, string>} [settings] @param {string} [file] settings that only a file can hold */
+  static async start(settings = {}, file = "") {
+    const dataDir = await mkdtemp(join(tmpdir(), "switchboard-page-"));
+    const path = join(dataDir, "settings.toml");
+    if (file !== "") await writeFile(path, file);
+    const server = new Server(dataDir, settings, file === "" ? [] : ["--config", path]);
     await server.run();
     return server;
+  }
+
+  /** An API key that may publish everywhere, made on the command line. */
+  async key() {
+    this.#keys += 1;
+    const make = ["key", "create", `tests-${this.#keys}`, "--scope", "publish:*", "--data-dir", this.dataDir];
+    const { stdout } = await promisify(execFile)(BINARY, make);
+    return stdout.trim();
   }
 
   /** An invitation link made on the command line, as `invitationLink` makes one on the page. */
@@ -60,12 +80,42 @@ export class Server {
     return this.origin + "/" + new URL(stdout.trim()).hash;
   }
 
+  /** What a command line prints, run by a shell as somebody would who has pasted it. @param {string} line */
+  async shell(line) {
+    const { stdout } = await promisify(execFile)("/bin/sh", ["-c", line]);
+    return stdout;
+  }
+
+  /** Publishes as the page's user. @param {Page} page @param {string} channel @param {unknown} data */
+  async publish(page, channel, data) {
+    const status = await page.evaluate(
+      async (body) => {
+        const headers = { "Content-Type": "application/json" };
+        return (await fetch("/publish", { method: "POST", headers, body })).status;
+      },
+      JSON.stringify({ channel, data }),
+    );
+    assert.equal(status, 200);
+  }
+
+  /** Publishes as a back end does, all at once. @param {string} key @param {string} channel @param {unknown[]} all */
+  async publishByKey(key, channel, all) {
+    const body = JSON.stringify({ batch: all.map((data) => ({ channel, data })) });
+    const headers = { "Content-Type": "application/json", Authorization: `Bearer ${key}` };
+    // The certificate is of the server's own making.
+    const sending = https.request(`${this.origin}/publish`, { method: "POST", headers, rejectUnauthorized: false });
+    sending.end(body);
+    const [answer] = await once(sending, "response");
+    answer.resume();
+    assert.equal(answer.statusCode, 200);
+  }
+
   /** Starts on the port it had before, or on any. */
   async run() {
     const port = this.origin === "" ? "0" : new URL(this.origin).port;
     const child = spawn(
       BINARY,
-      ["serve", "--listen", `127.0.0.1:${port}`, "--data-dir", this.dataDir, ...FRONTEND],
+      ["serve", "--listen", `127.0.0.1:${port}`, "--data-dir", this.dataDir, ...FRONTEND, ...this.#flags],
       { stdio: ["ignore", "pipe", "pipe"], env: { ...env, ...this.#settings } },
     );
     this.#process = child;
@@ -239,6 +289,35 @@ export async function createRoom(page, title, { isPublic = true } = {}) {
   await dialog.getByRole("button", { name: "Create room" }).click();
   await inRoom(page, title);
 }
+
+/** Subscribes, and waits for what the server says. @param {Page} page @param {string} name */
+export async function addChannel(page, name) {
+  const back = page.getByRole("button", { name: /^All rooms and channels/ });
+  if (await back.isVisible()) await back.click();
+  await page.getByRole("button", { name: "Add a channel" }).click();
+  await page.getByLabel("Channel", { exact: true }).fill(name);
+  await page.getByRole("button", { name: "Subscribe", exact: true }).click();
+  await page.getByRole("heading", { level: 1, name }).waitFor();
+  await page.locator(".room-heading").getByText(/^(Listening|Not subscribed)$/).waitFor();
+}
+
+/** Goes to a room or a channel. @param {Page} page @param {string} name */
+export async function openPlace(page, name) {
+  const back = page.getByRole("button", { name: /^All rooms and channels/ });
+  if (await back.isVisible()) await back.click();
+  await roomItem(page, name).click();
+  await page.getByRole("heading", { level: 1, name }).waitFor();
+}
+
+/** @param {Page} page @param {number} offset */
+export const publication = (page, offset) => page.locator(`.publication[data-key$=":${offset}"]`);
+
+/** The offsets of all publications that are shown, in their order. @param {Page} page */
+export const offsets = (page) =>
+  page.locator(".publication-offset").evaluateAll((all) => all.map((one) => Number(/\d+/.exec(one.textContent)?.[0])));
+
+/** What says that the connection is lost. @param {Page} page */
+export const banner = (page) => page.locator(".banner.shown");
 
 /** @param {Page} page @param {string} title */
 export const roomItem = (page, title) =>

@@ -59,6 +59,19 @@ async fn a_key_is_shown_once_and_opens_until_it_is_revoked() {
 }
 
 #[tokio::test]
+async fn a_key_that_is_recognised_is_forgotten_once_it_is_known_to_be_revoked() {
+    let world = World::peopled().await;
+    let keys = keys(&world);
+    let made = make(&world, "shop", &["publish:*"]).await;
+    assert_eq!(keys.recognise(Some(&made.secret), HOME).await.unwrap().id, made.key.id);
+    assert!(world.store.revoke_key(made.key.id).await.unwrap());
+    // From memory: whoever acts on it is refused by the store.
+    assert_eq!(keys.recognise(Some(&made.secret), HOME).await.unwrap().id, made.key.id);
+    assert!(matches!(keys.authenticate(Some(&made.secret), HOME).await, Err(AuthError::BadKey)));
+    assert!(matches!(keys.recognise(Some(&made.secret), HOME).await, Err(AuthError::BadKey)));
+}
+
+#[tokio::test]
 async fn whatever_is_no_good_key_gets_one_answer() {
     let world = World::peopled().await;
     let keys = keys(&world);

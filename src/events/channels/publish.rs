@@ -3,7 +3,7 @@
 use super::{ChannelError, Channels, namespaces};
 use crate::{
     manager::{HandlerError, Manager},
-    model::{ApiKey, ChannelName, Epoch, TopicName, User, UserName},
+    model::{ApiKey, ChannelName, Epoch, KeyId, TopicName, User, UserName},
     protocol::ErrorCode,
     settings::Namespace,
     storage::{Change, Draft, NewPublication, Once, Outcome, Placed, now},
@@ -65,6 +65,13 @@ impl Publisher {
         }
     }
 
+    fn key(&self) -> Option<KeyId> {
+        match self {
+            Self::Key(key) => Some(key.id),
+            Self::Member(_) => None,
+        }
+    }
+
     fn member(&self) -> Option<&UserName> {
         match self {
             Self::Key(_) => None,
@@ -110,7 +117,7 @@ impl Channels {
             });
         }
         let once = once.map(|(key, fingerprint)| Once { issuer: publisher.issuer(), key, fingerprint });
-        let draft = Draft { at: now(), change: Change::Publish { publications, once } };
+        let draft = Draft { at: now(), change: Change::Publish { publications, once, key: publisher.key() } };
         match self.journal.append(draft).await?.committed().await? {
             Outcome::Published { places, duplicate } => {
                 Ok(Published { places, epoch: self.store.epoch().clone(), duplicate })

@@ -9,12 +9,13 @@
 
 use super::{
     db::{Db, corrupt},
+    keys,
     log::{PublicationRow, Topic},
     messages::{Known, NewMessages},
     rooms::RoomRow,
 };
 use crate::{
-    model::{ClientMessageId, Publication, RoomName, TopicName, UnixMillis, UserId},
+    model::{ClientMessageId, KeyId, Publication, RoomName, TopicName, UnixMillis, UserId},
     storage::{Change, Committed, Draft, NewPublication, Refusal, StoreError, postgres},
 };
 
@@ -48,6 +49,7 @@ pub(in crate::storage) struct Batch<'t> {
     pub(in crate::storage) known: HashMap<(UserId, ClientMessageId), Option<Known>>,
     pub(super) messages: NewMessages,
     pub(super) publications: Vec<PublicationRow>,
+    keys: HashMap<KeyId, bool>,
 }
 
 impl<'t> Batch<'t> {
@@ -60,12 +62,20 @@ impl<'t> Batch<'t> {
             known: HashMap::new(),
             messages: NewMessages::default(),
             publications: Vec::new(),
+            keys: HashMap::new(),
         }
     }
 
     fn apply(&mut self, draft: &Draft) -> Decision {
         match &draft.change {
-            Change::Publish { publications, once } => self.publish(publications, once.as_ref(), draft.at),
+            Change::Publish { publications, once, key } => {
+                if let Some(key) = key
+                    && !self.is_live(*key, draft.at)?
+                {
+                    return Ok(Err(Refusal::KeyEnded));
+                }
+                self.publish(publications, once.as_ref(), draft.at)
+            }
             Change::SendMessage { author, room, text, client_id } => {
                 self.send_message(author, draft.at, room, text, client_id.as_ref())
             }
@@ -98,6 +108,16 @@ impl<'t> Batch<'t> {
             self.rooms.insert(name.clone(), row);
         }
         Ok(self.rooms.get_mut(name).and_then(Option::as_mut))
+    }
+
+    /// Whether the API key is still good, read once per batch.
+    fn is_live(&mut self, key: KeyId, at: UnixMillis) -> Result<bool, StoreError> {
+        if let Some(known) = self.keys.get(&key) {
+            return Ok(*known);
+        }
+        let live = keys::is_live(self.db, key, at)?;
+        self.keys.insert(key, live);
+        Ok(live)
     }
 
     /// Whether `user` is in the room, read once per batch.

@@ -53,11 +53,14 @@ pub(super) fn revoke(db: Db<'_>, key: KeyId) -> Result<bool, StoreError> {
 
 /// Which of `keys` are still good.
 pub(super) fn live(db: Db<'_>, mut keys: Vec<KeyId>, now: UnixMillis) -> Result<Vec<KeyId>, StoreError> {
-    let sql = "SELECT 1 FROM api_key WHERE id = $1 AND (expires_at IS NULL OR expires_at > $2)";
-    let good = keys.iter().map(|key| db.any(sql, (key.0, now))).collect::<Result<Vec<_>, _>>()?;
+    let good = keys.iter().map(|key| is_live(db, *key, now)).collect::<Result<Vec<_>, _>>()?;
     let mut good = good.into_iter();
     keys.retain(|_| good.next() == Some(true));
     Ok(keys)
+}
+
+pub(super) fn is_live(db: Db<'_>, key: KeyId, now: UnixMillis) -> Result<bool, StoreError> {
+    db.any("SELECT 1 FROM api_key WHERE id = $1 AND (expires_at IS NULL OR expires_at > $2)", (key.0, now))
 }
 
 fn read(row: &Row<'_>) -> Result<ApiKey, StoreError> {

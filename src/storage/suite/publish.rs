@@ -1,6 +1,7 @@
 //! Publishing: how much is kept, and once per idempotency key.
 
 use super::*;
+use crate::model::{KeyId, KeyName};
 
 /// Publishes to `channel.news` at `at`, kept as said.
 fn kept(at: UnixMillis, count: u64, age_ms: i64) -> Draft {
@@ -59,7 +60,7 @@ pub(crate) async fn what_is_not_kept_has_an_offset_all_the_same(store: Fresh) {
 /// Two publications under one idempotency key.
 fn once(issuer: &str, fingerprint: u8) -> Draft {
     let mut draft = publishes("channel.news", 1);
-    if let Change::Publish { publications, once } = &mut draft.change {
+    if let Change::Publish { publications, once, .. } = &mut draft.change {
         publications[0].subscribers = 7;
         publications.push(NewPublication { topic: topic("channel.other"), ..publications[0].clone() });
         *once = Some(Once { issuer: issuer.to_owned(), key: "k".to_owned(), fingerprint: [fingerprint; 32] });
@@ -92,6 +93,33 @@ pub(crate) async fn a_known_idempotency_key_with_another_request_is_a_conflict(s
     commit(&store, once("key 1", 1)).await.unwrap();
     assert_eq!(commit(&store, once("key 1", 2)).await.unwrap_err(), Refusal::Conflict);
     assert_eq!(log_of(&store, "channel.news").await.len(), 1);
+}
+
+pub(crate) async fn a_key_that_has_ended_publishes_nothing(store: Fresh) {
+    let key = |name, token, expires_at| NewKey {
+        name: KeyName::parse(name).unwrap(),
+        token_hash: [token; 32],
+        hint: String::new(),
+        scopes: vec!["publish:*".parse().unwrap()],
+        expires_at,
+        at: 1_000,
+    };
+    let with = |id: KeyId, at| {
+        let mut draft = Draft { at, ..publishes("channel.news", 1) };
+        if let Change::Publish { key, .. } = &mut draft.change {
+            *key = Some(id);
+        }
+        draft
+    };
+    let expiring = store.create_key(key("expiring", 1, Some(5_000))).await.unwrap().id;
+    let revoked = store.create_key(key("revoked", 2, None)).await.unwrap().id;
+    commit(&store, with(revoked, 4_999)).await.unwrap();
+    store.revoke_key(revoked).await.unwrap();
+    let decisions = store.commit(vec![with(revoked, 4_999), with(expiring, 4_999)]).await.unwrap();
+    assert_eq!(decisions[0].as_ref().unwrap_err(), &Refusal::KeyEnded);
+    assert!(decisions[1].is_ok(), "its neighbour is not concerned");
+    assert_eq!(commit(&store, with(expiring, 5_000)).await.unwrap_err(), Refusal::KeyEnded);
+    assert_eq!(log_of(&store, "channel.news").await.len(), 2);
 }
 
 pub(crate) async fn receipts_are_swept(store: Fresh) {

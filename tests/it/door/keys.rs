@@ -178,6 +178,25 @@ async fn whatever_is_no_good_key_gets_one_answer() {
 }
 
 #[tokio::test]
+async fn a_key_that_another_process_revokes_publishes_nothing_more() {
+    let server = TestServer::start().await;
+    let key = made(&server, "shop", "publish:news.*").await;
+    let secret = key.secret.expose();
+    let publish = async |channel| {
+        let body = json!({"channel": channel, "data": 1});
+        with_key(&server, secret, Method::POST, "/publish", body).await
+    };
+    assert_eq!(publish("news.all").await.status, 200);
+    assert_refused("another channel", &publish("other").await, 403, "forbidden");
+    let elsewhere = server.store_of_another_process();
+    assert!(elsewhere.revoke_key(key.key.id).await.unwrap());
+    elsewhere.close().await;
+    assert_refused("revoked", &publish("news.all").await, 401, "bad_key");
+    assert_refused("revoked, another channel", &publish("other").await, 401, "bad_key");
+    server.stop().await;
+}
+
+#[tokio::test]
 async fn a_key_does_not_belong_in_a_url() {
     let server = TestServer::start().await;
     let admin = made(&server, "admin", "admin").await.secret;

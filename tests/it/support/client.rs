@@ -156,6 +156,17 @@ impl TestClient {
         }
     }
 
+    /// An event of this type that has been read and not yet been heard.
+    pub fn already_heard(&mut self, event_type: &str) -> Option<Value> {
+        let place = self.waiting.iter().position(|event| event["type"] == event_type)?;
+        self.waiting.remove(place)
+    }
+
+    /// Lets an event be heard later.
+    pub fn puts_back(&mut self, event: Value) {
+        self.waiting.push_back(event);
+    }
+
     /// The payload of the next event of this type.
     pub async fn hears(&mut self, event_type: &str) -> Value {
         self.event(event_type).await["payload"].take()

@@ -25,7 +25,10 @@ pub struct Http2 {
 impl Http2 {
     pub async fn connect(http: Http) -> Self {
         let stream = http.connect_with_alpn(&[b"h2"]).await;
-        let (sender, connection) = client::handshake(stream).await.expect("HTTP/2");
+        // As in browsers, one stream that is not read does not hold up the others.
+        let mut builder = client::Builder::new();
+        let handshake = builder.initial_connection_window_size(1024 * 1024).handshake(stream);
+        let (sender, connection) = handshake.await.expect("HTTP/2");
         tokio::spawn(connection);
         let mut http2 = Self { sender, authority: http.address.to_string() };
         // Its answer comes after the server's settings, which say that sockets may be opened.

@@ -108,6 +108,21 @@ impl Http {
         self.send(request, body.to_string().into_bytes()).await
     }
 
+    /// As [`Http::post_with`], of a server that may die meanwhile: `None`.
+    pub async fn tries_to_post(&self, path: &str, body: &Value, headers: &[(&str, &str)]) -> Option<Response> {
+        let io = TokioIo::new(TcpStream::connect(self.address).await.ok()?);
+        let (mut sender, connection) = hyper::client::conn::http1::handshake(io).await.ok()?;
+        let connection = tokio::spawn(connection);
+        let request = Request::post(path).header("host", self.address.to_string());
+        let request = headers.iter().fold(request, |request, (name, value)| request.header(*name, *value));
+        let request = request.header("content-type", "application/json").body(Full::new(Bytes::from(body.to_string())));
+        let response = sender.send_request(request.expect("a valid request")).await.ok()?;
+        let (head, body) = response.into_parts();
+        let body = body.collect().await.ok()?.to_bytes();
+        connection.abort();
+        Some(Response { status: head.status, headers: head.headers, body })
+    }
+
     /// As a page of ours would, with its session.
     pub async fn post_as(&self, session: &str, path: &str, body: &Value) -> Response {
         let cookie = format!("__Host-session={session}");

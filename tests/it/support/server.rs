@@ -78,6 +78,11 @@ impl TestServer {
         app::open_store(&self.settings, Check::Skip).expect("it opens")
     }
 
+    /// Changes its database behind its back.
+    pub fn meddles(&self, sql: &str) {
+        store::meddle(self.data.path(), sql);
+    }
+
     /// Waits until something is so.
     pub async fn until(&self, is_so: impl Fn(&Server) -> bool) {
         let wait = async {

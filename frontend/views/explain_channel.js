@@ -1,0 +1,25 @@
+import { explain } from "./explain.js";
+
+const REFUSALS = /** @type {Record<string, string>} */ ({
+  bad_topic: "This is not the name of a channel.",
+  forbidden: "You may not listen to this channel.",
+  no_such_namespace: "This server has no channels of this name: none of its namespaces matches it.",
+  too_many_topics: "You listen to as many channels as one connection may. Remove others first.",
+});
+
+const GAPS = /** @type {Record<string, string>} */ ({
+  too_old: "Something is missing here: the server no longer keeps what came while you were away.",
+  too_far: "More came while you were away than is sent again by itself. The newest follow.",
+  ahead: "The server was restored from a backup. What is above may not exist any more; what it has follows.",
+  other_epoch: "The server has begun a new log. What is above is from the old one; numbers begin anew.",
+});
+
+/** Why a channel is not listened to. @param {import("../transport/event_socket.js").Refused} refusal */
+export function explainRefusal(refusal) {
+  return REFUSALS[refusal.code] ?? explain(refusal);
+}
+
+/** Why something is missing in a log. @param {string} reason */
+export function explainGap(reason) {
+  return GAPS[reason] ?? "Something is missing here.";
+}
