@@ -2,6 +2,7 @@
 //! machine these tests are skipped.
 
 use crate::support::{BUDGET, TestClient, TestServer, postgres::Cluster, process::switchboard};
+use rand::RngExt;
 use serde_json::{Value, json};
 use std::{
     collections::BTreeMap,
@@ -86,11 +87,12 @@ impl World {
         }
     }
 
-    /// Until everyone has been acknowledged something more.
+    /// Until everyone has been acknowledged a few more.
     async fn all_get_on(&self) {
+        let few = rand::rng().random_range(1..20);
         let before: Vec<_> = self.progress.iter().map(|one| one.load(Ordering::Relaxed)).collect();
         let started = Instant::now();
-        while self.progress.iter().zip(&before).any(|(now, before)| now.load(Ordering::Relaxed) < before + 3) {
+        while self.progress.iter().zip(&before).any(|(now, before)| now.load(Ordering::Relaxed) < before + few) {
             assert!(started.elapsed() < BUDGET * 2, "somebody does not get on");
             tokio::time::sleep(Duration::from_millis(5)).await;
         }
@@ -165,6 +167,48 @@ async fn nothing_acknowledged_is_lost_while_the_database_restarts() {
     assert_eq!(heard[..stored.len()], stored, "the listener heard something else than what is stored");
     println!("{} acknowledged over {ROUNDS} restarts of the database", acknowledged.len());
     Arc::into_inner(world).unwrap().server.stop().await;
+}
+
+/// The database waits for a copy of itself that does not come: what it has committed then, it does not say.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_was_in_doubt_and_stored_is_heard_by_everyone() {
+    let Some(cluster) = Cluster::start() else { return };
+    let server = TestServer::start_with(|settings| {
+        settings.storage.url = cluster.url("postgres").as_str().into();
+        settings.server.restart_jitter = Duration::ZERO;
+    })
+    .await;
+    let [mut alice, mut bob] = server.clients(["alice", "bob"]).await;
+    bob.says("general", "before").await;
+    alice.hears("new_message").await;
+    let set = |sql| {
+        cluster.sql("postgres", sql);
+        cluster.sql("postgres", "SELECT pg_reload_conf()");
+    };
+    set("ALTER SYSTEM SET synchronous_standby_names = 'nobody'");
+    let first = json!({"room": "general", "message": "first", "client_id": "1"});
+    let id = alice.posts("send_message", first.clone()).await;
+    let cut = "SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity WHERE wait_event = 'SyncRep'";
+    while cluster.sql("postgres", cut) == "0" {
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+    let refused = alice.answer(id).await.unwrap_err();
+    assert!(refused.contains("storage_unavailable"), "{refused}");
+    set("ALTER SYSTEM RESET synchronous_standby_names");
+    // Whoever heard this one next would never hear the first.
+    bob.posts("send_message", json!({"room": "general", "message": "second"})).await;
+    assert_eq!(u16::from(bob.is_closed().await.code), 1012);
+    let (session, resume) = (bob.session.clone(), bob.resume());
+    let mut bob = server.returns("bob", &session, Some(resume)).await;
+    for (offset, text) in [(2, "first"), (3, "second")] {
+        let event = bob.event("new_message").await;
+        assert_eq!((&event["offset"], &event["payload"]["message"]), (&json!(offset), &json!(text)));
+    }
+    let session = alice.session.clone();
+    let mut alice = server.returns("alice", &session, None).await;
+    let again = alice.asks("send_message", first).await;
+    assert_eq!((&again["offset"], &again["duplicate"]), (&json!(2), &json!(true)));
+    server.stop().await;
 }
 
 #[test]
