@@ -5,10 +5,10 @@ use crate::{
     settings::Database,
     storage::{
         StoreError,
-        sql::{Params, Row, Value},
+        sql::{Row, Value},
     },
 };
-use futures_util::TryStreamExt as _;
+use futures_util::{TryStreamExt as _, future::try_join_all};
 use std::{
     cell::{Cell, RefCell},
     collections::HashMap,
@@ -21,7 +21,7 @@ use tokio::{
     runtime::{Builder, Runtime},
     time::timeout,
 };
-use tokio_postgres::{Error, Statement, types::ToSql};
+use tokio_postgres::{Error, Statement};
 
 /// How long an answer may take; the database gives up a little earlier itself.
 const ANSWER_WAIT: Duration = Duration::from_secs(5);
@@ -29,6 +29,9 @@ const ANSWER_WAIT: Duration = Duration::from_secs(5);
 const PATIENT_WAIT: Duration = Duration::from_secs(3_600);
 /// From the first packet until the database is ready to work.
 const CONNECT_WAIT: Duration = Duration::from_secs(4);
+
+/// A statement over many rows: its text, and the values of each of its parameters, which are arrays.
+pub(in crate::storage) type Over<'v> = (&'static str, Vec<Vec<Value<'v>>>);
 
 /// A connection. Its runtime runs only while an answer is awaited: no thread of its own, and no wake-up between two.
 pub(in crate::storage) struct Client {
@@ -130,10 +133,25 @@ impl Client {
         )
     }
 
-    /// Runs one statement over many rows: each of its parameters is an array.
-    pub(in crate::storage) fn run_over(&self, sql: &'static str, rows: &[impl Params]) -> Result<(), StoreError> {
-        let statement = self.statement(sql)?;
-        self.wait_for(self.client.execute_raw(&statement, columns(rows))).map(drop)
+    /// Runs statements whose parameters are arrays, one after the other but all in one round trip.
+    pub(in crate::storage) fn run_over(&self, changes: Vec<Over<'_>>) -> Result<(), StoreError> {
+        let statements = self.statements(&changes)?;
+        let sent = changes.into_iter().zip(&statements);
+        let sent = sent.map(|((_, columns), statement)| self.client.execute_raw(statement, columns));
+        self.wait_for(try_join_all(sent)).map(drop)
+    }
+
+    /// Asks questions whose parameters are arrays, all in one round trip; each one's rows.
+    pub(super) fn ask(&self, questions: Vec<Over<'_>>) -> Result<Vec<Vec<tokio_postgres::Row>>, StoreError> {
+        let statements = self.statements(&questions)?;
+        let asked = questions.into_iter().zip(&statements).map(|((_, columns), statement)| async move {
+            self.client.query_raw(statement, columns).await?.try_collect::<Vec<_>>().await
+        });
+        self.wait_for(try_join_all(asked))
+    }
+
+    fn statements(&self, wanted: &[Over<'_>]) -> Result<Vec<Statement>, StoreError> {
+        wanted.iter().map(|(sql, _)| self.statement(sql)).collect()
     }
 
     /// Shows one row after the other until `visit` breaks off.
@@ -143,27 +161,8 @@ impl Client {
         values: &[Value<'_>],
         visit: &mut dyn FnMut(&Row<'_>) -> Result<ControlFlow<()>, StoreError>,
     ) -> Result<(), StoreError> {
-        self.visit_with(sql, values.iter().copied(), visit)
-    }
-
-    /// As [`Self::visit`], for a statement whose parameters are arrays.
-    pub(super) fn visit_over(
-        &self,
-        sql: &'static str,
-        rows: &[impl Params],
-        mut visit: impl FnMut(&Row<'_>) -> Result<(), StoreError>,
-    ) -> Result<(), StoreError> {
-        self.visit_with(sql, columns(rows), &mut |row| visit(row).map(ControlFlow::Continue))
-    }
-
-    fn visit_with<P: ToSql>(
-        &self,
-        sql: &'static str,
-        params: impl IntoIterator<Item = P, IntoIter: ExactSizeIterator>,
-        visit: &mut dyn FnMut(&Row<'_>) -> Result<ControlFlow<()>, StoreError>,
-    ) -> Result<(), StoreError> {
         let statement = self.statement(sql)?;
-        let mut rows = pin!(self.wait_for(self.client.query_raw(&statement, params))?);
+        let mut rows = pin!(self.wait_for(self.client.query_raw(&statement, values.iter().copied()))?);
         while let Some(row) = self.wait_for(rows.try_next())? {
             if visit(&Row::Postgres(&row))?.is_break() {
                 break;
@@ -216,20 +215,6 @@ impl Client {
             }
         }
     }
-}
-
-/// Rows as columns, which is how PostgreSQL takes many at once.
-fn columns(rows: &[impl Params]) -> Vec<Vec<Value<'_>>> {
-    let mut columns = Vec::new();
-    for row in rows {
-        row.with(|values| {
-            columns.resize_with(values.len(), || Vec::with_capacity(rows.len()));
-            for (column, value) in columns.iter_mut().zip(values) {
-                column.push(*value);
-            }
-        });
-    }
-    columns
 }
 
 impl Drop for Client {

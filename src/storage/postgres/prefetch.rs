@@ -1,4 +1,4 @@
-//! What a batch is going to ask for, in a few statements: each question of its own would cost a round trip.
+//! What a batch is going to ask for, in one round trip: each question of its own would cost another.
 //!
 //! What is missing here is only slower: the batch asks for what it does not know.
 
@@ -7,21 +7,57 @@ use crate::{
     model::{ClientMessageId, RoomName, TopicName, UserId},
     storage::{
         Change, Draft, StoreError,
-        sql::{Batch, Known, RoomRow, Topic, corrupt, offset},
+        sql::{Batch, Known, LAST_MESSAGE, RoomRow, Row, Rows as _, Topic, corrupt, offset},
     },
 };
-use std::collections::{HashMap, HashSet};
+use std::collections::HashSet;
+
+const ROOMS: &str = "SELECT id, title, public, members, name FROM room WHERE name = ANY ($1::text[])";
+const TOPICS: &str = "SELECT id, head, name FROM topic WHERE name = ANY ($1::text[])";
+const MEMBERS: &str = "SELECT member.room_id, member.account_id \
+    FROM unnest($1::text[], $2::bigint[]) AS asked (room, account_id) JOIN room ON room.name = asked.room \
+    JOIN member ON member.room_id = room.id AND member.account_id = asked.account_id";
+const KNOWN: &str = "SELECT message.id, room_id, topic_offset, body, sent, message.author_id, message.client_id \
+    FROM message JOIN unnest($1::bigint[], $2::text[]) AS asked (author_id, client_id) \
+    ON message.author_id = asked.author_id AND message.client_id = asked.client_id \
+    AND message.client_id IS NOT NULL";
 
 /// Fills `batch` with what the drafts are about.
 pub(in crate::storage) fn prefetch(client: &Client, batch: &mut Batch<'_>, drafts: &[Draft]) -> Result<(), StoreError> {
-    if drafts.len() < 2 {
-        return Ok(());
-    }
     let asked = Asked::of(drafts);
-    asked.rooms(client, batch)?;
-    asked.topics(client, batch)?;
-    asked.members(client, batch)?;
-    asked.known(client, batch)
+    let rooms: Vec<_> = asked.rooms.iter().map(|name| [name.as_str()]).collect();
+    let topics: Vec<_> = asked.topics.iter().map(|name| [name.as_str()]).collect();
+    let members: Vec<_> = asked.members.iter().map(|(user, room)| (room.as_str(), user.0)).collect();
+    let known: Vec<_> = asked.known.iter().map(|(author, client_id)| (author.0, *client_id)).collect();
+    if topics.is_empty() {
+        return Ok(()); // nothing is published, nor said in any room
+    }
+    let mut questions = vec![(TOPICS, topics.columns())];
+    if !rooms.is_empty() {
+        questions.extend([(ROOMS, rooms.columns()), (MEMBERS, members.columns()), (LAST_MESSAGE, Vec::new())]);
+    }
+    if !known.is_empty() {
+        questions.push((KNOWN, known.columns()));
+    }
+    let mut answers = client.ask(questions)?.into_iter();
+    let mut next = || answers.next().unwrap_or_default();
+    learn_topics(batch, &next())?;
+    if !rooms.is_empty() {
+        asked.learn_rooms(batch, &next())?;
+        asked.learn_members(batch, &next())?;
+        let last = next().first().map(|row| Row::Postgres(row).get(0)).transpose()?;
+        batch.messages.last_id = Some(last.unwrap_or(0));
+    }
+    asked.learn_known(batch, &next())
+}
+
+/// Those that are there; new ones are made when something is appended.
+fn learn_topics(batch: &mut Batch<'_>, rows: &[tokio_postgres::Row]) -> Result<(), StoreError> {
+    for row in rows.iter().map(Row::Postgres) {
+        let name = TopicName::parse(row.text(2)?).map_err(corrupt)?;
+        batch.topics.insert(name, Topic::new(row.get(0)?, offset(&row, 1)?));
+    }
+    Ok(())
 }
 
 /// What the drafts name, each once.
@@ -63,65 +99,36 @@ impl<'d> Asked<'d> {
         self.members.insert((author, room));
     }
 
-    fn rooms(&self, client: &Client, batch: &mut Batch<'_>) -> Result<(), StoreError> {
-        let names: Vec<_> = self.rooms.iter().map(|name| [name.as_str()]).collect();
-        if names.is_empty() {
-            return Ok(());
-        }
+    fn learn_rooms(&self, batch: &mut Batch<'_>, rows: &[tokio_postgres::Row]) -> Result<(), StoreError> {
         batch.rooms.extend(self.rooms.iter().map(|name| ((*name).clone(), None)));
-        let find = "SELECT id, title, public, members, name FROM room WHERE name = ANY ($1::text[])";
-        client.visit_over(find, &names, |row| {
+        for row in rows.iter().map(Row::Postgres) {
             let name = RoomName::parse(row.text(4)?).map_err(corrupt)?;
-            let room = RoomRow::read(row, &name)?;
+            let room = RoomRow::read(&row, &name)?;
             batch.rooms.insert(name, Some(room));
-            Ok(())
-        })
-    }
-
-    /// Those that are there; new ones are made when something is appended.
-    fn topics(&self, client: &Client, batch: &mut Batch<'_>) -> Result<(), StoreError> {
-        let names: Vec<_> = self.topics.iter().map(|name| [name.as_str()]).collect();
-        let find = "SELECT id, head, name FROM topic WHERE name = ANY ($1::text[])";
-        client.visit_over(find, &names, |row| {
-            let name = TopicName::parse(row.text(2)?).map_err(corrupt)?;
-            batch.topics.insert(name, Topic::new(row.get(0)?, offset(row, 1)?));
-            Ok(())
-        })
-    }
-
-    fn members(&self, client: &Client, batch: &mut Batch<'_>) -> Result<(), StoreError> {
-        let rooms: HashMap<_, _> =
-            batch.rooms.iter().filter_map(|(name, row)| Some((name, row.as_ref()?.id))).collect();
-        let pairs: Vec<_> = self.members.iter().filter_map(|(user, room)| Some((*rooms.get(room)?, *user))).collect();
-        if pairs.is_empty() {
-            return Ok(());
         }
-        let rows: Vec<_> = pairs.iter().map(|(room, user)| (*room, user.0)).collect();
-        batch.members.extend(pairs.into_iter().map(|pair| (pair, false)));
-        let find = "SELECT member.room_id, member.account_id FROM member \
-                    JOIN unnest($1::bigint[], $2::bigint[]) AS asked (room_id, account_id) \
-                    ON member.room_id = asked.room_id AND member.account_id = asked.account_id";
-        client.visit_over(find, &rows, |row| {
+        Ok(())
+    }
+
+    /// After the rooms: whoever was not found in one that is there is not in it.
+    fn learn_members(&self, batch: &mut Batch<'_>, rows: &[tokio_postgres::Row]) -> Result<(), StoreError> {
+        for (user, room) in &self.members {
+            if let Some(Some(room)) = batch.rooms.get(*room) {
+                batch.members.insert((room.id, *user), false);
+            }
+        }
+        for row in rows.iter().map(Row::Postgres) {
             batch.members.insert((row.get(0)?, UserId(row.get(1)?)), true);
-            Ok(())
-        })
+        }
+        Ok(())
     }
 
-    fn known(&self, client: &Client, batch: &mut Batch<'_>) -> Result<(), StoreError> {
-        let rows: Vec<_> = self.known.iter().map(|(author, client_id)| (author.0, *client_id)).collect();
-        if rows.is_empty() {
-            return Ok(());
-        }
+    fn learn_known(&self, batch: &mut Batch<'_>, rows: &[tokio_postgres::Row]) -> Result<(), StoreError> {
         let unknown = self.known.iter().map(|(author, client_id)| ((*author, (*client_id).clone()), None));
         batch.known.extend(unknown);
-        let find = "SELECT message.id, room_id, topic_offset, body, sent, message.author_id, message.client_id \
-                    FROM message JOIN unnest($1::bigint[], $2::text[]) AS asked (author_id, client_id) \
-                    ON message.author_id = asked.author_id AND message.client_id = asked.client_id \
-                    AND message.client_id IS NOT NULL";
-        client.visit_over(find, &rows, |row| {
+        for row in rows.iter().map(Row::Postgres) {
             let client_id = ClientMessageId::parse(row.text(6)?).map_err(corrupt)?;
-            batch.known.insert((UserId(row.get(5)?), client_id), Some(Known::read(row)?));
-            Ok(())
-        })
+            batch.known.insert((UserId(row.get(5)?), client_id), Some(Known::read(&row)?));
+        }
+        Ok(())
     }
 }

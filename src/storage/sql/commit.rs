@@ -33,8 +33,7 @@ pub(super) fn commit(db: Db<'_>, drafts: &[Draft]) -> Result<Vec<Result<Committe
         postgres::prefetch(client, &mut batch, drafts)?;
     }
     let decisions = drafts.iter().map(|draft| batch.apply(draft)).collect::<Result<_, _>>()?;
-    batch.write_messages()?;
-    batch.write_log()?;
+    batch.write()?;
     Ok(decisions)
 }
 
@@ -47,7 +46,7 @@ pub(in crate::storage) struct Batch<'t> {
     pub(in crate::storage) members: HashMap<(i64, UserId), bool>,
     /// What is known under a `client_id`.
     pub(in crate::storage) known: HashMap<(UserId, ClientMessageId), Option<Known>>,
-    pub(super) messages: NewMessages,
+    pub(in crate::storage) messages: NewMessages,
     pub(super) publications: Vec<PublicationRow>,
     keys: HashMap<KeyId, bool>,
 }

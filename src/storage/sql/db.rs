@@ -3,7 +3,7 @@
 //! The statements are written once, for both: integers, texts and bytes, `$1`, `$2` … in the order of their first
 //! appearance. Where PostgreSQL wants fewer and larger statements there is [`Db::run_for_each`].
 
-use super::value::{FromValue, Params, Value};
+use super::value::{FromValue, Params, Rows, Value};
 use crate::storage::{StoreError, postgres, sqlite};
 use std::ops::ControlFlow;
 
@@ -50,12 +50,13 @@ impl Db<'_> {
         })
     }
 
-    /// Changes every row; where one cannot be changed, none is, once the transaction has ended so.
-    pub(in crate::storage) fn run_for_each<P: Params>(self, sql: &ForEach, rows: &[P]) -> Result<(), StoreError> {
+    /// Makes changes to many rows, one change after the other. PostgreSQL is asked once for all of them.
+    pub(in crate::storage) fn run_for_each(self, changes: &[(&ForEach, &dyn Rows)]) -> Result<(), StoreError> {
+        let mut changes = changes.iter().filter(|(_, rows)| !rows.is_empty());
         match self {
-            _ if rows.is_empty() => Ok(()),
-            Self::Sqlite(_) => rows.iter().try_for_each(|row| self.run(sql.one, row).map(drop)),
-            Self::Postgres(db) => db.run_over(sql.all, rows),
+            Self::Sqlite(db) => changes
+                .try_for_each(|(sql, rows)| rows.each(&mut |row| sqlite::statement::run(db, sql.one, row).map(drop))),
+            Self::Postgres(db) => db.run_over(changes.map(|(sql, rows)| (sql.all, rows.columns())).collect()),
         }
     }
 

@@ -3,6 +3,7 @@
 use super::{
     commit::Batch,
     db::{Db, ForEach, Row, corrupt},
+    messages::INSERT_MESSAGE,
 };
 use crate::{
     model::{Offset, Publication, TopicName, UnixMillis, UserId},
@@ -90,17 +91,20 @@ impl Batch<'_> {
         Ok(Publication { topic, offset: head, event_type, payload })
     }
 
-    /// Topics once per batch, not once per publication.
-    pub(super) fn write_log(&mut self) -> Result<(), StoreError> {
-        self.db.run_for_each(&INSERT_PUBLICATION, &std::mem::take(&mut self.publications))?;
+    /// Writes what was decided: topics once per batch, not once per publication.
+    pub(super) fn write(self) -> Result<(), StoreError> {
         let changed = || self.topics.values().filter(|topic| topic.changed);
         let heads: Vec<_> = changed().map(|topic| (sql(topic.head), topic.id)).collect();
-        self.db.run_for_each(&SET_HEAD, &heads)?;
         let surplus = |topic: &Topic| topic.keep.map_or(0, |keep| topic.head.0.saturating_sub(keep));
         let surplus = changed().map(|topic| (sql(Offset(surplus(topic))), topic.id));
         let surplus: Vec<_> = surplus.filter(|(last, _)| *last > 0).collect();
-        self.db.run_for_each(&FORGET_UP_TO, &surplus)?;
-        self.db.run_for_each(&MARK_TRIMMED, &surplus)
+        self.db.run_for_each(&[
+            (&INSERT_MESSAGE, &self.messages.rows),
+            (&INSERT_PUBLICATION, &self.publications),
+            (&SET_HEAD, &heads),
+            (&FORGET_UP_TO, &surplus),
+            (&MARK_TRIMMED, &surplus),
+        ])
     }
 }
 

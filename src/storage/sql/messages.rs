@@ -38,28 +38,32 @@ impl Known {
 }
 
 /// A row of `message`: id, room, offset, author, text, when, and what its author calls it.
-type MessageRow = (i64, i64, i64, i64, MessageText, UnixMillis, Option<ClientMessageId>);
+pub(super) type MessageRow = (i64, i64, i64, i64, MessageText, UnixMillis, Option<ClientMessageId>);
 
-const INSERT_MESSAGE: ForEach = ForEach {
+pub(super) const INSERT_MESSAGE: ForEach = ForEach {
     one: "INSERT INTO message (id, room_id, topic_offset, author_id, body, sent, client_id) \
           VALUES ($1, $2, $3, $4, $5, $6, $7)",
     all: "INSERT INTO message (id, room_id, topic_offset, author_id, body, sent, client_id) SELECT * FROM \
           unnest($1::bigint[], $2::bigint[], $3::bigint[], $4::bigint[], $5::text[], $6::bigint[], $7::text[])",
 };
 
+/// No row: there is no message yet.
+pub(in crate::storage) const LAST_MESSAGE: &str = "SELECT id FROM message ORDER BY id DESC LIMIT 1";
+
 /// A batch's messages, until they are written. Their ids are known before: nobody else writes meanwhile, and no message
 /// is ever deleted.
 #[derive(Default)]
 pub(in crate::storage) struct NewMessages {
-    rows: Vec<MessageRow>,
-    last_id: Option<i64>,
+    pub(super) rows: Vec<MessageRow>,
+    /// The last id given out, once it is known.
+    pub(in crate::storage) last_id: Option<i64>,
 }
 
 impl NewMessages {
     fn next_id(&mut self, db: Db<'_>) -> Result<i64, StoreError> {
         let last = match self.last_id {
             Some(last) => last,
-            None => db.one("SELECT MAX(id) FROM message", (), |row| row.get::<Option<i64>>(0))?.flatten().unwrap_or(0),
+            None => db.one(LAST_MESSAGE, (), |row| row.get(0))?.unwrap_or(0),
         };
         Ok(*self.last_id.insert(last + 1))
     }
@@ -121,10 +125,6 @@ impl Batch<'_> {
                 Ok(unknown.insert(found).as_ref())
             }
         }
-    }
-
-    pub(super) fn write_messages(&mut self) -> Result<(), StoreError> {
-        self.db.run_for_each(&INSERT_MESSAGE, &std::mem::take(&mut self.messages.rows))
     }
 }
 

@@ -62,6 +62,6 @@ impl Old {
 
     fn mark_topics(&self, db: Db<'_>) -> Result<(), StoreError> {
         let marks: Vec<_> = self.trimmed.iter().map(|(topic, offset)| (*offset, *topic)).collect();
-        db.run_for_each(&MARK_TRIMMED, &marks)
+        db.run_for_each(&[(&MARK_TRIMMED, &marks)])
     }
 }

@@ -28,6 +28,40 @@ pub(in crate::storage) trait Params {
     fn with<'p, R>(&'p self, work: impl FnOnce(&[Value<'p>]) -> R) -> R;
 }
 
+/// Parameters of the same statement, many times over.
+pub(in crate::storage) trait Rows {
+    fn is_empty(&self) -> bool;
+
+    /// One row after the other.
+    fn each(&self, work: &mut dyn FnMut(&[Value<'_>]) -> Result<(), StoreError>) -> Result<(), StoreError>;
+
+    /// Each parameter's values, in the order of the rows.
+    fn columns(&self) -> Vec<Vec<Value<'_>>>;
+}
+
+impl<P: Params> Rows for Vec<P> {
+    fn is_empty(&self) -> bool {
+        <[P]>::is_empty(self)
+    }
+
+    fn each(&self, work: &mut dyn FnMut(&[Value<'_>]) -> Result<(), StoreError>) -> Result<(), StoreError> {
+        self.iter().try_for_each(|row| row.with(|values| work(values)))
+    }
+
+    fn columns(&self) -> Vec<Vec<Value<'_>>> {
+        let mut columns = Vec::new();
+        for row in self {
+            row.with(|values| {
+                columns.resize_with(values.len(), || Vec::with_capacity(self.len()));
+                for (column, value) in columns.iter_mut().zip(values) {
+                    column.push(*value);
+                }
+            });
+        }
+        columns
+    }
+}
+
 impl Params for () {
     fn with<'p, R>(&'p self, work: impl FnOnce(&[Value<'p>]) -> R) -> R {
         work(&[])
@@ -37,12 +71,6 @@ impl Params for () {
 impl<T: ToValue, const N: usize> Params for [T; N] {
     fn with<'p, R>(&'p self, work: impl FnOnce(&[Value<'p>]) -> R) -> R {
         work(&self.each_ref().map(ToValue::to_value))
-    }
-}
-
-impl<P: Params> Params for &P {
-    fn with<'p, R>(&'p self, work: impl FnOnce(&[Value<'p>]) -> R) -> R {
-        (**self).with(work)
     }
 }
 
