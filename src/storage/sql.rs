@@ -28,6 +28,7 @@ pub(super) use db::{Db, Row, corrupt};
 pub(super) use first_start::first_start;
 pub(super) use log::{Topic, offset};
 pub(super) use messages::{Known, LAST_MESSAGE};
+pub(super) use publish::Receipt;
 pub(super) use rooms::RoomRow;
 pub use store::SqlStore;
 pub(super) use value::{Rows, Value};

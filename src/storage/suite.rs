@@ -226,3 +226,19 @@ pub(super) fn sent(committed: &Committed) -> (i64, u64, i64, bool) {
         ref other => panic!("{other:?} is not Message"),
     }
 }
+
+/// Prints how long batches of messages take.
+pub(super) async fn measure_batches(store: Fresh) {
+    let alice = member(&store, "alice").await;
+    for size in [1_u32, 16, 256] {
+        let rounds = 16_384 / size.max(8);
+        let started = std::time::Instant::now();
+        for round in 0..rounds {
+            let drafts = (0..size).map(|n| says_as(&alice, "general", "hello", &format!("{size}-{round}-{n}")));
+            store.commit(drafts.collect()).await.unwrap();
+        }
+        let each = started.elapsed() / rounds;
+        println!("{size} messages: {each:?} a batch, {:.0} messages/s", f64::from(size) / each.as_secs_f64());
+    }
+    store.close().await;
+}

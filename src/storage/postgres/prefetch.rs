@@ -7,7 +7,7 @@ use crate::{
     model::{ClientMessageId, RoomName, TopicName, UserId},
     storage::{
         Change, Draft, StoreError,
-        sql::{Batch, Known, LAST_MESSAGE, RoomRow, Row, Rows as _, Topic, corrupt, offset},
+        sql::{Batch, Known, LAST_MESSAGE, Receipt, RoomRow, Row, Rows as _, Topic, corrupt, offset},
     },
 };
 use std::collections::HashSet;
@@ -22,12 +22,16 @@ const KNOWN: &str = "SELECT message.id, room_id, topic_offset, body, sent, messa
     ON message.author_id = asked.author_id AND message.client_id = asked.client_id \
     AND message.client_id IS NOT NULL";
 
+const RECEIPTS: &str = "SELECT fingerprint, answer, issuer, idempotency_key FROM publish_receipt \
+    JOIN unnest($1::text[], $2::text[]) AS asked (issuer, idempotency_key) USING (issuer, idempotency_key)";
+
 /// Fills `batch` with what the drafts are about.
 pub(in crate::storage) fn prefetch(client: &Client, batch: &mut Batch<'_>, drafts: &[Draft]) -> Result<(), StoreError> {
     let asked = Asked::of(drafts);
     let rooms: Vec<_> = asked.rooms.iter().map(|name| [name.as_str()]).collect();
     let topics: Vec<_> = asked.topics.iter().map(|name| [name.as_str()]).collect();
     let members: Vec<_> = asked.members.iter().map(|(user, room)| (room.as_str(), user.0)).collect();
+    let receipts: Vec<_> = asked.receipts.iter().copied().collect();
     let known: Vec<_> = asked.known.iter().map(|(author, client_id)| (author.0, *client_id)).collect();
     if topics.is_empty() {
         return Ok(()); // nothing is published, nor said in any room
@@ -39,6 +43,9 @@ pub(in crate::storage) fn prefetch(client: &Client, batch: &mut Batch<'_>, draft
     if !known.is_empty() {
         questions.push((KNOWN, known.columns()));
     }
+    if !receipts.is_empty() {
+        questions.push((RECEIPTS, receipts.columns()));
+    }
     let mut answers = client.ask(questions)?.into_iter();
     let mut next = || answers.next().unwrap_or_default();
     learn_topics(batch, &next())?;
@@ -48,7 +55,10 @@ pub(in crate::storage) fn prefetch(client: &Client, batch: &mut Batch<'_>, draft
         let last = next().first().map(|row| Row::Postgres(row).get(0)).transpose()?;
         batch.messages.last_id = Some(last.unwrap_or(0));
     }
-    asked.learn_known(batch, &next())
+    if !known.is_empty() {
+        asked.learn_known(batch, &next())?;
+    }
+    asked.learn_receipts(batch, &next())
 }
 
 /// Those that are there; new ones are made when something is appended.
@@ -67,6 +77,7 @@ struct Asked<'d> {
     topics: HashSet<TopicName>,
     members: HashSet<(UserId, &'d RoomName)>,
     known: HashSet<(UserId, &'d ClientMessageId)>,
+    receipts: HashSet<(&'d str, &'d str)>,
 }
 
 impl<'d> Asked<'d> {
@@ -74,8 +85,9 @@ impl<'d> Asked<'d> {
         let mut asked = Self::default();
         for draft in drafts {
             match &draft.change {
-                Change::Publish { publications, .. } => {
+                Change::Publish { publications, once, .. } => {
                     asked.topics.extend(publications.iter().map(|one| one.topic.clone()));
+                    asked.receipts.extend(once.iter().map(|once| (once.issuer.as_str(), once.key.as_str())));
                 }
                 Change::SendMessage { author, room, client_id, .. } => {
                     asked.room(author.id, room);
@@ -118,6 +130,15 @@ impl<'d> Asked<'d> {
         }
         for row in rows.iter().map(Row::Postgres) {
             batch.members.insert((row.get(0)?, UserId(row.get(1)?)), true);
+        }
+        Ok(())
+    }
+
+    fn learn_receipts(&self, batch: &mut Batch<'_>, rows: &[tokio_postgres::Row]) -> Result<(), StoreError> {
+        let unknown = self.receipts.iter().map(|(issuer, key)| (((*issuer).to_owned(), (*key).to_owned()), None));
+        batch.receipts.extend(unknown);
+        for row in rows.iter().map(Row::Postgres) {
+            batch.receipts.insert((row.get(2)?, row.get(3)?), Some(Receipt::read(&row)?));
         }
         Ok(())
     }

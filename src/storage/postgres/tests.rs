@@ -11,7 +11,7 @@ use crate::{
     storage::{
         Store, migrations,
         sql::Db,
-        suite::{Fresh, commit, log_of, member, says, says_as, sent, store_suite},
+        suite::{Fresh, commit, log_of, measure_batches, member, says, says_as, sent, store_suite},
     },
 };
 use cluster::Cluster;
@@ -254,6 +254,60 @@ async fn what_was_cut_in_the_middle_is_not_stored() {
     assert_eq!(log_of(&fresh, "room.general").await.len(), 2);
 }
 
+/// Has the database make an authority and a certificate for `db.test`, and listen with it on an address of its own.
+fn with_tls(cluster: &Cluster) -> std::net::Ipv4Addr {
+    let address = std::net::Ipv4Addr::from(0x7f00_0000 | rand::random_range(0x1_0000..0xff_fff0_u32));
+    let curve = "-newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes";
+    for command in [
+        format!("openssl req -x509 {curve} -days 2 -subj /CN=authority -keyout ca.key -out ca.crt"),
+        format!("openssl req {curve} -subj /CN=db.test -keyout server.key -out server.csr"),
+        "echo subjectAltName=DNS:db.test > names".to_owned(),
+        "openssl x509 -req -in server.csr -days 2 -CA ca.crt -CAkey ca.key -CAcreateserial -extfile names \
+         -out server.crt"
+            .to_owned(),
+        "chmod 600 server.key".to_owned(),
+    ] {
+        cluster.sql("postgres", &format!("COPY (SELECT 1) TO PROGRAM '{command} 2>&1'"));
+    }
+    cluster.sql("postgres", "ALTER SYSTEM SET ssl = on");
+    cluster.sql("postgres", &format!("ALTER SYSTEM SET listen_addresses = '{address}'"));
+    cluster.order("stop");
+    cluster.order("start");
+    address
+}
+
+#[tokio::test]
+async fn sslmode_decides_whom_we_talk_to() {
+    let Some(cluster) = Cluster::start() else { return };
+    let address = with_tls(&cluster);
+    let authority = cluster.sql("postgres", "SHOW data_directory") + "/ca.crt";
+    let open = |host: &str, mode: &str| {
+        open(&format!("postgres://postgres@{host}/postgres?hostaddr={address}&connect_timeout=3&sslmode={mode}"))
+    };
+    let is_encrypted = async |store: SqlStore| {
+        let asked = store.readers.run(|db| {
+            let sql = "SELECT CAST(ssl AS INTEGER) FROM pg_stat_ssl WHERE pid = pg_backend_pid()";
+            db.one(sql, (), |row| row.get::<bool>(0))
+        });
+        asked.await.unwrap().unwrap()
+    };
+    assert!(!is_encrypted(open("db.test", "disable").unwrap()).await);
+    assert!(is_encrypted(open("db.test", "prefer").unwrap()).await);
+    assert!(is_encrypted(open("any.test", "require").unwrap()).await);
+    assert!(is_encrypted(open("any.test", &format!("verify-ca&sslrootcert={authority}")).unwrap()).await);
+    assert!(is_encrypted(open("db.test", &format!("verify-full&sslrootcert={authority}")).unwrap()).await);
+    let other = open("any.test", &format!("verify-full&sslrootcert={authority}")).err().unwrap().to_string();
+    assert!(other.contains("any.test"), "{other}");
+    let stranger = tempfile::NamedTempFile::new().unwrap();
+    let key = rcgen::KeyPair::generate().unwrap();
+    let mut params = rcgen::CertificateParams::new(Vec::new()).unwrap();
+    params.is_ca = rcgen::IsCa::Ca(rcgen::BasicConstraints::Unconstrained);
+    std::fs::write(stranger.path(), params.self_signed(&key).unwrap().pem()).unwrap();
+    let refused = open("db.test", &format!("verify-ca&sslrootcert={}", stranger.path().display()));
+    assert!(matches!(refused, Err(StoreError::Unavailable(_))));
+    assert!(open("db.test", "verify-full&sslrootcert=/nowhere").err().unwrap().to_string().contains("/nowhere"));
+}
+
 #[tokio::test]
 async fn a_panic_costs_one_job() {
     let Some(cluster) = Cluster::shared() else { return };
@@ -274,22 +328,10 @@ async fn a_panic_costs_one_job() {
     store.close().await;
 }
 
-/// `cargo test --release --lib postgres::tests::batches -- --ignored --nocapture`
+/// `cargo test --release --lib how_fast_batches_are -- --ignored --nocapture`
 #[tokio::test]
 #[ignore = "it measures"]
-async fn batches_are_a_few_statements() {
-    let Some(cluster) = Cluster::shared() else { return };
-    let store: Fresh = Arc::new(open(&cluster.database()).unwrap());
-    let alice = member(&store, "alice").await;
-    for size in [1, 16, 256] {
-        let rounds = 2_048 / size;
-        let started = Instant::now();
-        for round in 0..rounds {
-            let drafts = (0..size).map(|n| says_as(&alice, "general", "hello", &format!("{size}-{round}-{n}")));
-            store.commit(drafts.collect()).await.unwrap();
-        }
-        let each = started.elapsed() / rounds;
-        println!("{size} messages: {each:?} a batch, {:.0} messages/s", f64::from(size) / each.as_secs_f64());
-    }
-    store.close().await;
+async fn how_fast_batches_are() {
+    let Some((store, ())) = for_suite() else { return };
+    measure_batches(store).await;
 }

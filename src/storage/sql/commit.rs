@@ -12,6 +12,7 @@ use super::{
     keys,
     log::{PublicationRow, Topic},
     messages::{Known, NewMessages},
+    publish::{Receipt, ReceiptRow},
     rooms::RoomRow,
 };
 use crate::{
@@ -48,6 +49,9 @@ pub(in crate::storage) struct Batch<'t> {
     pub(in crate::storage) known: HashMap<(UserId, ClientMessageId), Option<Known>>,
     pub(in crate::storage) messages: NewMessages,
     pub(super) publications: Vec<PublicationRow>,
+    /// What is known under an idempotency key: whose, which.
+    pub(in crate::storage) receipts: HashMap<(String, String), Option<Receipt>>,
+    pub(super) new_receipts: Vec<ReceiptRow>,
     keys: HashMap<KeyId, bool>,
 }
 
@@ -61,6 +65,8 @@ impl<'t> Batch<'t> {
             known: HashMap::new(),
             messages: NewMessages::default(),
             publications: Vec::new(),
+            receipts: HashMap::new(),
+            new_receipts: Vec::new(),
             keys: HashMap::new(),
         }
     }

@@ -4,6 +4,7 @@ use super::{
     commit::Batch,
     db::{Db, ForEach, Row, corrupt},
     messages::INSERT_MESSAGE,
+    publish::INSERT_RECEIPT,
 };
 use crate::{
     model::{Offset, Publication, TopicName, UnixMillis, UserId},
@@ -101,6 +102,7 @@ impl Batch<'_> {
         self.db.run_for_each(&[
             (&INSERT_MESSAGE, &self.messages.rows),
             (&INSERT_PUBLICATION, &self.publications),
+            (&INSERT_RECEIPT, &self.new_receipts),
             (&SET_HEAD, &heads),
             (&FORGET_UP_TO, &surplus),
             (&MARK_TRIMMED, &surplus),

@@ -7,7 +7,7 @@ use crate::{
     storage::{
         NewSession, SessionLimits, Store, SweepLimits,
         sql::Db,
-        suite::{Fresh, commit, log_of, member, says, sent, store_suite},
+        suite::{Fresh, commit, log_of, measure_batches, member, says, sent, store_suite},
     },
 };
 use rusqlite::{Connection, ffi};
@@ -373,4 +373,12 @@ async fn a_panic_costs_one_job() {
     commit(&fresh, says(&alice, "general", "hello")).await.unwrap();
     assert_eq!(log_of(&fresh, "room.general").await.len(), 1);
     store.close().await;
+}
+
+/// `cargo test --release --lib how_fast_batches_are -- --ignored --nocapture`
+#[tokio::test]
+#[ignore = "it measures"]
+async fn how_fast_batches_are() {
+    let (store, _dir) = fresh();
+    measure_batches(store).await;
 }

@@ -22,8 +22,9 @@ bin=$1
 dir=$(mktemp -d "${TMPDIR:-/tmp}/switchboard-postgres.XXXXXX")
 trap 'kill -QUIT $server 2>/dev/null || true; wait; rm -rf "$dir"' EXIT
 "$bin/initdb" -D "$dir/data" -A trust -U postgres -N --locale=C -E UTF8 >"$dir/log" 2>&1
+echo "listen_addresses = ''" >>"$dir/data/postgresql.conf"
 start() {
-  "$bin/postgres" -D "$dir/data" -k "$dir" -c listen_addresses= -c fsync=off -c full_page_writes=off \
+  "$bin/postgres" -D "$dir/data" -k "$dir" -c fsync=off -c full_page_writes=off \
     -c max_connections=300 -c autovacuum_naptime=10 </dev/null >>"$dir/log" 2>&1 &
   server=$!
   until "$bin/pg_isready" -q -h "$dir"; do
