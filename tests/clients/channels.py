@@ -61,10 +61,11 @@ def start_server():
 class Listener:
     """A client whose every line is kept."""
 
-    def __init__(self, name, *command, data=lambda line: line):
+    def __init__(self, name, *command, data=lambda line: line, is_json=True):
         self.name, self.heard, self.lines = name, [], queue.Queue()
         process = start(*command)
-        read = lambda: [self.lines.put(data(json.loads(line))) for line in process.stdout]
+        parse = json.loads if is_json else str.strip
+        read = lambda: [self.lines.put(data(parse(line))) for line in process.stdout]
         threading.Thread(target=read, daemon=True).start()
 
     def hears(self, wanted):
@@ -105,6 +106,33 @@ def ends_well(process, name):
     return json.loads(output)
 
 
+def ten_lines():
+    """The shortest listeners, of a member."""
+    account = [SWITCHBOARD, "account", "add", "reader", "--data-dir", DATA, "--password-stdin"]
+    password = "correct horse battery staple"
+    subprocess.run(account, input=password + "\n", capture_output=True, text=True, check=True)
+    who = [ENV["SWITCHBOARD_URL"], "reader", password, CHANNEL]
+    files = CLIENTS / "ten_lines"
+    return [
+        Listener("hear.js", *node("--input-type=module", "-e", (files / "hear.js").read_text(), "--", *who)),
+        Listener("hear.py", sys.executable, files / "hear.py", *who),
+        Listener("hear.sh", files / "hear.sh", *who, data=published_in, is_json=False),
+    ]
+
+
+def published_in(line):
+    """The data of a line of an event stream, if it carries a publication."""
+    event = json.loads(line.removeprefix("data: ")) if line.startswith("data: ") else {}
+    return event["payload"]["data"] if event.get("type") == "published" else "ready?"
+
+
+def wait_for(count):
+    deadline = time.monotonic() + BUDGET_SECS
+    while (there := ends_well(publish("sh", "ready?"), "sh")["subscribers"]) != count:
+        assert time.monotonic() < deadline, f"{there} of {count} listen"
+        time.sleep(0.5)
+
+
 def main():
     server = start_server()
     make_key = [SWITCHBOARD, "key", "create", "shop", "--scope", f"publish:{CHANNEL}", "--scope", "otp", "--data-dir", DATA]
@@ -124,11 +152,7 @@ def main():
                 Listener("listen.py", sys.executable, ROOT / "tests/clients/listen.py", CLIENTS / "listen.py", APP, TOPIC),
                 Listener("listen.sh", CLIENTS / "listen.sh", TOPIC, data=lambda event: event["payload"]["data"]),
             ]
-    deadline = time.monotonic() + BUDGET_SECS
-    while (there := ends_well(publish("sh", "ready?"), "sh")["subscribers"]) != len(listeners):
-        assert time.monotonic() < deadline, f"{there} of {len(listeners)} listen"
-        time.sleep(0.5)
-
+    wait_for(len(listeners))
     count, wanted = itertools.count(), []
     for _ in range(ROUNDS):
         for name in ("sh", "js", "py"):
@@ -143,6 +167,11 @@ def main():
         ends_well(patient, "py")
     for listener in listeners:
         listener.hears(wanted)
+    short = ten_lines()
+    wait_for(len(listeners) + len(short))
+    ends_well(publish("sh", {"short": True}), "sh")
+    for listener in short:
+        listener.hears([{"short": True}])
     print(f"docs/clients: {len(listeners)} listeners heard {len(wanted)} publications of 3 publishers over {ROUNDS} kills, each once and in order")
 
 
