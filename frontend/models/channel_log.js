@@ -167,7 +167,7 @@ export class ChannelLog extends Model {
     try {
       const where = first === undefined ? {} : { before: first };
       const page = await this.#socket.request("get_publications", { topic: this.topic, limit: PAGE, ...where });
-      if (generation === this.#generation) this.#take(page);
+      if (generation === this.#generation) this.#take(page, first);
     } catch (error) {
       // A lost connection is shown elsewhere, and the next one loads again.
       const lost = error instanceof SocketError && error.connectionLost;
@@ -200,14 +200,21 @@ export class ChannelLog extends Model {
 
   /**
    * @param {{ publications: { type: string, offset: number, payload: any }[], more_before: boolean }} page
+   * @param {number | undefined} before the first offset we had when we asked for it
    */
-  #take({ publications, more_before: more }) {
-    const first = this.#stretch[0]?.offset ?? Infinity;
-    const older = publications.filter(({ type, offset }) => type === "published" && offset < first);
-    this.#stretch = [...older.map(({ payload, offset }) => this.#item(payload, offset, null)), ...this.#stretch];
+  #take({ publications, more_before: more }, before) {
     this.loaded = true;
-    this.moreBefore = more && publications.length > 0;
-    this.#join();
+    const first = this.#stretch[0]?.offset;
+    const older = publications.filter(({ offset }) => first === undefined || offset < first);
+    // A flood has pushed out what it belonged to: to put it here would hide a hole.
+    const adjacent =
+      before === undefined ? first === undefined || (older.at(-1)?.offset ?? first - 1) === first - 1 : before === first;
+    if (adjacent) {
+      const read = older.filter(({ type }) => type === "published");
+      this.#stretch = [...read.map(({ payload, offset }) => this.#item(payload, offset, null)), ...this.#stretch];
+      this.moreBefore = more && publications.length > 0;
+      this.#join();
+    } else this.moreBefore = true;
     this.#show();
   }
 

@@ -313,6 +313,31 @@ describe("Channels", () => {
     assert.equal(shown(log).at(-1), MOST_WHILE_READING + 1);
   });
 
+  it("puts no page in front of what it does not belong to", async () => {
+    const { log } = await listening(MOST_WHILE_READING);
+    log.readingAt("past");
+    await latest().ok("get_publications", page(MOST_WHILE_READING - 49, MOST_WHILE_READING, true));
+    const first = MOST_WHILE_READING - 49;
+    void log.load();
+    assert.equal(latest().request("get_publications").payload.before, first);
+    const last = first + MOST_WHILE_READING;
+    for (let offset = MOST_WHILE_READING + 1; offset <= last; offset += 1) latest().receives(published(offset));
+    await latest().ok("get_publications", page(first - 50, first - 1, true));
+    assert.equal(log.moreBefore, true);
+    const whole = Array.from({ length: log.items.length }, (_, index) => last - log.items.length + 1 + index);
+    assert.deepEqual(shown(log), whole);
+  });
+
+  it("takes no first page that ends before what is left of a flood", async () => {
+    const { log } = await listening(3);
+    log.readingAt("past");
+    const last = MOST_WHILE_READING + 4;
+    for (let offset = 4; offset <= last; offset += 1) latest().receives(published(offset));
+    await latest().ok("get_publications", page(1, 3, false));
+    assert.deepEqual([shown(log)[0], log.items.length], [last - MOST + 1, MOST]);
+    assert.deepEqual([log.loaded, log.moreBefore], [true, true]);
+  });
+
   it("says why nothing could be read back, and tries again", async () => {
     const { log } = await listening(5);
     await latest().refuses("get_publications", "storage_unavailable");
