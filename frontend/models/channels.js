@@ -108,19 +108,21 @@ export class Channels extends Model {
   /** A connection has begun: it hears what was resumed, and the rest is subscribed to. @param {Hello} hello */
   connected(hello) {
     const left = [];
+    // What nobody here follows: removed, or removed and added again, while its position was on its way.
+    const unknown = Object.keys(hello.topics).filter(
+      (topic) => topic.startsWith(PREFIX) && (this.#of(topic)?.position ?? null) === null,
+    );
+    for (const topic of unknown) this.#socket.forget(topic);
+    if (unknown.length > 0) this.#unsubscribe(unknown);
     for (const log of this.#logs.values()) {
       const [topic, refused] = [hello.topics[log.topic], hello.refused?.[log.topic]];
-      if (topic) this.#resumed(log, topic, hello.epoch);
+      if (topic && log.position) this.#resumed(log, topic, hello.epoch);
       else if (refused) log.refuse(refused);
       else {
         if (log.state === "listening") log.wait();
         left.push(log.name);
       }
     }
-    const unknown = Object.keys(hello.topics).filter((topic) => topic.startsWith(PREFIX) && !this.#of(topic));
-    // Removed while its position was on its way.
-    for (const topic of unknown) this.#socket.forget(topic);
-    if (unknown.length > 0) this.#unsubscribe(unknown);
     for (let at = 0; at < left.length; at += MAX_TOPICS) void this.#subscribe(left.slice(at, at + MAX_TOPICS));
     this.changed();
   }

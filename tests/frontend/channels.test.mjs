@@ -202,6 +202,25 @@ describe("Channels", () => {
     assert.deepEqual(Object.keys(chat.socket.resume?.positions ?? {}), ["room.general"]);
   });
 
+  it("subscribes anew to what was removed and added again while its position was on its way", async () => {
+    const { chat } = await listening(2);
+    latest().drops(1006);
+    mock.timers.tick(20_000);
+    await settled();
+    chat.channels.remove("bunno");
+    chat.channels.add("bunno");
+    latest().greets({ ...ROOM, "channel.bunno": { offset: 2, recovered: true } });
+    await settled();
+    const types = latest().sent.map(({ type }) => type).filter((type) => type.endsWith("subscribe"));
+    assert.deepEqual(types, ["unsubscribe", "subscribe"]);
+    const log = logOf(chat, "bunno");
+    assert.equal(log.state, "waiting");
+    const topics = { "channel.bunno": { offset: 2, recovered: false, may_publish: true } };
+    await latest().ok("subscribe", { topics });
+    latest().receives(published(3));
+    assert.deepEqual([log.state, log.mayPublish, shown(log)], ["listening", true, [3]]);
+  });
+
   it("does not hear what was removed before the server had answered", async () => {
     const chat = await signedIn();
     chat.channels.add("bunno");
