@@ -119,7 +119,7 @@ export class ChannelLog extends Model {
     this.state = "listening";
     this.refusal = null;
     const asBefore = recovered || (offset === this.#position && epoch === this.#epoch);
-    if (!asBefore && this.#position !== null) this.#jump(reason ?? "unknown");
+    if (!asBefore && this.#position !== null) this.#jump(epoch === this.#epoch ? (reason ?? "unknown") : "other_epoch");
     if (!recovered) this.#position = offset;
     this.#epoch = epoch;
     if (this.#opened && !this.loaded) void this.load();

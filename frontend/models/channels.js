@@ -116,7 +116,7 @@ export class Channels extends Model {
     if (unknown.length > 0) this.#unsubscribe(unknown);
     for (const log of this.#logs.values()) {
       const [topic, refused] = [hello.topics[log.topic], hello.refused?.[log.topic]];
-      if (topic && log.position) this.#resumed(log, topic, hello.epoch);
+      if (topic && log.position) this.#hears(log, topic, hello.epoch);
       else if (refused) log.refuse(refused);
       else {
         if (log.state === "listening") log.wait();
@@ -141,7 +141,7 @@ export class Channels extends Model {
   }
 
   /** @param {ChannelLog} log @param {TopicState} topic @param {string} epoch */
-  #resumed(log, topic, epoch) {
+  #hears(log, topic, epoch) {
     const missed = !topic.recovered && topic.offset > (log.position?.offset ?? Infinity);
     log.hears(topic, epoch);
     // What was missed is something new, too, though it does not arrive.
@@ -180,7 +180,7 @@ export class Channels extends Model {
     const position = log.position?.offset;
     this.#socket.follow(log.topic, topic.recovered && position !== undefined ? position : topic.offset);
     log.mayPublish = topic.may_publish ?? false;
-    log.hears(topic, this.#socket.epoch);
+    this.#hears(log, topic, this.#socket.epoch);
   }
 
   /** Without waiting: what still comes is nobody's, and a new connection does not ask for it. @param {string[]} topics */

@@ -297,6 +297,20 @@ describe("Channels", () => {
     assert.equal(new Set(log.items.map(({ key }) => key)).size, 5);
   });
 
+  it("begins anew with another store though its position was not asked about", async () => {
+    const { chat, log } = await listening();
+    await latest().ok("get_publications", page(1, 0, false));
+    for (const offset of [1, 2, 3]) latest().receives(published(offset));
+    chat.channels.watch("bunno");
+    chat.showRoom("general");
+    await reconnected({}, "e2");
+    assert.deepEqual(latest().request("subscribe").payload, { topics: { "channel.bunno": null }, epoch: "e2" });
+    await latest().ok("subscribe", { topics: { "channel.bunno": { offset: 4, recovered: false } } });
+    await latest().ok("get_publications", page(1, 4, false));
+    assert.deepEqual(shown(log), [1, 2, 3, "other_epoch", 1, 2, 3, 4]);
+    assert.equal(log.unread, true);
+  });
+
   it("honours what the server refuses when it is back", async () => {
     const { log } = await listening();
     latest().receives(published(1));
