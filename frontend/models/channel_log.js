@@ -179,23 +179,34 @@ export class ChannelLog extends Model {
   }
 
   /**
-   * Publishes. The same text after a failure is the same attempt: it cannot arrive twice.
+   * Publishes. The same text after a failure is the same attempt, until somebody edits it: it cannot arrive twice.
    * @param {string} text valid JSON
    * @returns {Promise<number>} its offset
    */
   async publish(text) {
     if (this.#attempt?.text !== text) this.#attempt = { text, key: this.#newKey() };
+    const attempt = this.#attempt;
     try {
-      const { offset } = await this.#publish(this.name, text, this.#attempt.key);
-      this.#attempt = null;
+      const { offset } = await this.#publish(this.name, text, attempt.key);
+      this.#end(attempt);
       return offset;
     } catch (error) {
       const { code } = /** @type {{ code?: string }} */ (error);
-      if (code === "conflict") this.#attempt = null;
+      if (code === "conflict") this.#end(attempt);
       if (code === "forbidden") this.mayPublish = false;
       this.changed();
       throw error;
     }
+  }
+
+  /** The draft has been changed: what is published next is something new, even if it reads the same. */
+  edited() {
+    this.#attempt = null;
+  }
+
+  /** Another one may have begun meanwhile. @param {{ text: string, key: string }} attempt */
+  #end(attempt) {
+    if (this.#attempt === attempt) this.#attempt = null;
   }
 
   /**

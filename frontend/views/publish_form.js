@@ -82,7 +82,10 @@ export function PublishForm({ log, drafts, onForbidden }) {
         autocapitalize: "none",
         autocomplete: "off",
         dir: "ltr",
-        onInput: (/** @type {{ currentTarget: HTMLTextAreaElement }} */ event) => write(event.currentTarget.value),
+        onInput: (/** @type {{ currentTarget: HTMLTextAreaElement }} */ event) => {
+          log.edited();
+          write(event.currentTarget.value);
+        },
         onKeyDown,
       }),
       h(

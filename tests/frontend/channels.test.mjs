@@ -404,6 +404,44 @@ describe("Channels", () => {
     assert.equal(new Set([second, third, fourth, fifth]).size, 4);
   });
 
+  it("publishes anew what was edited after a failure, though it is the same text again", async () => {
+    /** @type {string[]} */
+    const keys = [];
+    const chat = await signedIn(async (channel, text, key) => {
+      keys.push(key);
+      throw new ApiError("network", "");
+    });
+    chat.channels.add("bunno");
+    const log = logOf(chat, "bunno");
+    await assert.rejects(log.publish("[1]"));
+    await assert.rejects(log.publish("[1]"));
+    log.edited();
+    await assert.rejects(log.publish("[1]"));
+    assert.deepEqual([keys[0] === keys[1], keys[1] === keys[2]], [true, false]);
+  });
+
+  it("does not end an attempt because another has succeeded", async () => {
+    /** @type {string[]} */
+    const keys = [];
+    /** @type {(() => void)[]} */
+    const answers = [];
+    const chat = await signedIn(async (channel, text, key) => {
+      keys.push(key);
+      if (text === "1") await new Promise((resolve) => answers.push(() => resolve(undefined)));
+      else throw new ApiError("timeout", "");
+      return { offset: 1 };
+    });
+    chat.channels.add("bunno");
+    const log = logOf(chat, "bunno");
+    const slow = log.publish("1");
+    log.edited();
+    await assert.rejects(log.publish("2"));
+    answers[0]?.();
+    await slow;
+    await assert.rejects(log.publish("2"));
+    assert.equal(keys[1], keys[2]);
+  });
+
   it("learns that only keys publish", async () => {
     const chat = await signedIn(() => Promise.reject(new ApiError("forbidden", "")));
     chat.channels.add("bunno");
