@@ -1,9 +1,6 @@
 import { h, useId, useLayoutEffect, useRef, useState } from "../vendor/preact.js";
-import { explain } from "./explain.js";
+import { explainPublishing } from "./explain_channel.js";
 import { Icon } from "./icon.js";
-
-/** After these nobody knows whether it was published. */
-const UNCERTAIN = new Set(["network", "timeout", "unavailable", "storage_unavailable", "internal"]);
 
 /**
  * Where a member publishes JSON.
@@ -124,10 +121,4 @@ function jsonProblem(text) {
     const detail = error instanceof Error ? error.message.replace(/\.$/, "") : "";
     return `This is not JSON: ${detail}.`;
   }
-}
-
-/** @param {{ code: string, message?: string }} error */
-function explainPublishing(error) {
-  const text = `Not published. ${explain(error)}`;
-  return UNCERTAIN.has(error.code) ? `${text} It arrives once, however often you try.` : text;
 }

@@ -122,7 +122,7 @@ describe("channels", () => {
       await route.abort();
     });
     await area.press("Control+Enter");
-    await page.getByRole("alert").getByText("It arrives once, however often you try.").waitFor();
+    await page.getByRole("alert").getByText("It is not known whether this was published.").waitFor();
     await publication(page, 1).getByText("4711").waitFor();
     await page.unroute("**/publish");
     await area.press("Meta+Enter");
