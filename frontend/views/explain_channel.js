@@ -36,3 +36,11 @@ export function explainPublishing(error) {
   if (!UNCERTAIN.has(error.code)) return `Not published. ${UNPUBLISHED[error.code] ?? explain(error)}`;
   return `It is not known whether this was published. ${explain(error)} Trying again, unchanged, publishes it once.`;
 }
+
+/**
+ * What stands above the lines for a program. Before the server has answered nobody knows who else may publish.
+ * @param {Pick<import("../models/channel_log.js").ChannelLog, "state" | "mayPublish">} log
+ */
+export function publishingTitle({ state, mayPublish }) {
+  return state === "listening" && !mayPublish ? "Only API keys may publish here" : "Publish from a program";
+}

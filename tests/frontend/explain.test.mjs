@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
-import { explainPublishing } from "../../frontend/views/explain_channel.js";
+import { explainPublishing, publishingTitle } from "../../frontend/views/explain_channel.js";
 
 describe("why something was not published", () => {
   it("does not say so when nobody knows", () => {
@@ -20,5 +20,14 @@ describe("why something was not published", () => {
 
   it("does not speak of messages", () => {
     assert.doesNotMatch(explainPublishing({ code: "conflict" }), /message/);
+  });
+});
+
+describe("who may publish", () => {
+  it("is said once the server has said it", () => {
+    const title = (/** @type {any} */ state, mayPublish = false) => publishingTitle({ state, mayPublish });
+    assert.equal(title("waiting"), "Publish from a program");
+    assert.equal(title("listening", true), "Publish from a program");
+    assert.equal(title("listening"), "Only API keys may publish here");
   });
 });
