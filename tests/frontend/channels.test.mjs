@@ -120,6 +120,14 @@ describe("Channels", () => {
     assert.deepEqual(Object.keys(JSON.parse(storage.getItem("switchboard.1.channels") ?? "")), ["0"]);
   });
 
+  it("forgets the names when somebody signs out", async () => {
+    const { chat } = await listening();
+    chat.clear();
+    const kept = Array.from({ length: storage.length }, (_, index) => storage.getItem(storage.key(index) ?? ""));
+    assert.doesNotMatch(kept.join(), /bunno/);
+    assert.deepEqual((await signedIn()).channels.all, []);
+  });
+
   it("takes only names out of what is remembered", async () => {
     storage.setItem("switchboard.1.channels", JSON.stringify(["good", "good", "../bad", "", 7, null, "a..b"]));
     const chat = await signedIn();
@@ -158,14 +166,62 @@ describe("Channels", () => {
     assert.deepEqual([log.state, log.refusal], ["refused", refused["channel.closed"]]);
     void chat.channels.retry("closed");
     assert.equal(log.state, "waiting");
-    await latest().refuses("subscribe", "storage_unavailable");
-    assert.equal(log.refusal?.code, "storage_unavailable");
+    await latest().refuses("subscribe", "bad_payload");
+    assert.equal(log.refusal?.code, "bad_payload");
     chat.channels.remove("closed");
     assert.equal(chat.channels.current, null);
     assert.equal(
       latest().sent.some(({ type }) => type === "unsubscribe"),
       false,
     );
+  });
+
+  it("asks again, later and later, when the server could not answer", async () => {
+    const { chat, log } = await listening();
+    chat.channels.add("other");
+    await settled();
+    for (const [code, ms] of /** @type {const} */ ([
+      ["storage_unavailable", 500],
+      ["unavailable", 1000],
+      ["internal", 2000],
+    ])) {
+      await latest().refuses("subscribe", code);
+      assert.deepEqual([logOf(chat, "other").state, log.state], ["waiting", "listening"]);
+      const before = latest().sent.length;
+      mock.timers.tick(ms);
+      await settled();
+      assert.deepEqual(latest().request("subscribe").payload.topics, { "channel.other": null });
+      assert.equal(latest().sent.length, before + 1);
+    }
+    await latest().ok("subscribe", { topics: {}, refused: { "channel.other": { code: "unavailable", message: "" } } });
+    assert.equal(logOf(chat, "other").state, "waiting");
+    mock.timers.tick(4000);
+    await settled();
+    await latest().ok("subscribe", { topics: { "channel.other": { offset: 0, recovered: false } } });
+    assert.equal(logOf(chat, "other").state, "listening");
+  });
+
+  it("asks again on the connection there is, and for what is still wanted", async () => {
+    const chat = await signedIn();
+    chat.channels.add("bunno");
+    await settled();
+    await latest().refuses("subscribe", "unavailable");
+    const refused = { "channel.bunno": { code: "unavailable", message: "" } };
+    latest().drops(1006);
+    mock.timers.tick(450);
+    await settled();
+    latest().receives({ type: "hello", payload: { user: ALICE, epoch: "e1", ping_period_secs: 25, topics: ROOM, refused } });
+    await settled();
+    const asked = () => latest().sent.filter(({ type }) => type === "subscribe").length;
+    assert.equal(asked(), 1);
+    mock.timers.tick(1000);
+    await settled();
+    assert.equal(asked(), 1);
+    await latest().refuses("subscribe", "unavailable");
+    chat.channels.remove("bunno");
+    mock.timers.tick(1000);
+    await settled();
+    assert.equal(asked(), 1);
   });
 
   it("says that something new is there, until somebody looks", async () => {
@@ -476,5 +532,21 @@ describe("Channels", () => {
     const positions = chat.socket.resume?.positions ?? {};
     assert.equal(Object.keys(positions).length, 1024);
     assert.equal(positions["room.late"], 3);
+  });
+
+  it("sends no more bytes at once than the server takes", async () => {
+    const names = Array.from({ length: 300 }, (_, n) => `${String(n).padStart(3, "0")}${"न".repeat(125)}`);
+    storage.setItem("switchboard.1.channels", JSON.stringify(names));
+    const chat = await signedIn();
+    const bytes = (/** @type {unknown} */ value) => Buffer.byteLength(JSON.stringify(value));
+    const requests = latest().sent.filter(({ type }) => type === "subscribe");
+    assert.deepEqual(requests.filter((request) => bytes(request) > 60 * 1024).map(bytes), []);
+    const topics = requests.flatMap(({ payload }) => Object.keys(payload.topics));
+    assert.equal(new Set(topics).size, 300);
+    for (const topic of topics) chat.socket.follow(topic, 7);
+    chat.socket.follow("room.late", 3);
+    const { resume } = chat.socket;
+    assert.ok(bytes(resume) < 60 * 1024 && bytes(resume) > 40 * 1024, String(bytes(resume)));
+    assert.equal(resume?.positions["room.late"], 3);
   });
 });
