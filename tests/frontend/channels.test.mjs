@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { beforeEach, describe, it, mock } from "node:test";
-import { MOST, MOST_WHILE_READING } from "../../frontend/models/channel_log.js";
 import { Chat } from "../../frontend/models/chat.js";
+import { AT_END, UNOPENED, WHILE_READING } from "../../frontend/models/log_limits.js";
 import { ApiError } from "../../frontend/transport/api.js";
 import { ALICE, FakeWebSocket, latest, memoryStorage, settled } from "./fakes.mjs";
 
@@ -389,28 +389,65 @@ describe("Channels", () => {
   it("holds no more than it says, and can read the rest again", async () => {
     const { log } = await listening();
     await latest().ok("get_publications", page(1, 0, false));
-    for (let offset = 1; offset <= MOST + 20; offset += 1) latest().receives(published(offset));
-    assert.deepEqual([log.items.length, shown(log)[0], log.moreBefore], [MOST, 21, true]);
+    for (let offset = 1; offset <= AT_END.items + 20; offset += 1) latest().receives(published(offset));
+    assert.deepEqual([log.items.length, shown(log)[0], log.moreBefore], [AT_END.items, 21, true]);
     log.readingAt("past");
     void log.load();
     assert.equal(latest().request("get_publications").payload.before, 21);
     await latest().ok("get_publications", page(1, 20, false));
-    assert.deepEqual([log.items.length, shown(log)[0]], [MOST + 20, 1]);
-    for (let offset = MOST + 21; offset <= MOST_WHILE_READING + 1; offset += 1) latest().receives(published(offset));
-    assert.equal(log.items.length, MOST);
+    assert.deepEqual([log.items.length, shown(log)[0]], [AT_END.items + 20, 1]);
+    for (let offset = AT_END.items + 21; offset <= WHILE_READING.items + 1; offset += 1) latest().receives(published(offset));
+    assert.equal(log.items.length, AT_END.items);
     log.readingAt("end");
-    assert.equal(shown(log).at(-1), MOST_WHILE_READING + 1);
+    assert.equal(shown(log).at(-1), WHILE_READING.items + 1);
+  });
+
+  it("holds no more text than it says", async () => {
+    const { log } = await listening();
+    await latest().ok("get_publications", page(1, 0, false));
+    const text = "x".repeat(60_000);
+    const arrive = (/** @type {number} */ first, /** @type {number} */ last) => {
+      for (let offset = first; offset <= last; offset += 1) latest().receives(published(offset, "bunno", text));
+      return log.items.length * text.length;
+    };
+    const held = arrive(1, 60);
+    assert.ok(held <= AT_END.characters && held > AT_END.characters / 2, String(held));
+    assert.equal(log.moreBefore, true);
+    log.readingAt("past");
+    assert.ok(arrive(61, 80) > AT_END.characters, "what somebody reads stays");
+    assert.ok(arrive(81, 300) <= WHILE_READING.characters);
+    assert.equal(shown(log).at(-1), 300);
+    log.readingAt("end");
+    assert.ok(arrive(301, 301) <= AT_END.characters);
+  });
+
+  it("holds little of what nobody has opened, and reads it back", async () => {
+    const chat = await signedIn();
+    chat.channels.add("bunno");
+    await settled();
+    await latest().ok("subscribe", { topics: { "channel.bunno": { offset: 0, recovered: false } } });
+    const log = logOf(chat, "bunno");
+    for (let offset = 1; offset <= 100; offset += 1) latest().receives(published(offset));
+    assert.deepEqual([log.items.length, log.unread, log.position?.offset], [UNOPENED.items, true, 100]);
+    for (let offset = 101; offset <= 110; offset += 1) latest().receives(published(offset, "bunno", "x".repeat(60_000)));
+    assert.deepEqual(shown(log), [110]);
+    log.open();
+    await latest().ok("get_publications", page(61, 110, true));
+    assert.deepEqual(
+      shown(log),
+      Array.from({ length: 50 }, (_, index) => 61 + index),
+    );
   });
 
   it("puts no page in front of what it does not belong to", async () => {
-    const { log } = await listening(MOST_WHILE_READING);
+    const { log } = await listening(WHILE_READING.items);
     log.readingAt("past");
-    await latest().ok("get_publications", page(MOST_WHILE_READING - 49, MOST_WHILE_READING, true));
-    const first = MOST_WHILE_READING - 49;
+    await latest().ok("get_publications", page(WHILE_READING.items - 49, WHILE_READING.items, true));
+    const first = WHILE_READING.items - 49;
     void log.load();
     assert.equal(latest().request("get_publications").payload.before, first);
-    const last = first + MOST_WHILE_READING;
-    for (let offset = MOST_WHILE_READING + 1; offset <= last; offset += 1) latest().receives(published(offset));
+    const last = first + WHILE_READING.items;
+    for (let offset = WHILE_READING.items + 1; offset <= last; offset += 1) latest().receives(published(offset));
     await latest().ok("get_publications", page(first - 50, first - 1, true));
     assert.equal(log.moreBefore, true);
     const whole = Array.from({ length: log.items.length }, (_, index) => last - log.items.length + 1 + index);
@@ -420,10 +457,10 @@ describe("Channels", () => {
   it("takes no first page that ends before what is left of a flood", async () => {
     const { log } = await listening(3);
     log.readingAt("past");
-    const last = MOST_WHILE_READING + 4;
+    const last = WHILE_READING.items + 4;
     for (let offset = 4; offset <= last; offset += 1) latest().receives(published(offset));
     await latest().ok("get_publications", page(1, 3, false));
-    assert.deepEqual([shown(log)[0], log.items.length], [last - MOST + 1, MOST]);
+    assert.deepEqual([shown(log)[0], log.items.length], [last - AT_END.items + 1, AT_END.items]);
     assert.deepEqual([log.loaded, log.moreBefore], [true, true]);
   });
 
