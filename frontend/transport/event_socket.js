@@ -6,6 +6,7 @@
  */
 import { fullJitter, slowJitter } from "../lib/backoff.js";
 import { batches } from "../lib/batches.js";
+import { parseExactly } from "../lib/exact_json.js";
 import { TokenBucket } from "../lib/token_bucket.js";
 import { SocketError } from "./socket_error.js";
 
@@ -193,7 +194,7 @@ export class EventSocket extends EventTarget {
   #received(text) {
     this.heardAt = Date.now();
     /** @type {Envelope} */
-    const envelope = JSON.parse(text);
+    const envelope = parseExactly(text);
     if (envelope.type === "hello" && !this.#greeted) {
       this.#hello(envelope.payload);
     } else if (envelope.id !== undefined && (envelope.type === "ok" || envelope.type === "error")) {

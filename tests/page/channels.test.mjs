@@ -128,9 +128,10 @@ describe("channels", () => {
     await area.press("Meta+Enter");
     await page.getByText("Published as #1.").waitFor();
     assert.equal(await area.inputValue(), "");
-    await area.fill("[2]");
+    await area.fill('{"price": 1.10, "id": 12345678901234567890}');
     await page.getByRole("button", { name: "Publish", exact: true }).click();
     await publication(bob.page, 2).getByText("from alice").waitFor();
+    assert.deepEqual(await publication(bob.page, 2).locator(".json-number").allInnerTexts(), ["1.10", "12345678901234567890"]);
     assert.deepEqual(await offsets(bob.page), [1, 2]);
   });
 
