@@ -194,7 +194,7 @@ impl Manager {
 
     /// Ends subscriptions of one client, at its own wish.
     pub async fn stop_listening(&self, client: &Client, topics: &[TopicName]) {
-        let _listening = client.listening().await;
+        let Some(_listening) = client.listening().await else { return };
         for topic in topics {
             self.unsubscribe(client, topic);
         }

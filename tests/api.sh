@@ -14,7 +14,14 @@ for name in alice bob; do
     echo "$password" | "$switchboard" account add "$name" --data-dir "$work/data" --password-stdin >/dev/null
 done
 key=$("$switchboard" key create everything --scope 'publish:*' --scope otp --scope admin --data-dir "$work/data" 2>/dev/null)
-"$switchboard" serve --listen 127.0.0.1:0 --data-dir "$work/data" >"$work/out" 2>"$work/log" &
+cat >"$work/settings.toml" <<'EOF'
+[[namespace]]
+pattern = "talk.*"
+publish = "members"
+[[namespace]]
+pattern = "*"
+EOF
+"$switchboard" serve --listen 127.0.0.1:0 --data-dir "$work/data" --config "$work/settings.toml" >"$work/out" 2>"$work/log" &
 server_pid=$!
 until grep -q '^listening on ' "$work/out"; do kill -0 "$server_pid"; done
 origin=$(sed -n 's/^listening on //p' "$work/out")

@@ -10,8 +10,14 @@ use crate::{
 use anyhow::{Context, Result, bail};
 use clap::Args;
 use serde::Serialize;
-use std::{rc::Rc, time::Instant};
+use std::{
+    rc::Rc,
+    time::{Duration, Instant},
+};
 use tokio::sync::{Mutex, mpsc};
+
+/// A connection that was idle for longer is dialled again: the server closes it after 5 s (`http.header_wait_secs`).
+const MAX_IDLE: Duration = Duration::from_secs(4);
 
 /// How messages reach the server.
 #[derive(Debug, Clone, Args, Serialize)]
@@ -116,8 +122,8 @@ impl Speaker {
 /// One of the back end's.
 struct Connection {
     dialer: Rc<Dialer>,
-    /// Dialled when it is needed: the server closes what stays silent at first.
-    http: Option<Http>,
+    /// With when it was last used. Dialled when it is needed: the server closes what stays silent at first.
+    http: Option<(Http, Instant)>,
     key: String,
     batch: usize,
     waiting: Rc<Mutex<mpsc::Receiver<Publication>>>,
@@ -128,11 +134,12 @@ impl Connection {
     async fn publish(mut self, fleet: &Fleet) -> Result<()> {
         let mut taken = Vec::new();
         while self.waiting.lock().await.recv_many(&mut taken, self.batch).await > 0 {
-            let http = match &mut self.http {
-                Some(http) => http,
-                none => none.insert(self.dialer.http().await?),
+            let mut http = match self.http.take() {
+                Some((http, used)) if used.elapsed() < MAX_IDLE => http,
+                _ => self.dialer.http().await?,
             };
             http.publish(&self.key, &body(&taken)).await?;
+            self.http = Some((http, Instant::now()));
             taken.drain(..).for_each(|publication| fleet.hub.answered(publication.at));
         }
         Ok(())

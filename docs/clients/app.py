@@ -13,7 +13,8 @@ KEY, SERVER = os.environ["SWITCHBOARD_KEY"], os.environ["SWITCHBOARD_URL"]
 class App(http.server.SimpleHTTPRequestHandler):
     def do_POST(self):
         user = {"id": "42", "name": "Ada"}  # here: whoever your app's own session says it is, or 401
-        body = json.dumps({"user": user, "topics": [f"channel.orders.{user['id']}.status"]}).encode()
+        topics = [f"channel.orders.{user['id']}.{what}" for what in ("status", "messages")]
+        body = json.dumps({"user": user, "topics": topics}).encode()
         headers = {"Authorization": "Bearer " + KEY, "Content-Type": "application/json"}
         with urllib.request.urlopen(urllib.request.Request(SERVER + "/otp", body, headers), timeout=10) as answer:
             admission = json.dumps({"server": SERVER, "otp": json.load(answer)["otp"]})

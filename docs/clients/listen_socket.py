@@ -13,6 +13,7 @@ from websockets.sync.client import connect
 def listen(admit, topics, on_gap=print):
     seen, epoch, tries = dict.fromkeys(topics), None, 0
     while True:
+        spread = 0
         try:
             admission = admit()
             with connect(admission["server"].replace("http", "ws", 1) + "/ws?otp=" + admission["otp"]) as socket:
@@ -37,7 +38,9 @@ def listen(admit, topics, on_gap=print):
         except ConnectionClosed as closed:
             if closed.rcvd and closed.rcvd.code == 4001:
                 return
+            if closed.rcvd and "jitter_ms=" in closed.rcvd.reason:  # a server that restarts spreads its clients
+                spread = int(closed.rcvd.reason.split("jitter_ms=")[1]) / 1000
         except (OSError, WebSocketException):
             pass  # and tries again
-        time.sleep(random.random() * min(30, 0.5 * 2**tries))
+        time.sleep(random.random() * max(spread, min(30, 0.5 * 2**tries)))
         tries += 1

@@ -6,9 +6,10 @@
 set -eu
 once=${3:-$(od -An -N16 -tx1 /dev/urandom | tr -d ' \n')}
 answer=$(mktemp)
+trap 'rm -f "$answer"' EXIT
 status=$(curl --config - "$SWITCHBOARD_URL/publish" --header "Idempotency-Key: $once" --output "$answer" \
   --header 'Content-Type: application/json' --data-raw "{\"channel\":\"$1\",\"data\":$2}" --write-out '%{http_code}' \
   --silent --show-error --max-time 10 --retry 6 --retry-all-errors <<EOF
 header = "Authorization: Bearer $SWITCHBOARD_KEY"
 EOF
-) && cat "$answer" && rm "$answer" && [ "$status" = 200 ]
+) && cat "$answer" && [ "$status" = 200 ]

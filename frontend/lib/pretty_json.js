@@ -1,3 +1,5 @@
+import { WrittenNumber } from "./exact_json.js";
+
 /**
  * A piece of JSON as it is drawn: what it is, and its text. Line breaks and indentation are "layout".
  * @typedef {{ kind: "key" | "string" | "number" | "word" | "layout", text: string }} Token
@@ -61,6 +63,7 @@ class Printer {
   #value(value) {
     if (typeof value === "string") return this.#text("string", value);
     if (typeof value === "number") return this.#put("number", JSON.stringify(value));
+    if (value instanceof WrittenNumber) return this.#written(value.source);
     if (typeof value !== "object" || value === null) return this.#put("word", String(value));
     const [opener, closer, size] = Array.isArray(value)
       ? ["[", "]", value.length]
@@ -76,6 +79,13 @@ class Printer {
     const all = text.length <= this.#characters;
     const shown = all ? text : `${text.slice(0, this.#characters).replace(/[\ud800-\udbff]$/, "")}…`;
     this.#put(kind, JSON.stringify(shown).replace(UNSEEN, escaped));
+    return all;
+  }
+
+  /** A number may have as many digits as its sender likes. @param {string} source */
+  #written(source) {
+    const all = source.length <= this.#characters;
+    this.#put("number", all ? source : `${source.slice(0, this.#characters)}…`);
     return all;
   }
 

@@ -1,5 +1,6 @@
 import { Model } from "../lib/model.js";
 import { SocketError } from "../transport/socket_error.js";
+import { AT_END, PAGE, UNOPENED, WHILE_READING, excess, hasRoomForPage } from "./log_limits.js";
 
 /** @typedef {import("../transport/event_socket.js").EventSocket} EventSocket */
 /** @typedef {import("../transport/event_socket.js").Envelope} Envelope */
@@ -11,6 +12,7 @@ import { SocketError } from "../transport/socket_error.js";
  * @property {string} key
  * @property {number} offset
  * @property {unknown} data
+ * @property {number} characters of its JSON
  * @property {string} [from] the member who published it
  * @property {number | null} at when it arrived, in milliseconds since 1970; null when it was read back
  */
@@ -21,11 +23,6 @@ import { SocketError } from "../transport/socket_error.js";
 /** @typedef {PublicationItem | GapItem} LogItem */
 /** @typedef {(channel: string, data: string, idempotencyKey: string) => Promise<{ offset: number }>} Publish */
 
-const PAGE = 50;
-/** So many are held. */
-export const MOST = 500;
-/** So many while somebody reads further up; a flood must not fill the memory then, either. */
-export const MOST_WHILE_READING = 1500;
 /** After these nothing of what is held belongs to the log that there is now. */
 const OTHER_LOG = new Set(["ahead", "other_epoch"]);
 
@@ -62,6 +59,8 @@ export class ChannelLog extends Model {
   // Rises with every gap: offsets may come again then, and a page that was asked for before belongs nowhere.
   #generation = 0;
   #opened = false;
+  /** Whether it has ever been opened. */
+  #known = false;
   #readingPast = false;
   /** What was published without an answer that says so. @type {{ text: string, key: string } | null} */
   #attempt = null;
@@ -85,7 +84,7 @@ export class ChannelLog extends Model {
 
   /** Whether no older ones fit beside those that are held. */
   get full() {
-    return this.items.length > MOST_WHILE_READING - PAGE;
+    return !hasRoomForPage(this.items);
   }
 
   get topic() {
@@ -100,6 +99,7 @@ export class ChannelLog extends Model {
   /** Somebody looks at it: from now on what the server keeps is wanted. */
   open() {
     this.#opened = true;
+    this.#known = true;
     if (!this.loaded) void this.load();
   }
 
@@ -111,7 +111,7 @@ export class ChannelLog extends Model {
   /** Whether somebody reads further up, and what is there should stay. @param {"end" | "past"} place */
   readingAt(place) {
     this.#readingPast = place === "past";
-    if (this.items.length > this.#most) this.#show();
+    if (this.#excess(this.items) > 0) this.#show();
   }
 
   /** The server lets us hear it. @param {TopicState} topic @param {string} epoch of the server's store */
@@ -119,7 +119,7 @@ export class ChannelLog extends Model {
     this.state = "listening";
     this.refusal = null;
     const asBefore = recovered || (offset === this.#position && epoch === this.#epoch);
-    if (!asBefore && this.#position !== null) this.#jump(reason ?? "unknown");
+    if (!asBefore && this.#position !== null) this.#jump(epoch === this.#epoch ? (reason ?? "unknown") : "other_epoch");
     if (!recovered) this.#position = offset;
     this.#epoch = epoch;
     if (this.#opened && !this.loaded) void this.load();
@@ -166,8 +166,8 @@ export class ChannelLog extends Model {
     this.changed();
     try {
       const where = first === undefined ? {} : { before: first };
-      const page = await this.#socket.request("get_publications", { topic: this.topic, limit: PAGE, ...where });
-      if (generation === this.#generation) this.#take(page);
+      const page = await this.#socket.request("get_publications", { topic: this.topic, limit: PAGE.items, ...where });
+      if (generation === this.#generation) this.#take(page, first);
     } catch (error) {
       // A lost connection is shown elsewhere, and the next one loads again.
       const lost = error instanceof SocketError && error.connectionLost;
@@ -179,35 +179,53 @@ export class ChannelLog extends Model {
   }
 
   /**
-   * Publishes. The same text after a failure is the same attempt: it cannot arrive twice.
+   * Publishes. The same text after a failure is the same attempt, until somebody edits it: it cannot arrive twice.
    * @param {string} text valid JSON
    * @returns {Promise<number>} its offset
    */
   async publish(text) {
     if (this.#attempt?.text !== text) this.#attempt = { text, key: this.#newKey() };
+    const attempt = this.#attempt;
     try {
-      const { offset } = await this.#publish(this.name, text, this.#attempt.key);
-      this.#attempt = null;
+      const { offset } = await this.#publish(this.name, text, attempt.key);
+      this.#end(attempt);
       return offset;
     } catch (error) {
       const { code } = /** @type {{ code?: string }} */ (error);
-      if (code === "conflict") this.#attempt = null;
+      if (code === "conflict") this.#end(attempt);
       if (code === "forbidden") this.mayPublish = false;
       this.changed();
       throw error;
     }
   }
 
+  /** The draft has been changed: what is published next is something new, even if it reads the same. */
+  edited() {
+    this.#attempt = null;
+  }
+
+  /** Another one may have begun meanwhile. @param {{ text: string, key: string }} attempt */
+  #end(attempt) {
+    if (this.#attempt === attempt) this.#attempt = null;
+  }
+
   /**
    * @param {{ publications: { type: string, offset: number, payload: any }[], more_before: boolean }} page
+   * @param {number | undefined} before the first offset we had when we asked for it
    */
-  #take({ publications, more_before: more }) {
-    const first = this.#stretch[0]?.offset ?? Infinity;
-    const older = publications.filter(({ type, offset }) => type === "published" && offset < first);
-    this.#stretch = [...older.map(({ payload, offset }) => this.#item(payload, offset, null)), ...this.#stretch];
+  #take({ publications, more_before: more }, before) {
     this.loaded = true;
-    this.moreBefore = more && publications.length > 0;
-    this.#join();
+    const first = this.#stretch[0]?.offset;
+    const older = publications.filter(({ offset }) => first === undefined || offset < first);
+    // A flood has pushed out what it belonged to: to put it here would hide a hole.
+    const adjacent =
+      before === undefined ? first === undefined || (older.at(-1)?.offset ?? first - 1) === first - 1 : before === first;
+    if (adjacent) {
+      const read = older.filter(({ type }) => type === "published");
+      this.#stretch = [...read.map(({ payload, offset }) => this.#item(payload, offset, null)), ...this.#stretch];
+      this.moreBefore = more && publications.length > 0;
+      this.#join();
+    } else this.moreBefore = true;
     this.#show();
   }
 
@@ -244,26 +262,34 @@ export class ChannelLog extends Model {
   /** @param {{ data: unknown, from?: string }} payload @param {number} offset @param {number | null} at */
   #item({ data, from }, offset, at) {
     const key = `${this.#generation}:${offset}`;
-    return /** @type {PublicationItem} */ ({ kind: "publication", key, offset, data, from, at });
+    const characters = JSON.stringify(data ?? null).length;
+    return /** @type {PublicationItem} */ ({ kind: "publication", key, offset, data, characters, from, at });
   }
 
-  get #most() {
-    return this.#readingPast ? MOST_WHILE_READING : MOST;
+  get #limits() {
+    if (!this.#known) return UNOPENED;
+    return this.#readingPast ? WHILE_READING : AT_END;
+  }
+
+  /** How many of the first are too much. @param {LogItem[]} items */
+  #excess(items) {
+    const over = excess(items, this.#limits);
+    // Not one by one, while somebody reads: what is there would move with each arrival.
+    return over > 0 && this.#readingPast ? excess(items, AT_END) : over;
   }
 
   #show() {
-    const over = this.#before.length + this.#stretch.length - this.#most;
-    // Not one by one, while somebody reads: what is there would move with each arrival.
-    const excess = over > 0 && this.#readingPast ? over + MOST_WHILE_READING - MOST : over;
-    if (excess > 0) {
-      const fromStretch = Math.max(0, excess - this.#before.length);
-      this.#before = this.#before.slice(excess);
+    this.items = [...this.#before, ...this.#stretch];
+    const over = this.#excess(this.items);
+    if (over > 0) {
+      const fromStretch = Math.max(0, over - this.#before.length);
+      this.#before = this.#before.slice(over);
       // A gap with nothing before it is only the beginning of what is held.
       if (this.#before.every(({ kind }) => kind === "gap")) this.#before = [];
       this.#stretch = this.#stretch.slice(fromStretch);
       if (fromStretch > 0) this.moreBefore = true;
+      this.items = [...this.#before, ...this.#stretch];
     }
-    this.items = [...this.#before, ...this.#stretch];
     this.changed();
   }
 }

@@ -1,3 +1,5 @@
+import { fullJitter } from "../lib/backoff.js";
+import { batches } from "../lib/batches.js";
 import { channelName } from "../lib/channel_name.js";
 import { JsonStore } from "../lib/json_store.js";
 import { Model } from "../lib/model.js";
@@ -9,10 +11,15 @@ import { ChannelLog } from "./channel_log.js";
 /** @typedef {import("../transport/event_socket.js").Hello} Hello */
 /** @typedef {import("../transport/event_socket.js").TopicState} TopicState */
 /** @typedef {import("../transport/event_socket.js").Refused} Refused */
+/**
+ * @typedef {{ topics: Record<string, TopicState & { may_publish?: boolean }>, refused?: Record<string, Refused> }} Answer
+ */
 
 const PREFIX = "channel.";
-/** As many as one request may name. */
-const MAX_TOPICS = 1024;
+/** As many as one request may name, and as many bytes of them as fit into an event beside the rest. */
+const REQUEST = { most: 1024, bytes: 48 * 1024 };
+/** What the server says when it can answer later: nothing is refused by it. */
+const PASSING = new Set(["storage_unavailable", "unavailable", "internal"]);
 
 /** The push channels this user listens to in this tab, and which of them is shown. */
 export class Channels extends Model {
@@ -26,6 +33,7 @@ export class Channels extends Model {
   #logs = new Map();
   /** The channel whose end somebody is looking at: what arrives there is read. @type {string | null} */
   #watched = null;
+  #connections = 0;
 
   /**
    * @param {object} options
@@ -78,9 +86,10 @@ export class Channels extends Model {
   /** Subscribes and shows it; what the server says is in its log. @param {string} name as `channelName` makes it */
   add(name) {
     if (!this.#logs.has(name)) {
-      this.#logs.set(name, this.#newLog(name));
+      const log = this.#newLog(name);
+      this.#logs.set(name, log);
       this.#store((names) => [...names, name]);
-      void this.#subscribe([name]);
+      void this.#subscribe([log]);
     }
     this.select(name);
     this.changed();
@@ -100,28 +109,38 @@ export class Channels extends Model {
 
   /** After a refusal. @param {string} name */
   async retry(name) {
-    this.#logs.get(name)?.wait();
+    const log = this.#logs.get(name);
+    if (!log) return;
+    log.wait();
     this.changed();
-    await this.#subscribe([name]);
+    await this.#subscribe([log]);
+  }
+
+  /** Forgets the names: others may use this browser. */
+  clear() {
+    for (const key of ["channels", "channel"]) this.#preferences.remove(key);
   }
 
   /** A connection has begun: it hears what was resumed, and the rest is subscribed to. @param {Hello} hello */
   connected(hello) {
+    this.#connections += 1;
     const left = [];
-    for (const log of this.#logs.values()) {
-      const [topic, refused] = [hello.topics[log.topic], hello.refused?.[log.topic]];
-      if (topic) this.#resumed(log, topic, hello.epoch);
-      else if (refused) log.refuse(refused);
-      else {
-        if (log.state === "listening") log.wait();
-        left.push(log.name);
-      }
-    }
-    const unknown = Object.keys(hello.topics).filter((topic) => topic.startsWith(PREFIX) && !this.#of(topic));
-    // Removed while its position was on its way.
+    // What nobody here follows: removed, or removed and added again, while its position was on its way.
+    const unknown = Object.keys(hello.topics).filter(
+      (topic) => topic.startsWith(PREFIX) && (this.#of(topic)?.position ?? null) === null,
+    );
     for (const topic of unknown) this.#socket.forget(topic);
     if (unknown.length > 0) this.#unsubscribe(unknown);
-    for (let at = 0; at < left.length; at += MAX_TOPICS) void this.#subscribe(left.slice(at, at + MAX_TOPICS));
+    for (const log of this.#logs.values()) {
+      const [topic, refused] = [hello.topics[log.topic], hello.refused?.[log.topic]];
+      if (topic && log.position) this.#hears(log, topic, hello.epoch);
+      else if (refused && !PASSING.has(refused.code)) log.refuse(refused);
+      else {
+        if (log.state === "listening") log.wait();
+        left.push(log);
+      }
+    }
+    for (const batch of batches(left, (log) => written(log.topic), REQUEST)) void this.#subscribe(batch);
     this.changed();
   }
 
@@ -139,37 +158,48 @@ export class Channels extends Model {
   }
 
   /** @param {ChannelLog} log @param {TopicState} topic @param {string} epoch */
-  #resumed(log, topic, epoch) {
+  #hears(log, topic, epoch) {
     const missed = !topic.recovered && topic.offset > (log.position?.offset ?? Infinity);
     log.hears(topic, epoch);
     // What was missed is something new, too, though it does not arrive.
     if (missed && this.#watched !== log.name) this.#mark(log, true);
   }
 
-  /** From where we were, when we have been there. @param {string[]} names */
-  async #subscribe(names) {
-    const logs = names.map((name) => this.#logs.get(name)).filter((log) => log !== undefined);
+  /** From where we were, when we have been there. @param {ChannelLog[]} logs @param {number} [attempt] from 0 */
+  async #subscribe(logs, attempt = 0) {
     if (logs.length === 0 || this.#socket.state !== "open") return; // the next `hello` does it
     const { epoch } = this.#socket;
     const here = (/** @type {ChannelLog} */ log) => (log.position?.epoch === epoch ? log.position.offset : null);
     const topics = Object.fromEntries(logs.map((log) => [log.topic, here(log)]));
+    /** @type {Answer} */
+    let answer;
     try {
-      const answer = await this.#socket.request("subscribe", { topics, epoch });
-      for (const log of logs) this.#answered(log, answer);
+      answer = await this.#socket.request("subscribe", { topics, epoch });
     } catch (error) {
       if (error instanceof SocketError && error.connectionLost) return;
       const { code = "internal", message = "" } = /** @type {Partial<SocketError>} */ (error);
-      for (const log of logs) log.refuse({ code, message });
+      answer = { topics: {}, refused: Object.fromEntries(logs.map((log) => [log.topic, { code, message }])) };
     }
+    const there = logs.filter((log) => this.#logs.get(log.name) === log); // others were removed meanwhile
+    const unanswered = there.filter((log) => PASSING.has(answer.refused?.[log.topic]?.code ?? ""));
+    for (const log of there) if (!unanswered.includes(log)) this.#answered(log, answer);
+    this.#subscribeLater(unanswered, attempt);
     this.changed();
   }
 
-  /**
-   * @param {ChannelLog} log
-   * @param {{ topics: Record<string, TopicState & { may_publish?: boolean }>, refused?: Record<string, Refused> }} answer
-   */
+  /** @param {ChannelLog[]} logs @param {number} attempt that has failed */
+  #subscribeLater(logs, attempt) {
+    if (logs.length === 0) return;
+    const connection = this.#connections;
+    const again = () => {
+      if (connection !== this.#connections) return; // the new one has asked
+      void this.#subscribe(logs.filter((log) => this.#logs.get(log.name) === log), attempt + 1);
+    };
+    setTimeout(again, fullJitter(attempt));
+  }
+
+  /** @param {ChannelLog} log @param {Answer} answer */
   #answered(log, { topics, refused }) {
-    if (this.#logs.get(log.name) !== log) return; // removed meanwhile
     const topic = topics[log.topic];
     if (!topic) {
       log.refuse(refused?.[log.topic] ?? { code: "bad_channel", message: "" });
@@ -178,12 +208,15 @@ export class Channels extends Model {
     const position = log.position?.offset;
     this.#socket.follow(log.topic, topic.recovered && position !== undefined ? position : topic.offset);
     log.mayPublish = topic.may_publish ?? false;
-    log.hears(topic, this.#socket.epoch);
+    this.#hears(log, topic, this.#socket.epoch);
   }
 
   /** Without waiting: what still comes is nobody's, and a new connection does not ask for it. @param {string[]} topics */
   #unsubscribe(topics) {
-    if (this.#socket.state === "open") this.#socket.request("unsubscribe", { topics }).catch(() => undefined);
+    if (this.#socket.state !== "open") return;
+    for (const batch of batches(topics, written, REQUEST)) {
+      this.#socket.request("unsubscribe", { topics: batch }).catch(() => undefined);
+    }
   }
 
   /** @param {ChannelLog} log @param {boolean} unread */
@@ -213,4 +246,9 @@ export class Channels extends Model {
   #store(change) {
     this.#preferences.set("channels", [...new Set(change(this.#stored()))]);
   }
+}
+
+/** With room for a position. @param {string} topic */
+function written(topic) {
+  return `${JSON.stringify(topic)}:${Number.MAX_SAFE_INTEGER},`;
 }

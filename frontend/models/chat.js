@@ -54,10 +54,11 @@ export class Chat {
     else this.connection.verify();
   }
 
-  /** Forgets what was written and not sent: the user has signed out, and others may use this browser. */
+  /** Forgets what was written and not sent, and the channels: the user has signed out, others may use this browser. */
   clear() {
     this.#outbox.clear();
     this.drafts.clear();
+    this.channels.clear();
   }
 
   /** @param {string} name */

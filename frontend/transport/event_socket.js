@@ -5,6 +5,8 @@
  * (detail: {topic}) when a topic jumped over offsets and must be read anew.
  */
 import { fullJitter, slowJitter } from "../lib/backoff.js";
+import { batches } from "../lib/batches.js";
+import { parseExactly } from "../lib/exact_json.js";
 import { TokenBucket } from "../lib/token_bucket.js";
 import { SocketError } from "./socket_error.js";
 
@@ -38,8 +40,8 @@ const DO_NOT_RECONNECT = new Set([1003]);
 const RECONNECT_SLOWLY = new Set([1008, 4003, 4004]);
 const SIGNED_OUT = 4001;
 const RESTART = 1012;
-/** As many positions as the server takes. Rooms go first: what is left out of the channels can be subscribed to later. */
-const MAX_POSITIONS = 1024;
+/** As many positions as the server takes, in as many bytes. Rooms go first: channels can be subscribed to later. */
+const POSITIONS = { most: 1024, bytes: 48 * 1024 };
 const PACE = { burst: 60, perSecond: 15 };
 
 export class EventSocket extends EventTarget {
@@ -83,7 +85,8 @@ export class EventSocket extends EventTarget {
   get resume() {
     if (this.#epoch === "" || this.#positions.size === 0) return undefined;
     const positions = [...this.#positions].sort(([a], [b]) => Number(isAtWill(a)) - Number(isAtWill(b)));
-    return { epoch: this.#epoch, positions: Object.fromEntries(positions.slice(0, MAX_POSITIONS)) };
+    const [first = []] = batches(positions, ([topic, offset]) => `${JSON.stringify(topic)}:${offset},`, POSITIONS);
+    return { epoch: this.#epoch, positions: Object.fromEntries(first) };
   }
 
   /** Identity of the server's store; "" before the first hello. */
@@ -191,7 +194,7 @@ export class EventSocket extends EventTarget {
   #received(text) {
     this.heardAt = Date.now();
     /** @type {Envelope} */
-    const envelope = JSON.parse(text);
+    const envelope = parseExactly(text);
     if (envelope.type === "hello" && !this.#greeted) {
       this.#hello(envelope.payload);
     } else if (envelope.id !== undefined && (envelope.type === "ok" || envelope.type === "error")) {

@@ -1,3 +1,4 @@
+import { mayBeRounded } from "../lib/exact_json.js";
 import { prettyJson } from "../lib/pretty_json.js";
 import { h, useLayoutEffect, useMemo, useRef, useState } from "../vendor/preact.js";
 
@@ -20,6 +21,7 @@ export function JsonView({ data, name, onResize }) {
     () => tokens.map(({ kind, text: part }) => (kind === "layout" ? part : h("bdi", { class: `json-${kind}` }, part))),
     [tokens],
   );
+  const rounded = useMemo(() => tokens.some(({ kind, text: part }) => kind === "number" && mayBeRounded(part)), [tokens]);
   const drawn = useRef(step);
   useLayoutEffect(() => {
     if (drawn.current !== step) onResize();
@@ -42,6 +44,7 @@ export function JsonView({ data, name, onResize }) {
     "div",
     { class: "json" },
     h("pre", null, h("code", { dir: "ltr" }, text, !complete && h("span", { class: "json-cut" }, "\n…"))),
+    rounded && h("p", { class: "json-note" }, "This browser may show numbers rounded."),
     (step > 0 || !complete) &&
       h(
         "div",

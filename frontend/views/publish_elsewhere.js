@@ -1,6 +1,7 @@
 import { curlLine, keyLine } from "../lib/curl_line.js";
 import { h, useEffect, useRef, useState } from "../vendor/preact.js";
 import { CopyLine } from "./copy_line.js";
+import { publishingTitle } from "./explain_channel.js";
 import { useValue } from "./use_value.js";
 
 /**
@@ -29,7 +30,7 @@ export function PublishElsewhere({ log, origin, needed }) {
     h(
       "summary",
       { onClick: () => (asked.current = true) },
-      log.mayPublish ? "Publish from a program" : "Only API keys may publish here",
+      publishingTitle(log),
     ),
     h(
       "div",

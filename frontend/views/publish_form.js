@@ -1,9 +1,6 @@
 import { h, useId, useLayoutEffect, useRef, useState } from "../vendor/preact.js";
-import { explain } from "./explain.js";
+import { explainPublishing } from "./explain_channel.js";
 import { Icon } from "./icon.js";
-
-/** After these nobody knows whether it was published. */
-const UNCERTAIN = new Set(["network", "timeout", "unavailable", "storage_unavailable", "internal"]);
 
 /**
  * Where a member publishes JSON.
@@ -82,7 +79,10 @@ export function PublishForm({ log, drafts, onForbidden }) {
         autocapitalize: "none",
         autocomplete: "off",
         dir: "ltr",
-        onInput: (/** @type {{ currentTarget: HTMLTextAreaElement }} */ event) => write(event.currentTarget.value),
+        onInput: (/** @type {{ currentTarget: HTMLTextAreaElement }} */ event) => {
+          log.edited();
+          write(event.currentTarget.value);
+        },
         onKeyDown,
       }),
       h(
@@ -121,10 +121,4 @@ function jsonProblem(text) {
     const detail = error instanceof Error ? error.message.replace(/\.$/, "") : "";
     return `This is not JSON: ${detail}.`;
   }
-}
-
-/** @param {{ code: string, message?: string }} error */
-function explainPublishing(error) {
-  const text = `Not published. ${explain(error)}`;
-  return UNCERTAIN.has(error.code) ? `${text} It arrives once, however often you try.` : text;
 }

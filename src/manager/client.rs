@@ -18,6 +18,7 @@ use std::{
     },
     time::{Duration, Instant},
 };
+use tokio::sync::OwnedMutexGuard;
 use tokio_util::sync::CancellationToken;
 
 /// A connected client: its identity, its egress, what it hears.
@@ -181,9 +182,13 @@ impl Client {
         self.topics().as_ref().map_or(0, HashSet::len)
     }
 
-    /// Waits until no other wish of its own changes what it hears, and keeps others waiting.
-    pub(super) async fn listening(&self) -> tokio::sync::OwnedMutexGuard<()> {
-        self.listening.clone().lock_owned().await
+    /// Waits until no other wish of its own changes what it hears, and keeps others waiting. `None`: it is closing.
+    pub(super) async fn listening(&self) -> Option<OwnedMutexGuard<()>> {
+        tokio::select! {
+            biased;
+            () = self.closing.cancelled() => None,
+            guard = self.listening.clone().lock_owned() => Some(guard),
+        }
     }
 
     /// What it heard; from now on it hears nothing.

@@ -12,6 +12,7 @@ use std::{
     sync::{Arc, Mutex, MutexGuard, PoisonError},
     task::{Poll, Waker},
 };
+use tokio::sync::Notify;
 
 /// How much may wait for one client.
 #[derive(Debug, Clone, Copy)]
@@ -50,6 +51,8 @@ pub struct Egress {
     limits: EgressLimits,
     crowd: Arc<Crowd>,
     state: Mutex<State>,
+    /// Wakes whoever waits until nothing is queued: a replay, and the read pump beside it.
+    taken: Notify,
 }
 
 #[derive(Debug)]
@@ -70,8 +73,6 @@ struct State {
     close_reason: Option<CloseReason>,
     /// The write pump, when it waits for frames.
     pump: Option<Waker>,
-    /// Recovery, when it waits for room.
-    room: Option<Waker>,
 }
 
 /// What is held back, and of which topics: `None`: of all.
@@ -79,6 +80,8 @@ struct State {
 struct Holding {
     topics: Option<HashSet<TopicName>>,
     publications: Vec<Held>,
+    events: usize,
+    bytes: usize,
 }
 
 #[derive(Debug)]
@@ -134,9 +137,8 @@ impl Egress {
             closing: Closing::Open,
             close_reason: None,
             pump: None,
-            room: None,
         };
-        Self { limits, crowd, state: Mutex::new(state) }
+        Self { limits, crowd, state: Mutex::new(state), taken: Notify::new() }
     }
 
     /// Queues a frame, or says that there is no room.
@@ -149,7 +151,7 @@ impl Egress {
             return Enqueued::Overflow;
         }
         state.queue.push_back(frame);
-        wake(state, |state| &mut state.pump);
+        wake_pump(state);
         Enqueued::Waiting
     }
 
@@ -174,11 +176,13 @@ impl Egress {
         if let Some(holding) = &mut state.held
             && holding.topics.as_ref().is_none_or(|topics| topics.contains(topic))
         {
+            holding.events += frame.events();
+            holding.bytes += frame.bytes().len();
             holding.publications.push(Held { topic: topic.clone(), last, round, frame: frame.clone() });
             return Enqueued::Waiting;
         }
         state.queue.push_back(frame.clone());
-        wake(state, |state| &mut state.pump);
+        wake_pump(state);
         Enqueued::Waiting
     }
 
@@ -188,21 +192,25 @@ impl Egress {
         let mut state = self.lock();
         if state.closing == Closing::Open {
             state.queue.push_back(frame);
-            wake(state, |state| &mut state.pump);
+            wake_pump(state);
         }
     }
 
     /// Waits until nothing is queued, so that a replay of any length needs little memory.
     pub async fn drained(&self) {
-        poll_fn(|cx| {
-            let mut state = self.lock();
-            if state.queue.is_empty() || state.closing != Closing::Open {
-                return Poll::Ready(());
+        loop {
+            // Made before the look, so that nothing is missed between it and the wait.
+            let taken = self.taken.notified();
+            if self.is_drained() {
+                return;
             }
-            state.room = Some(cx.waker().clone());
-            Poll::Pending
-        })
-        .await;
+            taken.await;
+        }
+    }
+
+    fn is_drained(&self) -> bool {
+        let state = self.lock();
+        state.queue.is_empty() || state.closing != Closing::Open
     }
 
     /// Holds back what these topics publish until [`Egress::go_live`], while the rest goes on.
@@ -213,7 +221,7 @@ impl Egress {
             if let Some(replayed) = &mut state.replayed {
                 replayed.heads.retain(|topic, _| !topics.contains(topic));
             }
-            state.held = Some(Box::new(Holding { topics: Some(topics), publications: Vec::new() }));
+            state.held = Some(Box::new(Holding { topics: Some(topics), ..Holding::default() }));
         }
     }
 
@@ -239,7 +247,7 @@ impl Egress {
                 state.queue.push_back(frame);
             }
         }
-        wake(state, |state| &mut state.pump);
+        wake_pump(state);
     }
 
     /// Queues the close frame; what already waits goes out before it, unless the client is too
@@ -264,10 +272,8 @@ impl Egress {
         state.held = None;
         state.queue = VecDeque::new();
         self.leave_crowd(&mut state);
-        if let Some(waker) = state.room.take() {
-            waker.wake();
-        }
-        wake(state, |state| &mut state.pump);
+        wake_pump(state);
+        self.taken.notify_waiters();
     }
 
     /// Why we closed, if we did.
@@ -275,11 +281,13 @@ impl Egress {
         self.lock().close_reason
     }
 
-    /// Whether half of what may wait does: then answers should wait where they are made.
+    /// Whether half of what may wait for the socket does: then answers should wait where they are made. What is held
+    /// back does not count: it waits for something else.
     #[must_use]
     pub fn is_half_full(&self) -> bool {
         let state = self.lock();
-        state.bytes > self.limits.bytes / 2 || state.events > self.limits.events / 2
+        let (events, bytes) = state.held_back();
+        state.bytes - bytes > self.limits.bytes / 2 || state.events - events > self.limits.events / 2
     }
 
     fn close_with(&self, frame: Frame, reason: Option<CloseReason>, drop_queued: bool) -> bool {
@@ -295,10 +303,8 @@ impl Egress {
             state.queue = VecDeque::new();
         }
         state.queue.push_back(frame);
-        if let Some(waker) = state.room.take() {
-            waker.wake();
-        }
-        wake(state, |state| &mut state.pump);
+        wake_pump(state);
+        self.taken.notify_waiters();
         true
     }
 
@@ -320,16 +326,12 @@ impl Egress {
             if state.closing == Closing::CloseQueued {
                 state.closing = Closing::Ended;
             }
-            let still_held = state
-                .held
-                .iter()
-                .flat_map(|holding| &holding.publications)
-                .map(|held| (held.frame.events(), held.frame.bytes().len()));
-            let (events, bytes) = still_held.fold((0, 0), |sum, one| (sum.0 + one.0, sum.1 + one.1));
+            let (events, bytes) = state.held_back();
             (state.events, state.bytes) = (events, bytes);
             (state.live_events, state.live_bytes) = (events, bytes);
             self.leave_crowd(&mut state);
-            wake(state, |state| &mut state.room);
+            drop(state);
+            self.taken.notify_waiters();
             Poll::Ready(Outgoing::Frames(frames))
         })
         .await
@@ -366,6 +368,11 @@ impl State {
         true
     }
 
+    /// What of `events` and `bytes` is held back.
+    fn held_back(&self) -> (usize, usize) {
+        self.held.as_ref().map_or((0, 0), |holding| (holding.events, holding.bytes))
+    }
+
     /// Whether the client has this from the log already. One commit's events travel in one
     /// frame and a replay ends between two commits, so a frame is replayed whole or not at all.
     fn was_replayed(&mut self, topic: &TopicName, last: Offset, round: PublishRound) -> bool {
@@ -383,9 +390,9 @@ impl State {
     }
 }
 
-/// Wakes whoever waits, after the lock is gone.
-fn wake(mut state: MutexGuard<'_, State>, who: impl FnOnce(&mut State) -> &mut Option<Waker>) {
-    let waker = who(&mut state).take();
+/// Wakes the write pump, after the lock is gone.
+fn wake_pump(mut state: MutexGuard<'_, State>) {
+    let waker = state.pump.take();
     drop(state);
     if let Some(waker) = waker {
         waker.wake();
@@ -496,6 +503,38 @@ mod tests {
         egress.enqueue_live(&topic, Offset(5), 1, &frame("five"));
         egress.go_live(None, replayed(&[(&topic, 4)]));
         assert_eq!(texts(&egress).await, ["caught_up", "five"]);
+    }
+
+    /// A replay waits for the socket, and so does the read pump of the same client.
+    #[tokio::test]
+    async fn everyone_who_waits_is_woken() {
+        let egress = Arc::new(egress(10, 1000));
+        egress.replay(frame("page"));
+        let waits = || {
+            let egress = egress.clone();
+            tokio::spawn(async move { egress.drained().await })
+        };
+        let both = (waits(), waits());
+        tokio::task::yield_now().await;
+        egress.next().await;
+        both.0.await.unwrap();
+        both.1.await.unwrap();
+    }
+
+    /// Otherwise the read pump would wait for a queue that is empty, for ever and without a pause.
+    #[tokio::test]
+    async fn what_is_held_back_does_not_stop_the_answers() {
+        let egress = egress(4, 1000);
+        let topic = TopicName::parse("channel.a").unwrap();
+        egress.hold([topic.clone()].into());
+        for offset in 1..=3 {
+            egress.enqueue_live(&topic, Offset(offset), offset + 1, &frame("held"));
+        }
+        assert!(!egress.is_half_full());
+        egress.next().await;
+        assert_eq!(egress.waiting().0, 3);
+        egress.go_live(None, Replayed { heads: HashMap::new(), until: 0 });
+        assert!(egress.is_half_full());
     }
 
     #[tokio::test]

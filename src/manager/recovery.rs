@@ -13,10 +13,11 @@ use crate::{
 use serde::Serialize;
 use serde_json::Number;
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, HashMap},
     sync::{Arc, atomic::Ordering},
     time::Duration,
 };
+use tokio::sync::OwnedMutexGuard;
 
 /// Publications read and queued at a time: few enough to hold in memory for many clients at once.
 const PAGE: u32 = 128;
@@ -171,56 +172,87 @@ pub(super) async fn listen(
     topics: Vec<(TopicName, Option<Offset>)>,
     epoch: Option<Epoch>,
 ) -> Result<Listened, StoreError> {
-    let guard = client.listening().await;
-    let (heard, new): (Vec<_>, Vec<_>) = topics.into_iter().partition(|(topic, _)| client.hears(topic));
-    let new: BTreeMap<_, _> = new.into_iter().collect();
+    let Some(guard) = client.listening().await else { return Ok(Listened::nothing()) };
+    let (heard, new): (BTreeMap<_, _>, BTreeMap<_, _>) = topics.into_iter().partition(|(topic, _)| client.hears(topic));
     client.egress().hold(new.keys().cloned().collect());
     for topic in new.keys() {
         manager.subscribe(client, topic);
     }
-    let named = new.keys().chain(heard.iter().map(|(topic, _)| topic)).cloned().collect();
-    let wanted = Wanted { heard_by: None, named };
-    let mut states = match manager.store().topic_states_for(client.credential(), wanted, now()).await {
+    let wanted = Wanted { heard_by: None, named: new.keys().chain(heard.keys()).cloned().collect() };
+    let states = match manager.store().topic_states_for(client.credential(), wanted, now()).await {
         Ok(Some(states)) => states,
         Ok(None) => {
             client.close(CloseReason::SignedOut);
-            Vec::new()
+            return Ok(Listened::nothing());
         }
         Err(error) => {
-            for topic in new.keys() {
-                manager.unsubscribe(client, topic);
-            }
-            // What was held is of topics it does not hear: above every log, so that none of it is let go.
-            let heads = new.into_keys().map(|topic| (topic, Offset(u64::MAX))).collect();
-            client.egress().go_live(None, Replayed { heads, until: last_round_in_the_log(manager) });
+            give_up(manager, client, new.into_keys());
             return Err(error);
         }
     };
     let until = last_round_in_the_log(manager);
-    let of_heard = states.split_off(states.len().min(new.len()));
+    let (of_heard, of_new): (Vec<_>, Vec<_>) = states.into_iter().partition(|state| heard.contains_key(&state.topic));
     let positions = new.into_iter().filter_map(|(topic, position)| Some((topic, position?))).collect();
-    let (replies, missed) = judge(manager, &states, &positions, epoch.as_ref());
+    let (replies, missed) = judge(manager, &of_new, &positions, epoch.as_ref());
     let mut topics: BTreeMap<_, _> = replies.into_iter().map(|(topic, reply)| (topic.clone(), reply)).collect();
-    let mut already = Vec::new();
-    for ((topic, position), state) in heard.into_iter().zip(of_heard) {
-        match position {
-            Some(_) => already.push(topic),
-            None => drop(topics.insert(topic, TopicReply { offset: state.head, recovered: false, reason: None })),
-        }
+    let (already, unasked): (Vec<_>, Vec<_>) =
+        of_heard.into_iter().partition(|state| heard.get(&state.topic).is_some_and(Option::is_some));
+    for TopicState { topic, head: offset, .. } in unasked {
+        topics.insert(topic, TopicReply { offset, recovered: false, reason: None });
     }
-    let replayed = Replayed { heads: heads(states), until };
-    let (manager, client) = (manager.clone(), client.clone());
-    let after = async move {
-        if let Err(error) = replay_all(&manager, &client, &missed).await {
-            tracing::error!(client.id = %client.id(), %error, "recovery failed");
-            client.close(CloseReason::Internal);
-        }
-        client.egress().go_live(None, replayed);
-        drop(guard);
-    };
+    let already = already.into_iter().map(|state| state.topic).collect();
+    let replayed = Replayed { heads: heads(of_new), until };
+    let after = catch_up(manager.clone(), client.clone(), missed, replayed, guard);
     // A task of its own: the client's next request may have to wait for it.
     let after = AfterAnswer(Box::new(move || drop(tokio::spawn(after))));
     Ok(Listened { topics, already, after })
+}
+
+impl Listened {
+    /// For a client that is closing.
+    fn nothing() -> Self {
+        Self { topics: BTreeMap::new(), already: Vec::new(), after: AfterAnswer(Box::new(|| {})) }
+    }
+}
+
+/// Takes subscriptions back that could not be answered.
+fn give_up(manager: &Manager, client: &Client, topics: impl Iterator<Item = TopicName>) {
+    let mut heads = HashMap::new();
+    for topic in topics {
+        manager.unsubscribe(client, &topic);
+        // Above every log: what was held is of topics it does not hear.
+        heads.insert(topic, Offset(u64::MAX));
+    }
+    client.egress().go_live(None, Replayed { heads, until: last_round_in_the_log(manager) });
+}
+
+/// What a client missed of the topics that it hears from now on, then what was held back meanwhile.
+async fn catch_up(
+    manager: Arc<Manager>,
+    client: Arc<Client>,
+    missed: Vec<Missed>,
+    replayed: Replayed,
+    guard: OwnedMutexGuard<()>,
+) {
+    let abandoned = CloseOnPanic(client.clone());
+    if let Err(error) = replay_all(&manager, &client, &missed).await {
+        tracing::error!(client.id = %client.id(), %error, "recovery failed");
+        client.close(CloseReason::Internal);
+    }
+    client.egress().go_live(None, replayed);
+    drop(abandoned);
+    drop(guard);
+}
+
+/// What is held back would otherwise stay so, and nobody would know.
+struct CloseOnPanic(Arc<Client>);
+
+impl Drop for CloseOnPanic {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            self.0.close(CloseReason::Internal);
+        }
+    }
 }
 
 /// A batch that is committed and not yet published is the only one that the log has and that is
@@ -288,7 +320,7 @@ fn nothing_seen(manager: &Manager) -> Resume {
     Resume { epoch: manager.store().epoch().clone(), positions: Positions::new() }
 }
 
-fn heads(states: Vec<TopicState>) -> std::collections::HashMap<TopicName, Offset> {
+fn heads(states: Vec<TopicState>) -> HashMap<TopicName, Offset> {
     states.into_iter().map(|state| (state.topic, state.head)).collect()
 }
 

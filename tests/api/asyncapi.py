@@ -1,5 +1,6 @@
 """Checks docs/asyncapi.yaml: valid AsyncAPI 3, every reference and example good, and true of a talk on a real server:
-every event that is sent or received is good by its schema, and every listed one occurs.
+every event that is sent or received is good by its schema and has no field that is not described, and every listed one
+occurs.
 
 usage: asyncapi.py ORIGIN PASSWORD KEY        (the password of alice and bob; the key publishes, and lets Ada in)
 """
@@ -20,8 +21,32 @@ DOCUMENT = yaml.safe_load((ROOT / "docs/asyncapi.yaml").read_text())
 STANDARD = json.loads((ROOT / f"node_modules/@asyncapi/specs/schemas/{DOCUMENT['asyncapi']}.json").read_text())
 MESSAGES = DOCUMENT["components"]["messages"]
 
-# Who asks what, in this order; `None` is no request but a text that is not JSON, and a path is asked over HTTP with the
-# key. A new request joins here.
+
+def find(reference):
+    node = DOCUMENT
+    for part in reference.removeprefix("#/").split("/"):
+        node = node.get(part) if isinstance(node, dict) else None
+    return node
+
+
+def closed(node):
+    """The same with every object closed: a client has to ignore fields that it does not know, but all of ours are told."""
+    if isinstance(node, list):
+        return [closed(child) for child in node]
+    if not isinstance(node, dict):
+        return node
+    if len(parts := node.get("allOf", [])) > 1:  # one object in parts: only together they are all of it
+        parts = [find(part["$ref"]) if "$ref" in part else part for part in parts]
+        whole = {key: value for part in parts for key, value in part["properties"].items()}
+        return closed({"type": "object", "required": sum((part["required"] for part in parts), []), "properties": whole})
+    more = {"additionalProperties": False} if node.get("type") == "object" else {}
+    return more | {key: closed(child) for key, child in node.items()}
+
+
+COMPONENTS = closed(DOCUMENT["components"])
+
+# Who asks what, in this order; `None` is no request but a text that is not JSON, and a path is asked over HTTP: by the
+# shop with the key, by others with their session. A new request joins here.
 TALK = [
     ("alice", "list_rooms", {}),
     ("alice", "create_room", {"room": "garden", "title": "The garden"}),
@@ -42,6 +67,9 @@ TALK = [
     ("bob", "get_publications", {"topic": "channel.bunno", "before": 3, "limit": 1}),
     ("ada", "subscribe", {"topics": {"channel.orders.42.status": 0, "channel.bunno": None}}),
     ("ada", "list_rooms", {}),
+    ("bob", "subscribe", {"topics": ["channel.talk.tea"]}),
+    ("bob", "/publish", {"channel": "talk.tea", "data": "ready"}),
+    ("bob", "get_publications", {"topic": "channel.talk.tea"}),
     ("bob", "unsubscribe", {"topics": ["channel.other", "channel.a..b"]}),
     ("shop", "/publish", {"channels": ["bunno", "orders.42.status"], "data": "sent"}),
 ]
@@ -61,7 +89,7 @@ def check(frame, message):
     if message not in MESSAGES:
         return faults.append(f"{message} is not listed: {frame}")
     # Beside the document, so that references within it are found; draft 7 looks at nothing beside a `$ref`.
-    schema = {"components": DOCUMENT["components"], "allOf": [{"$ref": f"#/components/messages/{message}/payload"}]}
+    schema = {"components": COMPONENTS, "allOf": [{"$ref": f"#/components/messages/{message}/payload"}]}
     for error in Draft7Validator(schema).iter_errors(frame):
         faults.append(f"{message}: {'.'.join(map(str, error.path))}: {error.message}")
 
@@ -71,13 +99,6 @@ def references(node):
         yield from (node["$ref"] for _ in [0] if isinstance(node.get("$ref"), str))
     for child in node.values() if isinstance(node, dict) else node if isinstance(node, list) else []:
         yield from references(child)
-
-
-def find(reference):
-    node = DOCUMENT
-    for part in reference.removeprefix("#/").split("/"):
-        node = node.get(part) if isinstance(node, dict) else None
-    return node
 
 
 def check_document():
@@ -100,22 +121,23 @@ def check_document():
 class Client:
     """A socket whose every frame is checked."""
 
-    def __init__(self, socket):
-        self.socket, self.asked = socket, {}
+    def __init__(self, socket, session):
+        self.socket, self.session, self.asked = socket, session, {}
 
     @classmethod
     async def sign_in(cls, name, resume=None):
         body = {"username": name, "password": PASSWORD}
-        return await cls.open(post(ORIGIN, "/login", body | ({"resume": resume} if resume else {}))[0])
+        return await cls.open(post(ORIGIN, "/login", body | ({"resume": resume} if resume else {})))
 
     @classmethod
     async def let_in(cls, resume=None):
-        return await cls.open(post(ORIGIN, "/otp", ADA | ({"resume": resume} if resume else {}), key=KEY)[0])
+        return await cls.open(post(ORIGIN, "/otp", ADA | ({"resume": resume} if resume else {}), key=KEY))
 
     @classmethod
-    async def open(cls, admitted):
+    async def open(cls, answer):
+        admitted, session = answer
         url = ORIGIN.replace("http", "ws", 1) + "/ws?otp=" + admitted["otp"]
-        return cls(await websockets.connect(url, ssl=TLS))
+        return cls(await websockets.connect(url, ssl=TLS), session)
 
     async def hears(self, is_it):
         while True:
@@ -144,7 +166,7 @@ async def talk():
     greetings = {name: await client.hears(lambda frame: frame["type"] == "hello") for name, client in clients.items()}
     for name, event_type, payload in TALK:
         if event_type and event_type.startswith("/"):
-            post(ORIGIN, event_type, payload, key=KEY)
+            post(ORIGIN, event_type, payload, **({"key": KEY} if name == "shop" else {"session": clients[name].session}))
         else:
             await clients[name].asks(event_type, payload)
     # What was published last is the last thing they hear.

@@ -1,11 +1,11 @@
-"""Prints what one of the documents' listeners hears, a line each. usage: listen.py FILE APP TOPIC"""
+"""Prints what one of the documents' listeners hears, a line each. usage: listen.py FILE APP TOPIC…"""
 
 import importlib.util
 import json
 import sys
 import urllib.request
 
-FILE, APP, TOPIC = sys.argv[1:4]
+FILE, APP, *TOPICS = sys.argv[1:]
 spec = importlib.util.spec_from_file_location("listener", FILE)
 listener = importlib.util.module_from_spec(spec)
 spec.loader.exec_module(listener)
@@ -16,5 +16,5 @@ def admit():
         return json.load(answer)
 
 
-for publication in listener.listen(admit, [TOPIC], lambda *gap: print(json.dumps({"gap": gap}), flush=True)):
+for publication in listener.listen(admit, TOPICS, lambda *gap: print(json.dumps({"gap": gap}), flush=True)):
     print(json.dumps(publication["data"]), flush=True)

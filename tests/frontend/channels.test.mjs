@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { beforeEach, describe, it, mock } from "node:test";
-import { MOST, MOST_WHILE_READING } from "../../frontend/models/channel_log.js";
 import { Chat } from "../../frontend/models/chat.js";
+import { AT_END, UNOPENED, WHILE_READING } from "../../frontend/models/log_limits.js";
 import { ApiError } from "../../frontend/transport/api.js";
 import { ALICE, FakeWebSocket, latest, memoryStorage, settled } from "./fakes.mjs";
 
@@ -120,6 +120,14 @@ describe("Channels", () => {
     assert.deepEqual(Object.keys(JSON.parse(storage.getItem("switchboard.1.channels") ?? "")), ["0"]);
   });
 
+  it("forgets the names when somebody signs out", async () => {
+    const { chat } = await listening();
+    chat.clear();
+    const kept = Array.from({ length: storage.length }, (_, index) => storage.getItem(storage.key(index) ?? ""));
+    assert.doesNotMatch(kept.join(), /bunno/);
+    assert.deepEqual((await signedIn()).channels.all, []);
+  });
+
   it("takes only names out of what is remembered", async () => {
     storage.setItem("switchboard.1.channels", JSON.stringify(["good", "good", "../bad", "", 7, null, "a..b"]));
     const chat = await signedIn();
@@ -158,14 +166,62 @@ describe("Channels", () => {
     assert.deepEqual([log.state, log.refusal], ["refused", refused["channel.closed"]]);
     void chat.channels.retry("closed");
     assert.equal(log.state, "waiting");
-    await latest().refuses("subscribe", "storage_unavailable");
-    assert.equal(log.refusal?.code, "storage_unavailable");
+    await latest().refuses("subscribe", "bad_payload");
+    assert.equal(log.refusal?.code, "bad_payload");
     chat.channels.remove("closed");
     assert.equal(chat.channels.current, null);
     assert.equal(
       latest().sent.some(({ type }) => type === "unsubscribe"),
       false,
     );
+  });
+
+  it("asks again, later and later, when the server could not answer", async () => {
+    const { chat, log } = await listening();
+    chat.channels.add("other");
+    await settled();
+    for (const [code, ms] of /** @type {const} */ ([
+      ["storage_unavailable", 500],
+      ["unavailable", 1000],
+      ["internal", 2000],
+    ])) {
+      await latest().refuses("subscribe", code);
+      assert.deepEqual([logOf(chat, "other").state, log.state], ["waiting", "listening"]);
+      const before = latest().sent.length;
+      mock.timers.tick(ms);
+      await settled();
+      assert.deepEqual(latest().request("subscribe").payload.topics, { "channel.other": null });
+      assert.equal(latest().sent.length, before + 1);
+    }
+    await latest().ok("subscribe", { topics: {}, refused: { "channel.other": { code: "unavailable", message: "" } } });
+    assert.equal(logOf(chat, "other").state, "waiting");
+    mock.timers.tick(4000);
+    await settled();
+    await latest().ok("subscribe", { topics: { "channel.other": { offset: 0, recovered: false } } });
+    assert.equal(logOf(chat, "other").state, "listening");
+  });
+
+  it("asks again on the connection there is, and for what is still wanted", async () => {
+    const chat = await signedIn();
+    chat.channels.add("bunno");
+    await settled();
+    await latest().refuses("subscribe", "unavailable");
+    const refused = { "channel.bunno": { code: "unavailable", message: "" } };
+    latest().drops(1006);
+    mock.timers.tick(450);
+    await settled();
+    latest().receives({ type: "hello", payload: { user: ALICE, epoch: "e1", ping_period_secs: 25, topics: ROOM, refused } });
+    await settled();
+    const asked = () => latest().sent.filter(({ type }) => type === "subscribe").length;
+    assert.equal(asked(), 1);
+    mock.timers.tick(1000);
+    await settled();
+    assert.equal(asked(), 1);
+    await latest().refuses("subscribe", "unavailable");
+    chat.channels.remove("bunno");
+    mock.timers.tick(1000);
+    await settled();
+    assert.equal(asked(), 1);
   });
 
   it("says that something new is there, until somebody looks", async () => {
@@ -200,6 +256,25 @@ describe("Channels", () => {
     latest().greets({ ...ROOM, "channel.bunno": { offset: 2, recovered: true } });
     assert.deepEqual(latest().request("unsubscribe").payload, { topics: ["channel.bunno"] });
     assert.deepEqual(Object.keys(chat.socket.resume?.positions ?? {}), ["room.general"]);
+  });
+
+  it("subscribes anew to what was removed and added again while its position was on its way", async () => {
+    const { chat } = await listening(2);
+    latest().drops(1006);
+    mock.timers.tick(20_000);
+    await settled();
+    chat.channels.remove("bunno");
+    chat.channels.add("bunno");
+    latest().greets({ ...ROOM, "channel.bunno": { offset: 2, recovered: true } });
+    await settled();
+    const types = latest().sent.map(({ type }) => type).filter((type) => type.endsWith("subscribe"));
+    assert.deepEqual(types, ["unsubscribe", "subscribe"]);
+    const log = logOf(chat, "bunno");
+    assert.equal(log.state, "waiting");
+    const topics = { "channel.bunno": { offset: 2, recovered: false, may_publish: true } };
+    await latest().ok("subscribe", { topics });
+    latest().receives(published(3));
+    assert.deepEqual([log.state, log.mayPublish, shown(log)], ["listening", true, [3]]);
   });
 
   it("does not hear what was removed before the server had answered", async () => {
@@ -278,6 +353,20 @@ describe("Channels", () => {
     assert.equal(new Set(log.items.map(({ key }) => key)).size, 5);
   });
 
+  it("begins anew with another store though its position was not asked about", async () => {
+    const { chat, log } = await listening();
+    await latest().ok("get_publications", page(1, 0, false));
+    for (const offset of [1, 2, 3]) latest().receives(published(offset));
+    chat.channels.watch("bunno");
+    chat.showRoom("general");
+    await reconnected({}, "e2");
+    assert.deepEqual(latest().request("subscribe").payload, { topics: { "channel.bunno": null }, epoch: "e2" });
+    await latest().ok("subscribe", { topics: { "channel.bunno": { offset: 4, recovered: false } } });
+    await latest().ok("get_publications", page(1, 4, false));
+    assert.deepEqual(shown(log), [1, 2, 3, "other_epoch", 1, 2, 3, 4]);
+    assert.equal(log.unread, true);
+  });
+
   it("honours what the server refuses when it is back", async () => {
     const { log } = await listening();
     latest().receives(published(1));
@@ -300,17 +389,79 @@ describe("Channels", () => {
   it("holds no more than it says, and can read the rest again", async () => {
     const { log } = await listening();
     await latest().ok("get_publications", page(1, 0, false));
-    for (let offset = 1; offset <= MOST + 20; offset += 1) latest().receives(published(offset));
-    assert.deepEqual([log.items.length, shown(log)[0], log.moreBefore], [MOST, 21, true]);
+    for (let offset = 1; offset <= AT_END.items + 20; offset += 1) latest().receives(published(offset));
+    assert.deepEqual([log.items.length, shown(log)[0], log.moreBefore], [AT_END.items, 21, true]);
     log.readingAt("past");
     void log.load();
     assert.equal(latest().request("get_publications").payload.before, 21);
     await latest().ok("get_publications", page(1, 20, false));
-    assert.deepEqual([log.items.length, shown(log)[0]], [MOST + 20, 1]);
-    for (let offset = MOST + 21; offset <= MOST_WHILE_READING + 1; offset += 1) latest().receives(published(offset));
-    assert.equal(log.items.length, MOST);
+    assert.deepEqual([log.items.length, shown(log)[0]], [AT_END.items + 20, 1]);
+    for (let offset = AT_END.items + 21; offset <= WHILE_READING.items + 1; offset += 1) latest().receives(published(offset));
+    assert.equal(log.items.length, AT_END.items);
     log.readingAt("end");
-    assert.equal(shown(log).at(-1), MOST_WHILE_READING + 1);
+    assert.equal(shown(log).at(-1), WHILE_READING.items + 1);
+  });
+
+  it("holds no more text than it says", async () => {
+    const { log } = await listening();
+    await latest().ok("get_publications", page(1, 0, false));
+    const text = "x".repeat(60_000);
+    const arrive = (/** @type {number} */ first, /** @type {number} */ last) => {
+      for (let offset = first; offset <= last; offset += 1) latest().receives(published(offset, "bunno", text));
+      return log.items.length * text.length;
+    };
+    const held = arrive(1, 60);
+    assert.ok(held <= AT_END.characters && held > AT_END.characters / 2, String(held));
+    assert.equal(log.moreBefore, true);
+    log.readingAt("past");
+    assert.ok(arrive(61, 80) > AT_END.characters, "what somebody reads stays");
+    assert.ok(arrive(81, 300) <= WHILE_READING.characters);
+    assert.equal(shown(log).at(-1), 300);
+    log.readingAt("end");
+    assert.ok(arrive(301, 301) <= AT_END.characters);
+  });
+
+  it("holds little of what nobody has opened, and reads it back", async () => {
+    const chat = await signedIn();
+    chat.channels.add("bunno");
+    await settled();
+    await latest().ok("subscribe", { topics: { "channel.bunno": { offset: 0, recovered: false } } });
+    const log = logOf(chat, "bunno");
+    for (let offset = 1; offset <= 100; offset += 1) latest().receives(published(offset));
+    assert.deepEqual([log.items.length, log.unread, log.position?.offset], [UNOPENED.items, true, 100]);
+    for (let offset = 101; offset <= 110; offset += 1) latest().receives(published(offset, "bunno", "x".repeat(60_000)));
+    assert.deepEqual(shown(log), [110]);
+    log.open();
+    await latest().ok("get_publications", page(61, 110, true));
+    assert.deepEqual(
+      shown(log),
+      Array.from({ length: 50 }, (_, index) => 61 + index),
+    );
+  });
+
+  it("puts no page in front of what it does not belong to", async () => {
+    const { log } = await listening(WHILE_READING.items);
+    log.readingAt("past");
+    await latest().ok("get_publications", page(WHILE_READING.items - 49, WHILE_READING.items, true));
+    const first = WHILE_READING.items - 49;
+    void log.load();
+    assert.equal(latest().request("get_publications").payload.before, first);
+    const last = first + WHILE_READING.items;
+    for (let offset = WHILE_READING.items + 1; offset <= last; offset += 1) latest().receives(published(offset));
+    await latest().ok("get_publications", page(first - 50, first - 1, true));
+    assert.equal(log.moreBefore, true);
+    const whole = Array.from({ length: log.items.length }, (_, index) => last - log.items.length + 1 + index);
+    assert.deepEqual(shown(log), whole);
+  });
+
+  it("takes no first page that ends before what is left of a flood", async () => {
+    const { log } = await listening(3);
+    log.readingAt("past");
+    const last = WHILE_READING.items + 4;
+    for (let offset = 4; offset <= last; offset += 1) latest().receives(published(offset));
+    await latest().ok("get_publications", page(1, 3, false));
+    assert.deepEqual([shown(log)[0], log.items.length], [last - AT_END.items + 1, AT_END.items]);
+    assert.deepEqual([log.loaded, log.moreBefore], [true, true]);
   });
 
   it("says why nothing could be read back, and tries again", async () => {
@@ -344,6 +495,44 @@ describe("Channels", () => {
     const [first, second, third, fourth, fifth] = keys;
     assert.equal(first, second);
     assert.equal(new Set([second, third, fourth, fifth]).size, 4);
+  });
+
+  it("publishes anew what was edited after a failure, though it is the same text again", async () => {
+    /** @type {string[]} */
+    const keys = [];
+    const chat = await signedIn(async (channel, text, key) => {
+      keys.push(key);
+      throw new ApiError("network", "");
+    });
+    chat.channels.add("bunno");
+    const log = logOf(chat, "bunno");
+    await assert.rejects(log.publish("[1]"));
+    await assert.rejects(log.publish("[1]"));
+    log.edited();
+    await assert.rejects(log.publish("[1]"));
+    assert.deepEqual([keys[0] === keys[1], keys[1] === keys[2]], [true, false]);
+  });
+
+  it("does not end an attempt because another has succeeded", async () => {
+    /** @type {string[]} */
+    const keys = [];
+    /** @type {(() => void)[]} */
+    const answers = [];
+    const chat = await signedIn(async (channel, text, key) => {
+      keys.push(key);
+      if (text === "1") await new Promise((resolve) => answers.push(() => resolve(undefined)));
+      else throw new ApiError("timeout", "");
+      return { offset: 1 };
+    });
+    chat.channels.add("bunno");
+    const log = logOf(chat, "bunno");
+    const slow = log.publish("1");
+    log.edited();
+    await assert.rejects(log.publish("2"));
+    answers[0]?.();
+    await slow;
+    await assert.rejects(log.publish("2"));
+    assert.equal(keys[1], keys[2]);
   });
 
   it("learns that only keys publish", async () => {
@@ -380,5 +569,21 @@ describe("Channels", () => {
     const positions = chat.socket.resume?.positions ?? {};
     assert.equal(Object.keys(positions).length, 1024);
     assert.equal(positions["room.late"], 3);
+  });
+
+  it("sends no more bytes at once than the server takes", async () => {
+    const names = Array.from({ length: 300 }, (_, n) => `${String(n).padStart(3, "0")}${"न".repeat(125)}`);
+    storage.setItem("switchboard.1.channels", JSON.stringify(names));
+    const chat = await signedIn();
+    const bytes = (/** @type {unknown} */ value) => Buffer.byteLength(JSON.stringify(value));
+    const requests = latest().sent.filter(({ type }) => type === "subscribe");
+    assert.deepEqual(requests.filter((request) => bytes(request) > 60 * 1024).map(bytes), []);
+    const topics = requests.flatMap(({ payload }) => Object.keys(payload.topics));
+    assert.equal(new Set(topics).size, 300);
+    for (const topic of topics) chat.socket.follow(topic, 7);
+    chat.socket.follow("room.late", 3);
+    const { resume } = chat.socket;
+    assert.ok(bytes(resume) < 60 * 1024 && bytes(resume) > 40 * 1024, String(bytes(resume)));
+    assert.equal(resume?.positions["room.late"], 3);
   });
 });

@@ -122,15 +122,16 @@ describe("channels", () => {
       await route.abort();
     });
     await area.press("Control+Enter");
-    await page.getByRole("alert").getByText("It arrives once, however often you try.").waitFor();
+    await page.getByRole("alert").getByText("It is not known whether this was published.").waitFor();
     await publication(page, 1).getByText("4711").waitFor();
     await page.unroute("**/publish");
     await area.press("Meta+Enter");
     await page.getByText("Published as #1.").waitFor();
     assert.equal(await area.inputValue(), "");
-    await area.fill("[2]");
+    await area.fill('{"price": 1.10, "id": 12345678901234567890}');
     await page.getByRole("button", { name: "Publish", exact: true }).click();
     await publication(bob.page, 2).getByText("from alice").waitFor();
+    assert.deepEqual(await publication(bob.page, 2).locator(".json-number").allInnerTexts(), ["1.10", "12345678901234567890"]);
     assert.deepEqual(await offsets(bob.page), [1, 2]);
   });
 

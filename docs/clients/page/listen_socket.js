@@ -1,3 +1,6 @@
+/** Changes nothing, and is answered. */
+const probe = JSON.stringify({ type: "unsubscribe", id: "probe", payload: { topics: ["channel.nothing"] } });
+
 /**
  * Hears channels over a WebSocket, in a browser or Node 22. Comes back by itself; nothing is lost, nothing comes twice.
  *
@@ -12,13 +15,14 @@ export async function listen(admit, topics, onData, onGap = console.warn) {
     const { server, otp } = await admit().catch(() => ({}));
     closed = otp && (await new Promise((resolve) => {
       const socket = new WebSocket(`${server.replace("http", "ws")}/ws?otp=${otp}`);
-      let greeting;
+      let [greeting, silent] = [undefined, true];
       const hear = {
         hello(event) {
           greeting = event.payload;
-          socket.send(JSON.stringify({ type: "subscribe", id: 1, payload: { topics: seen, epoch } }));
+          socket.send(JSON.stringify({ type: "subscribe", id: "topics", payload: { topics: seen, epoch } }));
         },
-        ok({ payload }) {
+        ok({ id, payload }) {
+          if (id !== "topics") return;
           [tries, epoch] = [0, greeting.epoch];
           for (const [topic, why] of Object.entries(payload.refused ?? {})) onGap(topic, why.code);
           for (const [topic, at] of Object.entries(payload.topics)) {
@@ -32,8 +36,16 @@ export async function listen(admit, topics, onData, onGap = console.warn) {
         },
         error: () => socket.close(),
       };
-      socket.onmessage = ({ data }) => ((event) => hear[event.type]?.(event))(JSON.parse(data));
-      socket.onclose = socket.onerror = resolve; // where it never opened, Node 20 says only the latter
+      socket.onmessage = ({ data }) => ((event) => ((silent = false), hear[event.type]?.(event)))(JSON.parse(data));
+      // A network that is gone (after sleep, elsewhere) closes nothing: who hears nothing for 25 s asks, then leaves.
+      const watch = setInterval(() => (silent ? end() : ((silent = true), socket.send(probe))), 25_000);
+      const end = (event) => {
+        clearInterval(watch);
+        socket.onmessage = null; // whatever a dead one still brings, the next brings again
+        socket.close();
+        resolve(event);
+      };
+      socket.onclose = socket.onerror = end; // where it never opened, Node 20 says only the latter
     }));
     const jitter = Number(closed?.reason?.split("jitter_ms=")[1] ?? 0); // a server that restarts spreads its clients
     const most = Math.max(jitter, Math.min(30_000, 500 * 2 ** tries++));
