@@ -267,7 +267,7 @@ fn with_tls(cluster: &Cluster) -> std::net::Ipv4Addr {
             .to_owned(),
         "chmod 600 server.key".to_owned(),
     ] {
-        cluster.sql("postgres", &format!("COPY (SELECT 1) TO PROGRAM '{command} 2>&1'"));
+        cluster.sql("postgres", &format!("COPY (SELECT 1) TO PROGRAM 'cat >/dev/null; {command} 2>&1'"));
     }
     cluster.sql("postgres", "ALTER SYSTEM SET ssl = on");
     cluster.sql("postgres", &format!("ALTER SYSTEM SET listen_addresses = '{address}'"));
