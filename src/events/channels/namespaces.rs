@@ -57,6 +57,13 @@ impl Namespaces {
         if named.is_nobody() || named.is_external(id) { Ok(()) } else { Err(ChannelError::MayNotSubscribe) }
     }
 
+    /// The first pattern by which a member hears what has their name in it, and by which names with a dot are cut.
+    #[must_use]
+    pub fn that_cuts_names(&self) -> Option<&ChannelPattern> {
+        let cuts = |one: &&Namespace| one.subscribe == Subscribers::User && one.pattern.has_user_name();
+        self.0.iter().find(cuts).map(|one| &one.pattern)
+    }
+
     /// Whether a member may publish to a channel.
     ///
     /// # Errors
