@@ -140,3 +140,21 @@ pub fn listed(
     };
     topics.iter().enumerate().map(|(place, text)| check(text).map_err(|error| (place, error))).collect()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_a_name_that_decides_who_hears_can_be_cut() {
+        let with = |pattern: &str, subscribe| {
+            let mut settings = Settings::defaults();
+            settings.namespace[0].pattern = pattern.parse().unwrap();
+            settings.namespace[0].subscribe = subscribe;
+            Namespaces::new(&settings).that_cuts_names().is_some()
+        };
+        assert!(with("orders.{user}.*", Subscribers::User));
+        assert!(!with("orders.{user}.*", Subscribers::Listed));
+        assert!(!with("orders.{user_id}.*", Subscribers::User));
+    }
+}
