@@ -65,10 +65,10 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
     settings.socket.fragment_wait = Duration::from_secs(60);
     settings.socket.egress_bytes = 4 * MAX_MESSAGE_BYTES;
     settings.socket.egress_events = usize::MAX;
-    let socket = Arc::new(settings.socket);
+    let socket = Arc::new(settings.socket.clone());
     let listener = Listener::bind((Ipv4Addr::LOCALHOST, 0).into())?;
     println!("{}", listener.address());
     let router = Router::new().route("/echo", any(move |request| echo(socket.clone(), request)));
-    listener.serve(router, None, &settings.http).task.await??;
+    listener.serve(router, None, &settings).task.await??;
     Ok(())
 }

@@ -113,6 +113,7 @@ pub async fn start_with(settings: Settings, register: impl FnOnce(&mut Registry)
     let (journal_handle, journal_task) = Journal::new(&settings);
     let namespaces = Namespaces::new(&settings);
     let meter_of = Arc::new(namespaces.meters(&metrics));
+    warn_of_cut_names(&namespaces, &*store).await?;
     let channels = Channels::new(store.clone(), journal_handle.clone(), namespaces);
     let mut registry = registry(&store, &journal_handle, &channels);
     register(&mut registry);
@@ -166,7 +167,7 @@ pub async fn start_with(settings: Settings, register: impl FnOnce(&mut Registry)
             pace: Arc::default(),
         },
     );
-    let serving = listener.serve(router, certificate.map(|certificate| certificate.config()), &settings.http);
+    let serving = listener.serve(router, certificate.map(|certificate| certificate.config()), &settings);
     settings.leave_origin(address);
     Ok(Server {
         address,
@@ -182,6 +183,20 @@ pub async fn start_with(settings: Settings, register: impl FnOnce(&mut Registry)
         housekeeping,
         stop_housekeeping,
     })
+}
+
+/// Tells the operator that one member may hear what is meant for another.
+async fn warn_of_cut_names(namespaces: &Namespaces, store: &dyn Store) -> Result<(), StoreError> {
+    let Some(pattern) = namespaces.that_cuts_names() else { return Ok(()) };
+    let accounts = store.accounts().await?;
+    if let Some(cut) = accounts.iter().find(|account| account.user.name.as_str().contains('.')) {
+        tracing::warn!(
+            namespace = %pattern, user.name = %cut.user.name,
+            "a name with a dot is cut in {{user}}: what is published for it reaches whoever has the name before the dot; \
+             use {{user_id}}"
+        );
+    }
+    Ok(())
 }
 
 /// Opens the store that the settings name; commands of the operator's use it too. It blocks.

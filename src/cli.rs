@@ -185,6 +185,17 @@ pub enum CliError {
     /// A key has this name, perhaps one that has expired.
     #[error("there is a key `{0}` already; `switchboard key revoke {0}` makes room for another")]
     KeyNameTaken(KeyName),
+    /// The key is made, and its maker has not seen it.
+    #[error(
+        "the key `{name}` was made but could not be printed ({source}), and is never shown again: revoke it with \
+         `switchboard key revoke {name}` and make another"
+    )]
+    KeyNotShown {
+        /// What it is called.
+        name: KeyName,
+        /// Why.
+        source: io::Error,
+    },
     /// No key has this name or id.
     #[error("there is no key `{0}`; `switchboard key list` shows all")]
     NoSuchKey(String),

@@ -14,7 +14,7 @@ pub use event_receiver::EventReceiver;
 pub use frame_meter::FrameLimits;
 pub use read_pump::{Inbound, Receiver};
 pub use stream_pump::run_stream;
-pub use token_bucket::TokenBucket;
+pub use token_bucket::{TokenBucket, cost};
 
 use crate::{manager::Client, protocol::CloseReason, settings};
 use read_half::ReadHalf;

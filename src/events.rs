@@ -2,6 +2,7 @@
 
 mod channels;
 mod chat;
+mod page;
 mod rooms;
 
 pub use channels::{

@@ -16,6 +16,7 @@ pub mod json_body;
 pub mod keys;
 mod openapi;
 pub mod origin_guard;
+mod pace;
 mod publish;
 mod query;
 mod refusals;

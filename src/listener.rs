@@ -11,7 +11,7 @@ mod socket;
 mod tcp;
 mod watch;
 
-use crate::settings::Http;
+use crate::settings::{Http, Settings};
 use axum::{Router, extract::connect_info::IntoMakeServiceWithConnectInfo};
 use axum_server::tls_rustls::RustlsConfig;
 use hyper_util::rt::{TokioExecutor, TokioTimer};
@@ -107,7 +107,8 @@ impl Listener {
     /// Serves `router`, over TLS when there is a configuration. Handlers get the peer's address
     /// as `ConnectInfo<SocketAddr>`; WebSockets work over HTTP/1.1 and over HTTP/2 (RFC 8441).
     #[must_use]
-    pub fn serve(self, router: Router, tls: Option<RustlsConfig>, http: &Http) -> Serving {
+    pub fn serve(self, router: Router, tls: Option<RustlsConfig>, settings: &Settings) -> Serving {
+        let http = &settings.http;
         descriptors::raise_limit(http.max_connections);
         let handle = axum_server::Handle::new();
         if tls.is_none() && http.trusted_proxies.is_empty() {
@@ -116,7 +117,7 @@ impl Listener {
                  address, and share its limits"
             );
         }
-        let door = accept::Door::new(tls, http);
+        let door = accept::Door::new(tls, http, settings.socket.pong_wait);
         let mut server = axum_server::Server::from_listener(self.tcp).handle(handle.clone()).acceptor(door);
         limit(server.http_builder(), http);
         let service: IntoMakeServiceWithConnectInfo<Router, SocketAddr> = router.into_make_service_with_connect_info();

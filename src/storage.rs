@@ -56,6 +56,9 @@ pub trait Store: Send + Sync + 'static {
     /// most `limit` and about [`MAX_PAGE_BYTES`]; when there is any, at least one.
     async fn read_log(&self, range: LogRange, limit: u32) -> Result<Vec<Publication>, StoreError>;
 
+    /// As [`Store::read_log`], but of the end of the range: the newest of them, oldest first.
+    async fn read_log_end(&self, range: LogRange, limit: u32) -> Result<Vec<Publication>, StoreError>;
+
     /// Forgets publications older than `retention_ms`, or than their own [`Keep::age_ms`], at most
     /// `limit` of them. Answers how many.
     async fn trim_log(&self, now: UnixMillis, retention_ms: i64, limit: u32) -> Result<u32, StoreError>;

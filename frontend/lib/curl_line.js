@@ -1,3 +1,5 @@
+/** In characters. */
+const MAX_KEY_NAME = 64;
 const SAMPLE = { message: { text: "oh hai" } };
 
 /**
@@ -18,11 +20,12 @@ export function curlLine(origin, channel) {
 }
 
 /**
- * How an owner makes a key for it.
+ * How an owner makes a key for it. No two keys have the same name, so it is named after the channel.
  * @param {string} channel
  */
 export function keyLine(channel) {
-  return `switchboard key create my-app --scope ${shellWord(`publish:${channel}`)}`;
+  const name = Array.from(`publish-${channel}`).slice(0, MAX_KEY_NAME).join("");
+  return `switchboard key create ${shellWord(name)} --scope ${shellWord(`publish:${channel}`)}`;
 }
 
 /**

@@ -38,6 +38,8 @@ export class ChannelLog extends Model {
   mayPublish = false;
   /** Whether something has arrived that nobody has looked at. */
   unread = false;
+  /** How many have come live. */
+  arrived = 0;
   loaded = false;
   loading = false;
   /** Whether the server may keep more before the first publication of the last stretch. */
@@ -153,6 +155,7 @@ export class ChannelLog extends Model {
     // What a page has brought already is not news.
     if (type !== "published" || offset <= (this.#stretch.at(-1)?.offset ?? 0)) return;
     this.#stretch.push(this.#item(payload, offset, this.#now()));
+    this.arrived += 1;
     this.#show();
   }
 

@@ -1,4 +1,5 @@
 import { h, useEffect, useLayoutEffect, useRef, useState } from "../vendor/preact.js";
+import { Arrivals } from "./arrivals.js";
 import { explain } from "./explain.js";
 import { GapRow } from "./gap_row.js";
 import { Icon } from "./icon.js";
@@ -70,6 +71,7 @@ export function ChannelLogView({ log, channels, connected }) {
         ref: scroller,
         onScroll,
         role: "log",
+        "aria-live": "off",
         "aria-label": `Publications in ${log.name}`,
         "aria-busy": log.loading,
         tabIndex: 0,
@@ -85,6 +87,7 @@ export function ChannelLogView({ log, channels, connected }) {
         ),
       ),
     ),
+    h(Arrivals, { key: log.name, log }),
     !atEnd &&
       h(
         "button",

@@ -44,3 +44,11 @@ export function explainPublishing(error) {
 export function publishingTitle({ state, mayPublish }) {
   return state === "listening" && !mayPublish ? "Only API keys may publish here" : "Publish from a program";
 }
+
+/** What has arrived, in a few words. @param {number} count @param {number} last its offset */
+export function explainArrivals(count, last) {
+  if (count === 0) return "";
+  return count === 1
+    ? `Publication ${last} has arrived.`
+    : `${count} publications have arrived, the last is ${last}.`;
+}

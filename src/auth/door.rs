@@ -9,7 +9,7 @@ pub use invitations::{Invited, MadeInvitation, NewLink, invite};
 
 use super::{Admission, AuthError, Hasher, Otps, Policy, Secret, Subject, Throttle, Verdict, otp};
 use crate::{
-    model::{Account, ExternalUser, KeyId, Person, Resume, SessionId, TopicName, User, UserName},
+    model::{Account, ExternalUser, Person, Resume, SessionId, TopicName, User, UserName},
     settings::Settings,
     storage::{NewAccount, NewSession, Session, SessionLimits, Store, TokenHash, now},
 };
@@ -231,11 +231,10 @@ impl Door {
     pub fn external_otp(
         &self,
         user: ExternalUser,
-        key: KeyId,
         listed: HashSet<TopicName>,
         resume: Option<Resume>,
     ) -> Result<IssuedOtp, AuthError> {
-        self.issue(Admission::of_external(user, key, listed, resume))
+        self.issue(Admission::of_external(user, listed, resume))
     }
 
     fn issue(&self, admission: Admission) -> Result<IssuedOtp, AuthError> {

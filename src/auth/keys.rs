@@ -16,6 +16,7 @@ use std::{
     sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::{Duration, Instant},
 };
+use tokio::sync::{Semaphore, SemaphorePermit};
 
 /// Different scopes of one key.
 const SCOPES: RangeInclusive<usize> = 1..=20;
@@ -25,6 +26,8 @@ const LIFE_SECS: RangeInclusive<u64> = 60..=315_576_000;
 const HINT_CHARS: usize = 10;
 /// How stale `last_used` may become, in milliseconds: a note per request would be a write each.
 const USED_EVERY_MS: i64 = 60_000;
+/// Unknown keys of throttled addresses that are looked up at once; the others wait, and leave the store to everybody else.
+const SUSPECTS: usize = 1;
 /// Keys that are remembered; with more, all are looked up anew.
 const MAX_KNOWN: usize = 1_000;
 
@@ -99,6 +102,7 @@ pub struct Keys {
     noting: Arc<Mutex<HashSet<KeyId>>>,
     /// Keys that were good when they were last looked up.
     known: Mutex<HashMap<TokenHash, ApiKey>>,
+    suspects: Semaphore,
 }
 
 impl Keys {
@@ -111,12 +115,14 @@ impl Keys {
             throttle: Throttle::of_keys(&settings.auth),
             noting: Arc::default(),
             known: Mutex::default(),
+            suspects: Semaphore::new(SUSPECTS),
         }
     }
 
     /// The key that was presented, which is thereby used.
     ///
     /// A good one is never throttled: a stranger behind the same proxy must not stop a back end that does nothing wrong.
+    /// One that is not known to be good waits behind others of throttled addresses, for a look-up each.
     ///
     /// # Errors
     /// [`AuthError::BadKey`] if there is none, or a malformed, wrong, revoked or expired one; instead of it
@@ -125,15 +131,22 @@ impl Keys {
         let now = now();
         let hash = bearer.and_then(Secret::key_hash);
         let key = match hash {
-            Some(hash) => self.store.key(hash, now).await?,
+            Some(hash) => {
+                let _turn = self.turn(&hash, address).await;
+                self.store.key(hash, now).await?
+            }
             None => None,
         };
         let (Some(hash), Some(mut key)) = (hash, key) else {
             if let Some(hash) = hash {
                 lock(&self.known).remove(&hash);
             }
-            tracing::info!(client.address = %address, "an API key that is not good was presented");
-            return Err(self.failed(AuthError::BadKey, address));
+            let refused = self.failed(AuthError::BadKey, address);
+            // Those of a throttled address would fill the log.
+            if matches!(refused, AuthError::BadKey) {
+                tracing::info!(client.address = %address, "an API key that is not good was presented");
+            }
+            return Err(refused);
         };
         let found = key.clone();
         self.note_use(&mut key, now);
@@ -217,6 +230,15 @@ impl Keys {
         }
         tracing::info!(key.id = id.0, by = by.name(), "API key revoked");
         Ok(())
+    }
+
+    /// The turn of a key that may be one of a flood; `None`: it need not wait for any.
+    async fn turn(&self, hash: &TokenHash, address: IpAddr) -> Option<SemaphorePermit<'_>> {
+        let is_known = lock(&self.known).contains_key(hash);
+        if is_known || self.throttle.check(None, address, Instant::now()).is_ok() {
+            return None;
+        }
+        self.suspects.acquire().await.ok() // never closed
     }
 
     fn failed(&self, why: AuthError, address: IpAddr) -> AuthError {

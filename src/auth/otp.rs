@@ -2,7 +2,7 @@
 
 use super::{AuthError, Retention, RetentionMap, Secret};
 use crate::{
-    model::{Credential, ExternalUser, KeyId, Person, PersonId, Resume, SessionId, TopicName, User},
+    model::{Credential, ExternalUser, Person, PersonId, Resume, SessionId, TopicName, User},
     settings,
     storage::TokenHash,
 };
@@ -42,10 +42,10 @@ impl Admission {
         Self { person, credential, listed: Arc::default(), resume, origin }
     }
 
-    /// That of an external user, whom the holder of a key vouches for.
+    /// That of an external user, whom the holder of their key vouches for.
     #[must_use]
-    pub fn of_external(user: ExternalUser, key: KeyId, listed: HashSet<TopicName>, resume: Option<Resume>) -> Self {
-        let (person, credential) = (Person::External(user), Credential::Key(key));
+    pub fn of_external(user: ExternalUser, listed: HashSet<TopicName>, resume: Option<Resume>) -> Self {
+        let (credential, person) = (Credential::Key(user.key()), Person::External(user));
         Self { person, credential, listed: listed.into(), resume, origin: None }
     }
 
@@ -63,16 +63,19 @@ impl Admission {
 #[derive(Debug)]
 pub struct Otps {
     ttl: Duration,
-    outstanding: RetentionMap<TokenHash, PersonId, Admission>,
+    of_members: RetentionMap<TokenHash, PersonId, Admission>,
+    /// Apart: however many a key asks for, no member's makes room for them.
+    of_externals: RetentionMap<TokenHash, PersonId, Admission>,
 }
 
 impl Otps {
     /// None yet.
     #[must_use]
     pub fn new(settings: &settings::Otp) -> Self {
-        let retention =
-            Retention { ttl: settings.ttl, capacity: settings.max_outstanding, per_owner: settings.max_per_user };
-        Self { ttl: settings.ttl, outstanding: RetentionMap::new(retention) }
+        let retention = |capacity| Retention { ttl: settings.ttl, capacity, per_owner: settings.max_per_user };
+        let of_members = RetentionMap::new(retention(settings.max_outstanding));
+        let of_externals = RetentionMap::new(retention(settings.max_outstanding.div_ceil(2)));
+        Self { ttl: settings.ttl, of_members, of_externals }
     }
 
     /// How long an OTP lives.
@@ -81,7 +84,8 @@ impl Otps {
         self.ttl
     }
 
-    /// Makes an OTP that lives from `now` on. Over a bound, the oldest one of the user, or of all, is void.
+    /// Makes an OTP that lives from `now` on. Over a bound, the oldest one of the user, or of
+    /// all members, or of all external users, is void.
     ///
     /// # Errors
     /// [`AuthError::NoEntropy`], and [`AuthError::BadField`] for more than [`MAX_RESUME_TOPICS`] positions.
@@ -89,7 +93,11 @@ impl Otps {
         check_resume(admission.resume.as_ref())?;
         let otp = Secret::random()?;
         if let Some(hash) = otp.token_hash() {
-            self.outstanding.insert(hash, admission.person.id(), admission, now);
+            let those_alike = match admission.person {
+                Person::Member(_) => &self.of_members,
+                Person::External(_) => &self.of_externals,
+            };
+            those_alike.insert(hash, admission.person.id(), admission, now);
         }
         Ok(otp)
     }
@@ -100,13 +108,18 @@ impl Otps {
     #[must_use]
     pub fn redeem(&self, otp: &str, now: Instant) -> Option<Admission> {
         let hash = (otp.len() == Secret::TOKEN_CHARS).then(|| Secret::new(otp).token_hash())??;
-        self.outstanding.take(&hash, now)
+        self.of_members.take(&hash, now).or_else(|| self.of_externals.take(&hash, now))
     }
 
     /// How many are outstanding, those included that have expired and wait to be freed.
     #[must_use]
     pub fn outstanding(&self) -> usize {
-        self.outstanding.len()
+        self.of_members.len() + self.of_externals.len()
+    }
+
+    fn reap(&self, now: Instant) {
+        self.of_members.reap(now);
+        self.of_externals.reap(now);
     }
 }
 
@@ -131,7 +144,7 @@ pub async fn reap(otps: Arc<Otps>, stop: CancellationToken) {
         tokio::select! {
             biased;
             () = stop.cancelled() => return,
-            _ = tick.tick() => drop(otps.outstanding.reap(Instant::now())),
+            _ = tick.tick() => otps.reap(Instant::now()),
         }
     }
 }
@@ -141,7 +154,7 @@ mod tests {
     use super::*;
     use crate::{
         auth::testing,
-        model::{Epoch, Offset, TopicName, UserId},
+        model::{Epoch, KeyId, Offset, TopicName, UserId},
     };
 
     fn admission(user: i64) -> Admission {
@@ -186,6 +199,31 @@ mod tests {
         let good = alices.iter().filter(|otp| otps.redeem(otp.expose(), now).is_some()).count();
         assert_eq!(good, 5);
         assert!(otps.redeem(bobs.expose(), now).is_some());
+    }
+
+    fn external(key: i64, user: &str) -> Admission {
+        Admission::of_external(ExternalUser::new(KeyId(key), user, None).unwrap(), HashSet::new(), None)
+    }
+
+    #[test]
+    fn users_of_two_apps_with_one_id_do_not_make_room_for_each_other() {
+        let (otps, now) = (otps(), Instant::now());
+        let of_shop = otps.issue(external(1, "42"), now).unwrap();
+        (0..6).for_each(|_| drop(otps.issue(external(2, "42"), now).unwrap()));
+        assert_eq!(otps.outstanding(), 6, "one of the first app and five of the second");
+        assert_eq!(otps.redeem(of_shop.expose(), now), Some(external(1, "42")));
+    }
+
+    #[test]
+    fn external_users_have_half_as_many_and_no_member_makes_room_for_them() {
+        let otps = Otps::new(&settings::Otp { max_outstanding: 10, ..testing::settings().otp });
+        let now = Instant::now();
+        let member = otps.issue(admission(1), now).unwrap();
+        let externals: Vec<_> = (0..12).map(|id| otps.issue(external(1, &id.to_string()), now).unwrap()).collect();
+        assert_eq!(otps.outstanding(), 1 + 5);
+        assert!(otps.redeem(externals[6].expose(), now).is_none(), "the oldest made room");
+        assert!(otps.redeem(externals[7].expose(), now).is_some());
+        assert!(otps.redeem(member.expose(), now).is_some());
     }
 
     #[test]

@@ -69,7 +69,7 @@ fn life(text: &str) -> Result<Duration, String> {
 /// Carries out `command` and writes its answer to `out`.
 ///
 /// # Errors
-/// [`CliError`]; nothing was changed then.
+/// [`CliError`]; nothing was changed then, but for [`CliError::KeyNotShown`].
 pub async fn run(command: KeyCommand, store: &dyn Store, out: &mut impl Write) -> Result<(), CliError> {
     match command {
         KeyCommand::Create(wanted) => create(wanted, store, out).await,
@@ -91,7 +91,10 @@ async fn create(wanted: Create, store: &dyn Store, out: &mut impl Write) -> Resu
         error => CliError::Key(error.to_string()),
     })?;
     let MadeKey { key, secret } = made;
-    writeln!(out, "{}", secret.expose())?;
+    writeln!(out, "{}", secret.expose()).and_then(|()| out.flush()).map_err(|source| {
+        // Nobody has it now, or somebody has a part of it.
+        CliError::KeyNotShown { name: key.name.clone(), source }
+    })?;
     let until = key.expires_at.map_or("until it is revoked".to_owned(), |at| format!("until {}", moment_text(at)));
     eprintln!("note: key {}, allowed {}, {until}; it is not shown again", key.name, scopes_text(&key));
     Ok(())

@@ -71,6 +71,7 @@ impl Store for Accounts {
     async fn topic_states(&self, _: Wanted) -> Answer<Vec<TopicState>> { Err(StoreError::Closed) }
     async fn topic_states_for(&self, _: Credential, _: Wanted, _: UnixMillis) -> Answer<Option<Vec<TopicState>>> { Err(StoreError::Closed) }
     async fn read_log(&self, _: LogRange, _: u32) -> Answer<Vec<Publication>> { Err(StoreError::Closed) }
+    async fn read_log_end(&self, _: LogRange, _: u32) -> Answer<Vec<Publication>> { Err(StoreError::Closed) }
     async fn trim_log(&self, _: UnixMillis, _: i64, _: u32) -> Answer<u32> { Err(StoreError::Closed) }
     async fn rooms_for(&self, _: UserId) -> Answer<RoomList> { Err(StoreError::Closed) }
     async fn history(&self, _: UserId, _: &RoomName, _: HistoryPage) -> Answer<Option<History>> { Err(StoreError::Closed) }
@@ -265,6 +266,25 @@ async fn a_key_is_alone_on_its_line_and_listed_without_its_secret() {
     assert!(lines[1].contains("2023-11-14T22:13:20Z  20") && !lines[1].contains("expired"), "{listed}");
     assert!(lines[2].ends_with("never                 2023-11-14T22:13:20Z (expired)"), "{listed}");
     assert!(!listed.contains(secret) && lines.len() == 3, "{listed}");
+}
+
+#[tokio::test]
+async fn a_key_that_nobody_saw_is_to_be_revoked() {
+    struct ClosedPipe;
+    impl io::Write for ClosedPipe {
+        fn write(&mut self, _: &[u8]) -> io::Result<usize> {
+            Err(io::ErrorKind::BrokenPipe.into())
+        }
+        fn flush(&mut self) -> io::Result<()> {
+            Ok(())
+        }
+    }
+    let store = Accounts::default();
+    let create =
+        key::Create { name: KeyName::parse("shop").unwrap(), scopes: vec!["otp".parse().unwrap()], expires: None };
+    let unseen = key::run(key::KeyCommand::Create(create), &store, &mut ClosedPipe).await.unwrap_err();
+    assert!(unseen.to_string().contains("`switchboard key revoke shop`"), "{unseen}");
+    assert_eq!(store.keys.lock().unwrap().len(), 1);
 }
 
 #[tokio::test]

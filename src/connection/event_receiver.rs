@@ -2,7 +2,7 @@
 
 use super::{
     read_pump::{Inbound, Receiver},
-    token_bucket::TokenBucket,
+    token_bucket::{TokenBucket, cost},
 };
 use crate::{
     manager::{AfterAnswer, Client, HandlerError, Manager, Pending, Reply},
@@ -162,7 +162,9 @@ impl Receiver for EventReceiver {
             Inbound::Control if self.controls.take(1, Instant::now()) => Ok(()),
             Inbound::Control => Err(CloseReason::Policy),
             Inbound::Binary(_) => Err(CloseReason::BinaryNotAccepted),
-            Inbound::Text(text) if !self.events.take(cost(&text), Instant::now()) => Err(CloseReason::TooManyEvents),
+            Inbound::Text(text) if !self.events.take(cost(text.len()), Instant::now()) => {
+                Err(CloseReason::TooManyEvents)
+            }
             Inbound::Text(text) => self.receive_text(&text).await,
         }
     }
@@ -199,12 +201,6 @@ impl Receiver for EventReceiver {
             restart
         }
     }
-}
-
-/// What an event costs of the rate: a large one as much as several, because everyone gets it.
-fn cost(text: &str) -> u32 {
-    const BYTES_PER_TOKEN: usize = 4096;
-    u32::try_from(1 + text.len() / BYTES_PER_TOKEN).unwrap_or(u32::MAX)
 }
 
 /// When a client's last bad events came; costs nothing until there is one.

@@ -2,6 +2,13 @@
 
 use std::time::Instant;
 
+/// What something of so many bytes costs of the rate: a large one as much as several, because everyone gets it.
+#[must_use]
+pub fn cost(bytes: usize) -> u32 {
+    const BYTES_PER_TOKEN: usize = 4096;
+    u32::try_from(1 + bytes / BYTES_PER_TOKEN).unwrap_or(u32::MAX)
+}
+
 /// Lets `per_second` things through in the long run and `burst` at once.
 #[derive(Debug)]
 pub struct TokenBucket {

@@ -8,25 +8,23 @@ pub use namespaces::{Namespaces, listed};
 pub use publish::{MAX_PUBLICATIONS, NewPublish, Published, Publisher};
 pub use stream::StreamTopics;
 
+use super::page::page_limit;
 use crate::{
     journal::Journal,
     manager::{Context, HandlerError, Listening, Refused, Registry, Reply, TopicReply},
     model::{ChannelName, Epoch, InvalidChannel, InvalidName, Offset, Person, Publication, Resume, TopicName},
     protocol::ErrorCode,
-    storage::{LogRange, MAX_PAGE_BYTES, Store, Wanted},
+    storage::{LogRange, Store, Wanted},
 };
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 use std::{
-    collections::{BTreeMap, HashSet, VecDeque},
+    collections::{BTreeMap, HashSet},
     sync::Arc,
 };
 
 /// Most topics in one request.
 pub const MAX_TOPICS: usize = 1024;
-/// Publications on one page; a request for more gets so many.
-const MAX_PAGE: u32 = 100;
-const DEFAULT_PAGE: u32 = 50;
 
 /// The channels family.
 pub struct Channels {
@@ -204,7 +202,6 @@ impl Channels {
     ) -> Listening {
         let mut listening = Listening::default();
         listening.wanted.heard_by = person.member().map(|user| user.id);
-        let mut resume = resume;
         for topic in resume.iter().flat_map(|resume| resume.positions.keys()) {
             let Some(name) = topic.name_in("channel") else { continue };
             match self.may_hear(person, |topic| listed.contains(topic), name) {
@@ -213,11 +210,11 @@ impl Channels {
                 }
                 // Otherwise it is a spelling of the same name, which would be heard under another.
                 Ok(canonical) if canonical == *topic => listening.wanted.named.push(canonical),
-                Ok(_) => drop(listening.refused.insert(topic.to_string(), ChannelError::NotAChannel.refused())),
+                Ok(canonical) => drop(listening.refused.insert(topic.to_string(), spelt_otherwise(&canonical))),
                 Err(error) => drop(listening.refused.insert(topic.to_string(), error.refused())),
             }
         }
-        listening.resume = resume.take();
+        listening.resume = resume;
         listening
     }
 
@@ -287,10 +284,7 @@ impl Channels {
     /// A page of what is kept of a channel: the newest without a position.
     async fn get_publications(self: Arc<Self>, ctx: Context, request: GetPublications) -> Result<Reply, HandlerError> {
         let topic = self.may_subscribe(&ctx, &request.topic)?;
-        let limit = match request.limit {
-            Some(0) => return Err(HandlerError::BadField { field: "limit", problem: "must be at least 1" }),
-            limit => limit.map_or(DEFAULT_PAGE, |limit| u32::try_from(limit).unwrap_or(MAX_PAGE).min(MAX_PAGE)),
-        };
+        let limit = page_limit(request.limit)?;
         let wanted = Wanted { heard_by: None, named: vec![topic.clone()] };
         let states = self.store.topic_states(wanted).await?;
         let state = states.first().ok_or(HandlerError::Internal("a topic has no state"))?;
@@ -308,7 +302,7 @@ impl Channels {
         };
         let (after, until) = (range.after, range.until);
         let publications: Vec<_> = match newest {
-            true => self.read_end_of(range, limit).await?.into(),
+            true => self.store.read_log_end(range, limit).await?,
             false => self.store.read_log(range, limit).await?,
         };
         // An empty page lies somewhere too.
@@ -323,23 +317,6 @@ impl Channels {
         })
     }
 
-    /// The end of a stretch, as much of it as fits on a page.
-    async fn read_end_of(&self, mut range: LogRange, limit: u32) -> Result<VecDeque<Publication>, HandlerError> {
-        let (mut end, mut bytes) = (VecDeque::<Publication>::new(), 0);
-        loop {
-            let part = self.store.read_log(range.clone(), limit).await?;
-            let Some(last) = part.last() else { return Ok(end) };
-            range.after = last.offset;
-            for publication in part {
-                bytes += publication.payload.get().len();
-                end.push_back(publication);
-            }
-            while bytes > MAX_PAGE_BYTES && end.len() > 1 {
-                bytes -= end.pop_front().map_or(0, |first| first.payload.get().len());
-            }
-        }
-    }
-
     fn may_subscribe(&self, ctx: &Context, topic: &str) -> Result<TopicName, ChannelError> {
         let name = channel_of_topic(topic)?;
         self.may_hear(ctx.person(), |topic| ctx.client().lists(topic), name.as_str())
@@ -349,6 +326,10 @@ impl Channels {
 fn check_count(topics: usize) -> Result<(), HandlerError> {
     let problem = "must be 1 to 1024 topics";
     if (1..=MAX_TOPICS).contains(&topics) { Ok(()) } else { Err(HandlerError::BadField { field: "topics", problem }) }
+}
+
+fn spelt_otherwise(canonical: &TopicName) -> Refused {
+    Refused { code: ErrorCode::BadChannel, message: format!("write it as `{canonical}`") }
 }
 
 fn entry(publication: &Publication) -> Entry<'_> {

@@ -1,5 +1,6 @@
 //! Messages of a room: sending them and reading them back.
 
+use super::page::page_limit;
 use crate::{
     journal::Journal,
     manager::{Context, HandlerError, Registry, Reply},
@@ -8,10 +9,6 @@ use crate::{
 };
 use serde::{Deserialize, Serialize};
 use std::sync::Arc;
-
-/// Most messages on one page of history; a request for more gets so many.
-const MAX_PAGE: u32 = 100;
-const DEFAULT_PAGE: u32 = 50;
 
 /// The chat family.
 pub struct Chat {
@@ -98,11 +95,6 @@ impl GetHistory {
                 return Err(HandlerError::BadField { field: "before", problem });
             }
         };
-        let limit = match self.limit {
-            None => DEFAULT_PAGE,
-            Some(0) => return Err(HandlerError::BadField { field: "limit", problem: "must be at least 1" }),
-            Some(limit) => u32::try_from(limit).unwrap_or(MAX_PAGE).min(MAX_PAGE),
-        };
-        Ok(HistoryPage { from, limit })
+        Ok(HistoryPage { from, limit: page_limit(self.limit)? })
     }
 }

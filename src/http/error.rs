@@ -51,6 +51,17 @@ impl ApiError {
         Self::new(ErrorCode::Internal, "the server failed; its log has the cause")
     }
 
+    /// What those get who come while the server stops: another one may be there soon.
+    pub fn about_to_stop() -> Self {
+        Self::new(ErrorCode::Unavailable, "the server is about to stop").retry_after(Duration::from_secs(1))
+    }
+
+    /// Whether the failure is the server's and not the client's.
+    #[must_use]
+    pub fn is_ours(&self) -> bool {
+        self.code.http_status() >= 500
+    }
+
     /// What the client may branch on.
     #[must_use]
     pub fn code(&self) -> ErrorCode {

@@ -1,7 +1,7 @@
 //! `GET /events`: what a socket would hear, as server-sent events.
 
 use super::{
-    HttpState,
+    HttpState, bearer,
     client_address::client_address,
     connected::{Connected, Transport},
     error::ApiError,
@@ -42,7 +42,7 @@ refusals!(EventsRefusals: [
 /// Listen without a socket.
 ///
 /// A stream of server-sent events for `EventSource` and `curl -N`. Each one's `data` is an event as on the socket, `hello`
-/// first. It is refused in this order: 503 while stopping, 403 for a foreign page, 400 for the number of topics, 401 for a
+/// first. It is refused in this order: 503 while stopping, 400 for a key in the URL, 403 for a foreign page, 400 for the number of topics, 401 for a
 /// bad OTP or no session, then with the first topic's error when all topics are refused, and 429 for one connection too
 /// many.
 #[utoipa::path(
@@ -65,7 +65,8 @@ refusals!(EventsRefusals: [
 pub(super) async fn open(State(state): State<HttpState>, request: Request) -> Response {
     let headers = request.headers();
     let guest = origin_guard::guest(headers, host::authority(request.uri(), headers), &state.settings);
-    let mut response = stream(state, request, guest.is_some()).await.into_response();
+    let page = if guest.is_some() { Page::OfAnotherApp } else { Page::OfOurs };
+    let mut response = stream(state, request, page).await.into_response();
     if let Some(origin) = guest {
         // Pages of an app that we are part of may read it, and why they may not. Cookies have no part in that.
         response.headers_mut().insert(header::ACCESS_CONTROL_ALLOW_ORIGIN, origin);
@@ -74,24 +75,25 @@ pub(super) async fn open(State(state): State<HttpState>, request: Request) -> Re
     response
 }
 
-async fn stream(state: HttpState, request: Request, is_guest: bool) -> Result<Response, ApiError> {
+async fn stream(state: HttpState, request: Request, page: Page) -> Result<Response, ApiError> {
     if request.method() == Method::HEAD {
         // It would spend the OTP for nothing.
         return Err(ApiError::new(ErrorCode::MethodNotAllowed, "a stream has to be read").allow("GET"));
     }
     let running = state.connections.token();
     if state.manager.is_draining() {
-        return Err(about_to_stop());
+        return Err(ApiError::about_to_stop());
     }
+    bearer::refuse_in_url(request.uri())?;
     let (headers, query) = (request.headers(), request.uri().query());
     let address = client_address(request.extensions(), headers, &state.settings)?;
     let origin = origin_guard::check_origin(headers, host::authority(request.uri(), headers), &state.settings)?;
     origin_guard::require_page(headers, origin.as_deref())?;
     let names: Vec<_> = query::values(query, "topic").collect();
     let topics = StreamTopics::new(names.iter().map(String::as_str)).ok_or_else(bad_number)?;
-    let admission = admit(&state, query, headers, origin.as_deref(), is_guest).await?;
+    let (admission, let_in_by) = admit(&state, query, headers, origin.as_deref(), page).await?;
     let Admitted { admission, listening, wire } =
-        prepare(&state, admission, &topics, last_event_id(query, headers)).await?;
+        prepare(&state, admission, let_in_by, &topics, last_event_id(query, headers)).await?;
 
     let Admission { person, credential, listed, .. } = admission;
     let identity = Identity { person, credential, listed, follows_rooms: false, network: auth::network(address) };
@@ -102,7 +104,33 @@ async fn stream(state: HttpState, request: Request, is_guest: bool) -> Result<Re
             let message = "you have as many connections as one may have";
             Err(ApiError::new(ErrorCode::TooManyRequests, message).retry_after(CONNECTIONS_RETRY_AFTER))
         }
-        Some(_) => Err(about_to_stop()),
+        Some(_) => Err(ApiError::about_to_stop()),
+    }
+}
+
+/// Whose page asks.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Page {
+    /// Ours, or none at all.
+    OfOurs,
+    /// That of an app whose origin the settings allow.
+    OfAnotherApp,
+}
+
+/// What somebody shows at the door.
+#[derive(Clone, Copy)]
+enum LetInBy {
+    Cookie,
+    Otp,
+}
+
+impl LetInBy {
+    /// What they are told who come in by what has ended.
+    fn ended(self) -> ApiError {
+        match self {
+            Self::Cookie => auth::AuthError::Unauthorized.into(),
+            Self::Otp => ws::bad_otp(),
+        }
     }
 }
 
@@ -119,29 +147,30 @@ async fn admit(
     query: Option<&str>,
     headers: &HeaderMap,
     origin: Option<&str>,
-    is_guest: bool,
-) -> Result<Admission, ApiError> {
+    page: Page,
+) -> Result<(Admission, LetInBy), ApiError> {
     if query::values(query, "otp").next().is_none() {
-        let token = session_cookie::session(headers).filter(|_| !is_guest);
+        let token = session_cookie::session(headers).filter(|_| page == Page::OfOurs);
         let session = state.door.session(token.as_ref()).await?;
-        return Ok(Admission::of_member(session.user, session.id, None, None));
+        return Ok((Admission::of_member(session.user, session.id, None, None), LetInBy::Cookie));
     }
     let admission = ws::take_otp(state, query::single(query, "otp").as_deref(), origin);
     state.metrics.otp(if admission.is_ok() { Otp::Redeemed } else { Otp::Refused });
-    admission
+    Ok((admission?, LetInBy::Otp))
 }
 
 /// Finds out what the stream is to hear, and from where on.
 async fn prepare(
     state: &HttpState,
     mut admission: Admission,
+    let_in_by: LetInBy,
     topics: &StreamTopics,
     last_event_id: Option<String>,
 ) -> Result<Admitted, ApiError> {
     let mut listening = state.channels.stream(&admission.person, &admission.listed, topics);
     let states = state.store.topic_states_for(admission.credential, listening.wanted.clone(), now()).await?;
     // It has ended since it was checked.
-    let mut states = states.ok_or_else(|| ApiError::from(auth::AuthError::Unauthorized))?;
+    let mut states = states.ok_or_else(|| let_in_by.ended())?;
     listening.leave_only_wanted(&mut states);
     listening.refuse_unheard(&states);
     if states.is_empty()
@@ -206,8 +235,4 @@ fn last_event_id(query: Option<&str>, headers: &HeaderMap) -> Option<String> {
 
 fn bad_number() -> ApiError {
     ApiError::new(ErrorCode::BadPayload, format!("`topic`: must be there 1 to {} times", StreamTopics::MAX))
-}
-
-fn about_to_stop() -> ApiError {
-    ApiError::new(ErrorCode::Unavailable, "the server is about to stop").retry_after(Duration::from_secs(1))
 }

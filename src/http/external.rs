@@ -48,7 +48,7 @@ impl Voucher {
     ) -> Result<IssuedOtp, ApiError> {
         let bad = |problem: String| ApiError::new(ErrorCode::BadPayload, problem);
         let user = user.ok_or_else(|| bad("`user`: is missing".to_owned()))?;
-        let user = ExternalUser::new(&user.id, user.name.as_deref())
+        let user = ExternalUser::new(self.key.id, &user.id, user.name.as_deref())
             .map_err(|error| bad(format!("`{}`: {error}", error.field)))?;
         let topics = topics.ok_or_else(|| bad("`topics`: is missing".to_owned()))?;
         if topics.len() > MAX_TOPICS {
@@ -57,6 +57,6 @@ impl Voucher {
         let listed = listed(state.channels.namespaces(), user.id(), &topics)
             .map_err(|(place, error)| ApiError::new(error.code(), format!("`topics[{place}]`: {error}")))?;
         tracing::info!(key.name = %self.key.name, external.id = user.id(), topics = listed.len(), "an external user is let in");
-        Ok(state.door.external_otp(user, self.key.id, listed, resume)?)
+        Ok(state.door.external_otp(user, listed, resume)?)
     }
 }

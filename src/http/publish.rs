@@ -7,15 +7,15 @@ use super::{
     error,
     json_body::read_raw_json,
     origin_guard,
+    pace::Pace,
     refusals::{BODY, DOOR, refusals},
     session_cookie,
 };
 use crate::{
-    auth::{Door, Keys, Secret},
-    connection::TokenBucket,
+    auth::{AuthError, Door, Keys, Secret},
     events::{ChannelError, Channels, MAX_PUBLICATIONS, NewPublish, Published, Publisher},
     manager::{HandlerError, Manager},
-    model::{ChannelName, Epoch, Offset, UserId},
+    model::{ChannelName, Epoch, Offset},
     protocol::{ErrorCode, compact},
     settings::Settings,
 };
@@ -29,12 +29,7 @@ use axum::{
 use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::value::RawValue;
 use sha2::{Digest, Sha256};
-use std::{
-    collections::HashMap,
-    net::IpAddr,
-    sync::{Arc, Mutex, PoisonError},
-    time::{Duration, Instant},
-};
+use std::{net::IpAddr, sync::Arc};
 use utoipa::{ToSchema, openapi::OpenApi};
 use utoipa_axum::{router::OpenApiRouter, routes};
 
@@ -42,8 +37,6 @@ const IDEMPOTENCY_KEY: HeaderName = HeaderName::from_static("idempotency-key");
 const REPLAYED: HeaderName = HeaderName::from_static("idempotent-replayed");
 /// What a body may have beside the data: names, and white space of those who write by hand.
 const ENVELOPE_BYTES: usize = 64 * 1024;
-/// Members whose pace is remembered; beyond that, those who have rested are forgotten.
-const MAX_PACES: usize = 10_000;
 
 /// What publishing needs.
 #[derive(Clone)]
@@ -180,11 +173,10 @@ async fn publish(State(state): State<PublishState>, request: Request) -> Result<
         Ok(answer) => return Ok(answer),
         Err(refused) => refused,
     };
-    if matches!(publisher, Publisher::Key(_)) {
-        // It was recognised from memory: one that has ended is told so, whatever else is wrong.
-        state.keys.authenticate(key.as_ref(), address).await?;
+    match publisher {
+        Publisher::Key(_) => Err(state.or_of_the_key(refused, key.as_ref(), address).await),
+        Publisher::Member(_) => Err(refused),
     }
-    Err(refused)
 }
 
 /// How the answer is to look.
@@ -290,7 +282,9 @@ impl PublishState {
         let max_bytes = self.settings.publish_limit() + ENVELOPE_BYTES;
         let (wanted, text) = read_raw_json::<Wanted>(request, max_bytes, self.settings.http.body_wait).await?;
         let (new, form) = wanted.publications()?;
-        self.pace.check(publisher, new.len(), &self.settings)?;
+        if let Publisher::Member(user) = publisher {
+            self.pace.check(user.id, &new, &self.settings.socket)?;
+        }
         let once = once.map(|key| (key, Sha256::digest(text).into()));
         let names: Vec<_> = new.iter().map(|one| one.channel.clone()).collect();
         match self.channels.publish(&self.manager, publisher, new, once).await {
@@ -312,6 +306,18 @@ impl PublishState {
         Ok(Publisher::Key(self.keys.recognise(key, address).await?))
     }
 
+    /// It was recognised from memory: one that has ended is told so, whatever else is wrong with the request. A failure
+    /// of ours stays what it is, for it says whether anything may be stored.
+    async fn or_of_the_key(&self, refused: ApiError, key: Option<&Secret>, address: IpAddr) -> ApiError {
+        if refused.is_ours() {
+            return refused;
+        }
+        match self.keys.authenticate(key, address).await {
+            Err(error @ (AuthError::BadKey | AuthError::TooManyAttempts { .. })) => error.into(),
+            _ => refused,
+        }
+    }
+
     /// Whoever uses a key for what it does not allow is slowed down; the message names the channel.
     fn refusal(&self, publisher: &Publisher, error: HandlerError, address: IpAddr) -> ApiError {
         let of_key = matches!(publisher, Publisher::Key(_)) && error.code() == ErrorCode::Forbidden;
@@ -319,31 +325,5 @@ impl PublishState {
             Some(throttled) if throttled.code() == ErrorCode::TooManyAttempts => throttled,
             _ => error.into(),
         }
-    }
-}
-
-/// How fast members publish: as fast as they may send events. Back ends are trusted.
-#[derive(Debug, Default)]
-pub struct Pace(Mutex<HashMap<UserId, TokenBucket>>);
-
-impl Pace {
-    fn check(&self, publisher: &Publisher, publications: usize, settings: &Settings) -> Result<(), ApiError> {
-        let (Publisher::Member(user), rate, now) = (publisher, settings.socket.events_per_sec, Instant::now()) else {
-            return Ok(());
-        };
-        let burst = settings.socket.events_burst;
-        if rate == 0 || burst == 0 {
-            return Ok(());
-        }
-        let mut paces = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        if paces.len() >= MAX_PACES {
-            paces.retain(|_, bucket| !bucket.is_full(now));
-        }
-        let bucket = paces.entry(user.id).or_insert_with(|| TokenBucket::new(rate.into(), burst, now));
-        if bucket.take(u32::try_from(publications).unwrap_or(u32::MAX), now) {
-            return Ok(());
-        }
-        let message = "you publish faster than members may";
-        Err(ApiError::new(ErrorCode::TooManyRequests, message).retry_after(Duration::from_secs(1)))
     }
 }

@@ -1,7 +1,7 @@
 //! `GET /ws`: the OTP is spent before the upgrade, so whoever has none never opens a socket.
 
 use super::{
-    HttpState,
+    HttpState, bearer,
     client_address::client_address,
     connected::{Connected, Transport},
     error::ApiError,
@@ -24,10 +24,7 @@ use axum::{
 };
 use hyper::upgrade::OnUpgrade;
 use hyper_util::rt::TokioIo;
-use std::{
-    net::IpAddr,
-    time::{Duration, Instant},
-};
+use std::{net::IpAddr, time::Instant};
 use tokio_util::task::task_tracker::TaskTrackerToken;
 
 /// The subprotocol of this wire.
@@ -43,7 +40,7 @@ refusals!(WsRefusals: [
 ///
 /// A WebSocket of version 13; what it carries is in `docs/protocol.md` and `docs/asyncapi.yaml`. It is refused in this
 /// order, so that the OTP is spent only by a request that could have opened a socket: 503 while stopping, 426 or 400 for
-/// a bad handshake, 403 for a foreign page, 401 for a bad OTP. Over HTTP/2 (RFC 8441) it is opened with `CONNECT` and
+/// a bad handshake or a key in the URL, 403 for a foreign page, 401 for a bad OTP. Over HTTP/2 (RFC 8441) it is opened with `CONNECT` and
 /// answered 200.
 #[utoipa::path(
     get,
@@ -64,11 +61,10 @@ pub(super) async fn open(
     // Taken before anything else: a graceful stop waits for upgraded sockets only by this.
     let running = state.connections.token();
     if state.manager.is_draining() {
-        return Err(
-            ApiError::new(ErrorCode::Unavailable, "the server is about to stop").retry_after(Duration::from_secs(1))
-        );
+        return Err(ApiError::about_to_stop());
     }
     let handshake = Handshake::check(&mut request)?;
+    bearer::refuse_in_url(request.uri())?;
     let headers = request.headers();
     let address = client_address(request.extensions(), headers, &state.settings)?;
     let origin = origin_guard::check_origin(headers, host::authority(request.uri(), headers), &state.settings)?;

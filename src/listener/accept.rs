@@ -21,16 +21,18 @@ pub(super) struct Door {
     wait: Duration,
     write_wait: Duration,
     idle_wait: Duration,
+    ack_wait: Duration,
 }
 
 impl Door {
-    pub(super) fn new(tls: Option<RustlsConfig>, http: &Http) -> Self {
+    pub(super) fn new(tls: Option<RustlsConfig>, http: &Http, ack_wait: Duration) -> Self {
         Self {
             slots: Slots::new(http),
             tls,
             wait: http.header_wait,
             write_wait: http.write_wait,
             idle_wait: http.idle_wait,
+            ack_wait,
         }
     }
 
@@ -40,6 +42,7 @@ impl Door {
         let slot = Slot::take(&self.slots, peer).ok_or_else(|| io::Error::other("too many connections"))?;
         // Without it Nagle's algorithm and delayed acknowledgements stall every small answer by 40 ms.
         stream.set_nodelay(true)?;
+        let_go_of_the_vanished(&stream, self.ack_wait)?;
         let tcp = Tcp::new(stream, self.write_wait);
         let io = match self.tls {
             None => Io::Plain(tcp),
@@ -52,6 +55,20 @@ impl Door {
     }
 }
 
+/// Ends a connection whose peer has acknowledged nothing for so long of what was sent to it. Event streams need it, whose
+/// peers send nothing: the kernel would try again for a quarter of an hour. Elsewhere than on Linux it does.
+fn let_go_of_the_vanished(stream: &TcpStream, wait: Duration) -> io::Result<()> {
+    #[cfg(target_os = "linux")]
+    {
+        // Zero would be the kernel's default.
+        let wait_ms = u32::try_from(wait.as_millis()).unwrap_or(u32::MAX).max(1);
+        rustix::net::sockopt::set_tcp_user_timeout(stream, wait_ms)?;
+    }
+    #[cfg(not(target_os = "linux"))]
+    let _ = (stream, wait);
+    Ok(())
+}
+
 impl<S: Send + 'static> Accept<TcpStream, S> for Door {
     type Stream = Socket;
     type Service = S;
@@ -61,5 +78,21 @@ impl<S: Send + 'static> Accept<TcpStream, S> for Door {
     fn accept(&self, stream: TcpStream, service: S) -> Self::Future {
         let door = self.clone();
         Box::pin(async move { Ok((door.let_in(stream).await?, service)) })
+    }
+}
+
+#[cfg(all(test, target_os = "linux"))]
+mod tests {
+    use super::*;
+    use rustix::net::sockopt::tcp_user_timeout;
+
+    #[tokio::test]
+    async fn a_peer_that_acknowledges_nothing_is_given_up() {
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let (client, accepted) = tokio::join!(TcpStream::connect(listener.local_addr().unwrap()), listener.accept());
+        let (_client, (stream, _)) = (client.unwrap(), accepted.unwrap());
+        assert_eq!(tcp_user_timeout(&stream).unwrap(), 0);
+        let_go_of_the_vanished(&stream, Duration::from_secs(60)).unwrap();
+        assert_eq!(tcp_user_timeout(&stream).unwrap(), 60_000);
     }
 }

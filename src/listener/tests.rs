@@ -85,7 +85,7 @@ impl Server {
             .route("/ws", any(echo));
         let listener = Listener::bind("127.0.0.1:0".parse().unwrap()).unwrap();
         let address = listener.address();
-        let serving = listener.serve(router, tls.as_ref().map(Certificate::config), &settings.http);
+        let serving = listener.serve(router, tls.as_ref().map(Certificate::config), &settings);
         Self { serving, address, tls, roots, settings, _directory: directory }
     }
 

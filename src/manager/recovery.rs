@@ -13,7 +13,7 @@ use crate::{
 use serde::Serialize;
 use serde_json::Number;
 use std::{
-    collections::{BTreeMap, HashMap},
+    collections::{BTreeMap, HashMap, HashSet},
     sync::{Arc, atomic::Ordering},
     time::Duration,
 };
@@ -281,10 +281,13 @@ async fn register(
         let states = manager.store().topic_states_for(client.credential(), listening.wanted.clone(), now()).await?;
         let Some(mut now) = states else { return Ok(None) };
         listening.leave_only_wanted(&mut now);
-        for left in subscribed.iter().filter(|old| !has(&now, &old.topic)) {
-            manager.unsubscribe(client, &left.topic);
+        // By name: a client hears thousands of topics.
+        let before: HashSet<_> = subscribed.iter().map(|state| &state.topic).collect();
+        let after: HashSet<_> = now.iter().map(|state| &state.topic).collect();
+        for left in before.difference(&after) {
+            manager.unsubscribe(client, left);
         }
-        if now.iter().all(|state| has(&subscribed, &state.topic)) && now.len() == subscribed.len() {
+        if before == after {
             return Ok(Some(now));
         }
         subscribed = now;

@@ -64,10 +64,11 @@ impl fmt::Display for ChannelName {
     }
 }
 
-/// Names many channels: `news.*`, `orders.{user}.*`, `*`.
+/// Names many channels: `news.*`, `orders.{user_id}.*`, `*`.
 ///
 /// A `*` at the end stands for one or more segments, elsewhere for exactly one. `{user}` stands
-/// for one segment: a user's name; `{user_id}` for their id.
+/// for one segment: a user's name; `{user_id}` for their id. A name may have dots: whoever publishes `orders.a.b.new` for
+/// `a.b` to `orders.{user}.*` reaches `a`. An id has none.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
 pub struct ChannelPattern {
@@ -97,7 +98,8 @@ pub struct NamedUser<'n> {
 }
 
 impl NamedUser<'_> {
-    /// Whether it is this member. A name with a dot is never in one segment: such a member has only an id.
+    /// Whether it is this member. A name with a dot is never in one segment, so such a member has only an id; but the
+    /// part before the dot may be the whole name of somebody else, who is found in its place.
     #[must_use]
     pub fn is_member(&self, user: &User) -> bool {
         let by_name = self.name.is_none_or(|name| name.to_lowercase() == user.name.key());
@@ -130,6 +132,12 @@ impl ChannelPattern {
     #[must_use]
     pub fn names_user(&self) -> bool {
         self.segments.iter().any(|segment| matches!(segment, Segment::UserName | Segment::UserId))
+    }
+
+    /// Whether it has `{user}`, where a name with a dot is cut.
+    #[must_use]
+    pub fn has_user_name(&self) -> bool {
+        self.segments.contains(&Segment::UserName)
     }
 
     /// Whom the name is about, if it matches at all.
@@ -266,8 +274,11 @@ mod tests {
         assert!(by_id.matches(&of_7).unwrap().is_member(&user(7, "alice")));
         assert!(by_id.matches(&of_7).unwrap().is_external("7"));
         assert!(!pattern("orders.*").matches(&of_7).unwrap().is_member(&user(7, "alice")));
-        // A name with a dot would be two segments: nobody hears what was meant for somebody else.
-        assert!(!orders.matches(&channel("orders.a.b.new")).unwrap().is_member(&user(1, "a.b")));
+        // A name with a dot is cut at it: whoever is called like the first part is found instead. Hence `{user_id}`.
+        let cut = channel("orders.a.b.new");
+        assert!(!orders.matches(&cut).unwrap().is_member(&user(1, "a.b")));
+        assert!(orders.matches(&cut).unwrap().is_member(&user(2, "a")));
+        assert!(orders.has_user_name() && !by_id.has_user_name());
     }
 
     #[test]

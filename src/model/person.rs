@@ -29,13 +29,16 @@ pub enum Credential {
 pub enum PersonId {
     /// An account.
     Member(UserId),
-    /// A user of an app, as the app calls them.
-    External(Arc<str>),
+    /// A user of an app, as the app calls them: two apps may have a user 42 each, who have nothing in common.
+    External(KeyId, Arc<str>),
 }
 
 /// A user of an app: no account, no rooms, only what their OTP lists.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
 pub struct ExternalUser {
+    /// Whose app's: the key of the back end which vouches for them. For us, not for clients.
+    #[serde(skip)]
+    key: KeyId,
     /// As the app calls them.
     #[schema(value_type = String)]
     id: Arc<str>,
@@ -65,24 +68,30 @@ impl ExternalUser {
     /// Longest id and longest name, in characters.
     pub const MAX_CHARS: usize = 128;
 
-    /// A user whom the app calls `id`; without a name they are shown by their id.
+    /// A user whom the app of this key calls `id`; without a name they are shown by their id.
     ///
     /// # Errors
     /// [`InvalidExternalUser`] names the field.
-    pub fn new(id: &str, name: Option<&str>) -> Result<Self, InvalidExternalUser> {
+    pub fn new(key: KeyId, id: &str, name: Option<&str>) -> Result<Self, InvalidExternalUser> {
         let check = |field, text: &str| {
             let length = text.chars().count();
             let good = (1..=Self::MAX_CHARS).contains(&length) && text.chars().all(super::name::is_printable);
             if good { Ok(Arc::from(text)) } else { Err(InvalidExternalUser { field, max: Self::MAX_CHARS }) }
         };
         let (id, name) = (check("user.id", id)?, check("user.name", name.unwrap_or(id))?);
-        Ok(Self { id, name, role: ExternalRole::External })
+        Ok(Self { key, id, name, role: ExternalRole::External })
     }
 
     /// As the app calls them.
     #[must_use]
     pub fn id(&self) -> &str {
         &self.id
+    }
+
+    /// Whose app's.
+    #[must_use]
+    pub fn key(&self) -> KeyId {
+        self.key
     }
 }
 
@@ -92,7 +101,7 @@ impl Person {
     pub fn id(&self) -> PersonId {
         match self {
             Self::Member(user) => PersonId::Member(user.id),
-            Self::External(external) => PersonId::External(external.id.clone()),
+            Self::External(external) => PersonId::External(external.key, external.id.clone()),
         }
     }
 
@@ -118,5 +127,20 @@ impl Person {
 impl fmt::Display for Person {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(self.name())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn users_of_two_apps_are_two_people_who_look_alike() {
+        let user = |key, id| Person::External(ExternalUser::new(KeyId(key), id, None).unwrap());
+        assert_eq!(user(1, "42").id(), user(1, "42").id());
+        assert_ne!(user(1, "42").id(), user(2, "42").id());
+        assert_ne!(user(1, "42").id(), user(1, "43").id());
+        let shown = serde_json::json!({"id": "42", "name": "42", "role": "external"});
+        assert_eq!(serde_json::to_value(user(1, "42")).unwrap(), shown);
     }
 }

@@ -54,6 +54,7 @@ macro_rules! store_suite {
             a_batch_sees_its_own_changes,
             the_log_is_read_in_stretches,
             a_stretch_of_the_log_is_bounded_in_bytes,
+            the_log_is_read_from_its_end,
             trimming_keeps_the_newer_end_whole,
             trimming_moves_positions_out_of_reach,
             an_inbox_is_heard_before_anything_is_in_it,

@@ -36,7 +36,13 @@ describe("the curl line", () => {
       "curl https://chat.example.org/publish -H 'Authorization: Bearer sbk_YOUR_KEY' " +
         `-H 'Content-Type: application/json' -d '{"channel":"bunno","data":{"message":{"text":"oh hai"}}}'`,
     );
-    assert.equal(keyLine("orders.42"), "switchboard key create my-app --scope publish:orders.42");
+  });
+
+  it("names a key after its channel", () => {
+    assert.equal(keyLine("orders.42"), "switchboard key create publish-orders.42 --scope publish:orders.42");
+    assert.equal(keyLine("-x"), "switchboard key create publish--x --scope publish:-x");
+    const [, , , name] = keyLine("न".repeat(128)).split(" ");
+    assert.equal(name, `'publish-${"न".repeat(56)}'`);
   });
 
   it("takes any certificate from this machine only", () => {

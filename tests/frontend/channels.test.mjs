@@ -105,7 +105,7 @@ describe("Channels", () => {
     latest().receives(published(4)); // before the page
     await latest().ok("get_publications", page(1, 4, false));
     latest().receives(published(5));
-    assert.deepEqual(shown(log), [1, 2, 3, 4, 5]);
+    assert.deepEqual([shown(log), log.arrived], [[1, 2, 3, 4, 5], 2]);
     assert.deepEqual(
       log.items.map((item) => (item.kind === "publication" ? item.at : undefined)),
       [null, null, null, 1_000_000, 1_000_000],

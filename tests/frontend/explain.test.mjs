@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
-import { explainPublishing, publishingTitle } from "../../frontend/views/explain_channel.js";
+import { explainArrivals, explainPublishing, publishingTitle } from "../../frontend/views/explain_channel.js";
 
 describe("why something was not published", () => {
   it("does not say so when nobody knows", () => {
@@ -29,5 +29,13 @@ describe("who may publish", () => {
     assert.equal(title("waiting"), "Publish from a program");
     assert.equal(title("listening", true), "Publish from a program");
     assert.equal(title("listening"), "Only API keys may publish here");
+  });
+});
+
+describe("what is said of what arrives", () => {
+  it("is one short sentence, however much it is", () => {
+    assert.equal(explainArrivals(0, 7), "");
+    assert.equal(explainArrivals(1, 7), "Publication 7 has arrived.");
+    assert.equal(explainArrivals(1234, 2000), "1234 publications have arrived, the last is 2000.");
   });
 });

@@ -52,7 +52,9 @@ async fn an_otp_is_not_spent_by_what_could_not_have_opened_a_stream() {
     let path = format!("{}otp={otp}", events(ROOM));
     let many: Vec<_> = (0..65).map(|n| format!("channel.{n}")).collect();
     let many = events(&many.iter().map(String::as_str).collect::<Vec<_>>());
-    for path in [format!("/events?otp={otp}"), format!("{many}otp={otp}")] {
+    let with_key = format!("{path}&key=x");
+    let with_another = format!("{path}&x=sbk_{}", "A".repeat(43));
+    for path in [format!("/events?otp={otp}"), format!("{many}otp={otp}"), with_key, with_another] {
         assert_eq!(refused(EventReader::open(server.http(), &path, &[])).await, is(400, "bad_payload"));
     }
     let foreign = EventReader::open(server.http(), &path, &[("origin", "https://evil.example")]);

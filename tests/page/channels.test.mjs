@@ -86,7 +86,7 @@ describe("channels", () => {
       `curl -k ${server.origin}/publish -H 'Authorization: Bearer sbk_YOUR_KEY' -H 'Content-Type: application/json' ` +
         `-d '{"channel":"news.daily","data":{"message":{"text":"oh hai"}}}'`,
     );
-    await page.getByText("switchboard key create my-app --scope publish:news.daily").waitFor();
+    await page.getByText("switchboard key create publish-news.daily --scope publish:news.daily").waitFor();
     await alice.context.grantPermissions(["clipboard-read", "clipboard-write"]);
     await page.getByRole("button", { name: "Copy the curl line" }).click();
     await page.getByRole("status").getByText("Copied").waitFor();
@@ -101,6 +101,8 @@ describe("channels", () => {
     assert.equal(JSON.parse(answer).offset, 1);
     await publication(page, 1).getByText('"oh hai"').waitFor();
     await publication(page, 1).locator("time").waitFor();
+    await page.getByRole("status").getByText("Publication 1 has arrived.").waitFor({ state: "attached" });
+    assert.equal(await page.getByRole("log").getAttribute("aria-live"), "off");
     await page.reload();
     // Read back: when it came is not known any more.
     await publication(page, 1).getByText('"oh hai"').waitFor();

@@ -196,3 +196,22 @@ async fn owners_and_admin_keys_deal_with_keys_and_nobody_else() {
     keys.revoke(&by, made.key.id).await.unwrap();
     assert!(matches!(keys.revoke(&by, made.key.id).await, Err(AuthError::NoSuchKey)));
 }
+
+#[tokio::test]
+async fn unknown_keys_of_a_throttled_address_are_looked_up_one_by_one() {
+    let (world, keys) = strict().await;
+    let (known, new) = (make(&world, "known", &["otp"]).await.secret, make(&world, "new", &["otp"]).await.secret);
+    assert!(keys.authenticate(Some(&known), HOME).await.is_ok());
+    for _ in 0..3 {
+        assert!(keys.authenticate(None, HOME).await.is_err());
+    }
+    // The look-up of another one is under way.
+    let another = keys.suspects.acquire().await.unwrap();
+    assert!(keys.authenticate(Some(&known), HOME).await.is_ok(), "it was good before");
+    assert!(keys.authenticate(Some(&new), ELSEWHERE).await.is_ok(), "nobody fails there");
+    let third = make(&world, "third", &["otp"]).await.secret;
+    let mut waiting = std::pin::pin!(keys.authenticate(Some(&third), HOME));
+    assert!(futures_util::poll!(&mut waiting).is_pending());
+    drop(another);
+    assert!(waiting.await.is_ok(), "a good key passes when it is its turn");
+}

@@ -57,6 +57,13 @@ impl Namespaces {
         if named.is_nobody() || named.is_external(id) { Ok(()) } else { Err(ChannelError::MayNotSubscribe) }
     }
 
+    /// The first pattern by which a member hears what has their name in it, and by which names with a dot are cut.
+    #[must_use]
+    pub fn that_cuts_names(&self) -> Option<&ChannelPattern> {
+        let cuts = |one: &&Namespace| one.subscribe == Subscribers::User && one.pattern.has_user_name();
+        self.0.iter().find(cuts).map(|one| &one.pattern)
+    }
+
     /// Whether a member may publish to a channel.
     ///
     /// # Errors
@@ -132,4 +139,22 @@ pub fn listed(
         Ok(TopicName::channel(&channel))
     };
     topics.iter().enumerate().map(|(place, text)| check(text).map_err(|error| (place, error))).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_a_name_that_decides_who_hears_can_be_cut() {
+        let with = |pattern: &str, subscribe| {
+            let mut settings = Settings::defaults();
+            settings.namespace[0].pattern = pattern.parse().unwrap();
+            settings.namespace[0].subscribe = subscribe;
+            Namespaces::new(&settings).that_cuts_names().is_some()
+        };
+        assert!(with("orders.{user}.*", Subscribers::User));
+        assert!(!with("orders.{user}.*", Subscribers::Listed));
+        assert!(!with("orders.{user_id}.*", Subscribers::User));
+    }
 }

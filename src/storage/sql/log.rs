@@ -145,12 +145,28 @@ fn state(db: Db<'_>, name: &TopicName) -> Result<TopicState, StoreError> {
     Ok(found.unwrap_or_else(|| TopicState { topic: name.clone(), head: Offset::ZERO, trimmed: Offset::ZERO }))
 }
 
+const OLDEST: &str = "SELECT publication.topic_offset, publication.event_type, publication.payload \
+     FROM topic JOIN publication ON publication.topic_id = topic.id \
+     WHERE topic.name = $1 AND publication.topic_offset > $2 AND publication.topic_offset <= $3 \
+     ORDER BY publication.topic_offset LIMIT $4";
+const NEWEST: &str = "SELECT publication.topic_offset, publication.event_type, publication.payload \
+     FROM topic JOIN publication ON publication.topic_id = topic.id \
+     WHERE topic.name = $1 AND publication.topic_offset > $2 AND publication.topic_offset <= $3 \
+     ORDER BY publication.topic_offset DESC LIMIT $4";
+
 pub(super) fn read(db: Db<'_>, range: &LogRange, limit: u32) -> Result<Vec<Publication>, StoreError> {
+    stretch(db, OLDEST, range, limit)
+}
+
+pub(super) fn read_end(db: Db<'_>, range: &LogRange, limit: u32) -> Result<Vec<Publication>, StoreError> {
+    let mut newest = stretch(db, NEWEST, range, limit)?;
+    newest.reverse();
+    Ok(newest)
+}
+
+fn stretch(db: Db<'_>, query: &str, range: &LogRange, limit: u32) -> Result<Vec<Publication>, StoreError> {
     let (publications, _) = db.page(
-        "SELECT publication.topic_offset, publication.event_type, publication.payload \
-         FROM topic JOIN publication ON publication.topic_id = topic.id \
-         WHERE topic.name = $1 AND publication.topic_offset > $2 AND publication.topic_offset <= $3 \
-         ORDER BY publication.topic_offset LIMIT $4",
+        query,
         (range.topic.as_str(), sql(range.after), sql(range.until), limit),
         (limit, MAX_PAGE_BYTES),
         |publication: &Publication| publication.payload.get().len(),

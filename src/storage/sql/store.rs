@@ -72,6 +72,10 @@ impl Store for SqlStore {
         self.readers.run(move |db| log::read(db, &range, limit)).await
     }
 
+    async fn read_log_end(&self, range: LogRange, limit: u32) -> Result<Vec<Publication>, StoreError> {
+        self.readers.run(move |db| log::read_end(db, &range, limit)).await
+    }
+
     async fn trim_log(&self, now: UnixMillis, retention_ms: i64, limit: u32) -> Result<u32, StoreError> {
         self.writer.run_alone(move |db| trim::trim(db, now, retention_ms, limit)).await
     }

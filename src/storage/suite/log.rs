@@ -42,6 +42,26 @@ pub(crate) async fn a_stretch_of_the_log_is_bounded_in_bytes(store: Fresh) {
     assert_eq!(read(4).await, [5]);
 }
 
+pub(crate) async fn the_log_is_read_from_its_end(store: Fresh) {
+    let publish = |bytes| {
+        let payload = to_raw_value(&serde_json::json!({ "n": "x".repeat(bytes) })).unwrap().into();
+        draft(Change::publish(topic("channel.news"), "published", payload))
+    };
+    let sizes = [1, 300_000, 100_000, 100_000, 100_000, 1];
+    store.commit(sizes.into_iter().map(publish).collect()).await.unwrap();
+    let read = async |after, until, limit| {
+        let range = LogRange::new(topic("channel.news"), Offset(after), Offset(until));
+        let log = store.read_log_end(range, limit).await.unwrap();
+        log.into_iter().map(|entry| entry.offset.0).collect::<Vec<_>>()
+    };
+    assert_eq!(read(0, 6, 2).await, [5, 6]);
+    assert_eq!(read(0, 6, 100).await, [4, 5, 6], "as many bytes as a page holds");
+    assert_eq!(read(4, 6, 100).await, [5, 6]);
+    assert_eq!(read(0, 2, 100).await, [2], "one that is longer than a page is a page of its own");
+    assert_eq!(read(0, 1, 100).await, [1]);
+    assert_eq!(read(6, u64::MAX, 100).await, [0; 0]);
+}
+
 pub(crate) async fn trimming_keeps_the_newer_end_whole(store: Fresh) {
     // The clock goes back once: what was committed after a young entry stays with it.
     for (at, name) in [(10, "a"), (20, "b"), (30, "a"), (60, "a"), (40, "b"), (70, "a")] {

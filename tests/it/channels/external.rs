@@ -175,7 +175,9 @@ async fn a_revoked_key_takes_its_users_with_it_and_nobody_else() {
     }
     let [mut of_one, mut of_two, mut of_three] = users.try_into().unwrap_or_else(|_| unreachable!());
     let body = json!({"user": {"id": "42"}, "topics": ["channel.a"]});
-    let late = server.external_otp(two.secret.expose(), &body).await.json()["otp"].as_str().unwrap().to_owned();
+    let otp_of_two =
+        async || server.external_otp(two.secret.expose(), &body).await.json()["otp"].as_str().unwrap().to_owned();
+    let (late, late_stream) = (otp_of_two().await, otp_of_two().await);
     // Over HTTP at once; by another process within a second or so.
     let request = hyper::Request::builder()
         .method(Method::DELETE)
@@ -190,6 +192,8 @@ async fn a_revoked_key_takes_its_users_with_it_and_nobody_else() {
     assert_eq!(u16::from(of_two.is_closed().await.code), 4001);
     assert!(since.elapsed() < std::time::Duration::from_secs(5), "{:?}", since.elapsed());
     assert_eq!(TestClient::open(server.http(), &late).await.err(), Some(401), "an OTP of it is void");
+    let stream = format!("/events?topic=channel.a&otp={late_stream}");
+    assert_refused("a stream", &server.http().get(&stream).await, 401, "bad_otp");
     assert_refused("the key", &server.external_otp(two.secret.expose(), &body).await, 401, "bad_key");
     server.publishes(&publish, "a", json!(1)).await;
     assert_eq!(of_three.data_so_far().await, [1]);
@@ -225,6 +229,24 @@ async fn their_number_is_bounded_as_everybodys_is() {
     let mut alice = server.client("alice").await;
     alice.says("general", "undisturbed").await;
     drop(kept);
+    server.stop().await;
+}
+
+#[tokio::test]
+async fn users_of_two_apps_with_one_id_are_two_people() {
+    let server = TestServer::start_with(|settings| {
+        settings.socket.connections_per_user = 1;
+        settings.otp.ttl = std::time::Duration::from_secs(60);
+    })
+    .await;
+    let (shop, forum) = (server.made_key("shop", &["otp"]).await, server.made_key("forum", &["otp"]).await);
+    let publish = server.key("publish:*").await;
+    let mut of_shop = server.external(shop.secret.expose(), "42", &["channel.a"]).await;
+    of_shop.subscribes(json!(["channel.a"])).await;
+    let mut of_forum = server.external(forum.secret.expose(), "42", &["channel.a"]).await;
+    of_forum.subscribes(json!(["channel.a"])).await;
+    server.publishes(&publish, "a", json!(1)).await;
+    assert_eq!((of_shop.data_so_far().await, of_forum.data_so_far().await), (vec![json!(1)], vec![json!(1)]));
     server.stop().await;
 }
 

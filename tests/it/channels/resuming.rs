@@ -33,6 +33,8 @@ async fn the_upgrade_subscribes_again_and_names_what_may_not_be_heard() {
     let code = |topic: &str| hello["refused"][topic]["code"].as_str().unwrap_or_default().to_owned();
     assert_eq!(code("channel.own.bob"), "forbidden");
     assert_eq!(code("channel.gone"), "no_such_namespace");
+    let otherwise = json!({"code": "bad_channel", "message": "write it as `channel.news.a`"});
+    assert_eq!(hello["refused"]["channel.news.\u{ff41}"], otherwise);
     assert_eq!(hello["refused"].as_object().unwrap().len(), 3, "{hello}");
     let events = alice.all_until("caught_up").await;
     let offsets: Vec<_> = events.iter().filter_map(|event| event["offset"].as_u64()).collect();
