@@ -164,7 +164,7 @@ pub(super) fn read_end(db: Db<'_>, range: &LogRange, limit: u32) -> Result<Vec<P
     Ok(newest)
 }
 
-fn stretch(db: Db<'_>, query: &str, range: &LogRange, limit: u32) -> Result<Vec<Publication>, StoreError> {
+fn stretch(db: Db<'_>, query: &'static str, range: &LogRange, limit: u32) -> Result<Vec<Publication>, StoreError> {
     let (publications, _) = db.page(
         query,
         (range.topic.as_str(), sql(range.after), sql(range.until), limit),
