@@ -181,11 +181,15 @@ async fn what_was_in_doubt_and_stored_is_heard_by_everyone() {
     let [mut alice, mut bob] = server.clients(["alice", "bob"]).await;
     bob.says("general", "before").await;
     alice.hears("new_message").await;
-    let set = |sql| {
+    let set = async |sql, until| {
         cluster.sql("postgres", sql);
         cluster.sql("postgres", "SELECT pg_reload_conf()");
+        // It is only asked to: a commit that comes first would be an ordinary one.
+        while cluster.sql("postgres", "SHOW synchronous_standby_names") != until {
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
     };
-    set("ALTER SYSTEM SET synchronous_standby_names = 'nobody'");
+    set("ALTER SYSTEM SET synchronous_standby_names = 'nobody'", "nobody").await;
     let first = json!({"room": "general", "message": "first", "client_id": "1"});
     let id = alice.posts("send_message", first.clone()).await;
     let cut = "SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity WHERE wait_event = 'SyncRep'";
@@ -194,7 +198,7 @@ async fn what_was_in_doubt_and_stored_is_heard_by_everyone() {
     }
     let refused = alice.answer(id).await.unwrap_err();
     assert!(refused.contains("storage_unavailable"), "{refused}");
-    set("ALTER SYSTEM RESET synchronous_standby_names");
+    set("ALTER SYSTEM RESET synchronous_standby_names", "").await;
     // Whoever heard this one next would never hear the first.
     bob.posts("send_message", json!({"room": "general", "message": "second"})).await;
     assert_eq!(u16::from(bob.is_closed().await.code), 1012);
