@@ -9,6 +9,7 @@ mod etag;
 mod events;
 mod external;
 pub mod frontend;
+mod guarded;
 mod health;
 pub mod host;
 mod invitations;

@@ -5,6 +5,7 @@ import { GapRow } from "./gap_row.js";
 import { Icon } from "./icon.js";
 import { PublicationRow } from "./publication_row.js";
 import { ScrollKeeper } from "./scroll_keeper.js";
+import { ToEnd } from "./to_end.js";
 import { useModelByFrame } from "./use_model_by_frame.js";
 
 /**
@@ -89,19 +90,14 @@ export function ChannelLogView({ log, channels, connected }) {
     ),
     h(Arrivals, { key: log.name, log }),
     !atEnd &&
-      h(
-        "button",
-        {
-          type: "button",
-          class: fresh > 0 ? "to-end fresh" : "to-end",
-          onClick: () => {
-            keeper.current?.toEnd();
-            onScroll();
-          },
+      h(ToEnd, {
+        fresh,
+        what: "publication",
+        onClick: () => {
+          keeper.current?.toEnd();
+          onScroll();
         },
-        h(Icon, { name: "down" }),
-        fresh > 0 ? `${fresh} new` : h("span", { class: "visually-hidden" }, "To the newest publication"),
-      ),
+      }),
   );
 }
 

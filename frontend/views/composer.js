@@ -1,7 +1,8 @@
 import { cleanText } from "../lib/clean_text.js";
 import { textLength } from "../lib/text_length.js";
-import { h, useEffect, useId, useLayoutEffect, useRef, useState } from "../vendor/preact.js";
+import { h, useEffect, useId, useState } from "../vendor/preact.js";
 import { Icon } from "./icon.js";
+import { useGrowingArea } from "./use_growing_area.js";
 
 const MAX_LENGTH = 8000;
 /** From here on the counter shows. */
@@ -16,18 +17,12 @@ const NEAR_LENGTH = 7500;
  */
 export function Composer({ timeline, drafts, title }) {
   const [text, setText] = useState(() => drafts.get(timeline.room));
-  const area = useRef(/** @type {HTMLTextAreaElement | null} */ (null));
+  const area = useGrowingArea(text);
   const id = useId();
   // Counting characters of a long text at every key is only worth it near the end.
   const length = text.length < NEAR_LENGTH ? 0 : textLength(cleanText(text));
   const over = length > MAX_LENGTH;
 
-  useLayoutEffect(() => {
-    const element = area.current;
-    if (!element) return;
-    element.style.height = "auto";
-    element.style.height = `${element.scrollHeight}px`;
-  }, [text]);
   useEffect(() => {
     // On a phone the focus would bring up the keyboard and hide the room.
     if (matchMedia("(pointer: fine)").matches && !document.querySelector("dialog[open]")) area.current?.focus();

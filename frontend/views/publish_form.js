@@ -1,6 +1,7 @@
-import { h, useId, useLayoutEffect, useRef, useState } from "../vendor/preact.js";
+import { h, useId, useState } from "../vendor/preact.js";
 import { explainPublishing } from "./explain_channel.js";
 import { Icon } from "./icon.js";
+import { useGrowingArea } from "./use_growing_area.js";
 
 /**
  * Where a member publishes JSON.
@@ -15,15 +16,9 @@ export function PublishForm({ log, drafts, onForbidden }) {
   const [busy, setBusy] = useState(false);
   const [problem, setProblem] = useState("");
   const [done, setDone] = useState("");
-  const area = useRef(/** @type {HTMLTextAreaElement | null} */ (null));
+  const area = useGrowingArea(text);
   const id = useId();
 
-  useLayoutEffect(() => {
-    const element = area.current;
-    if (!element) return;
-    element.style.height = "auto";
-    element.style.height = `${element.scrollHeight}px`;
-  }, [text]);
 
   /** @param {string} value */
   function write(value) {

@@ -3,11 +3,11 @@ import { GENERAL } from "../models/rooms.js";
 import { h, useEffect, useLayoutEffect, useRef, useState } from "../vendor/preact.js";
 import { DaySeparator } from "./day_separator.js";
 import { explain } from "./explain.js";
-import { Icon } from "./icon.js";
 import { MessageRow } from "./message_row.js";
 import { RoomBeginning } from "./room_beginning.js";
 import { ScrollKeeper } from "./scroll_keeper.js";
 import { SystemLine } from "./system_line.js";
+import { ToEnd } from "./to_end.js";
 import { useModel } from "./use_model.js";
 
 /** Older history is asked for this far before somebody would see its absence, in pixels. */
@@ -128,19 +128,14 @@ export function TimelineView({ timeline, rooms, connection, title, me, onInvite 
       ),
     ),
     !atEnd &&
-      h(
-        "button",
-        {
-          type: "button",
-          class: fresh > 0 ? "to-end fresh" : "to-end",
-          onClick: () => {
-            keeper.current?.toEnd();
-            onScroll();
-          },
+      h(ToEnd, {
+        fresh,
+        what: "message",
+        onClick: () => {
+          keeper.current?.toEnd();
+          onScroll();
         },
-        h(Icon, { name: "down" }),
-        fresh > 0 ? `${fresh} new` : h("span", { class: "visually-hidden" }, "To the newest message"),
-      ),
+      }),
   );
 }
 

@@ -3,11 +3,10 @@
 use super::{
     ApiError, bearer,
     client_address::client_address,
-    error,
     external::{Voucher, WantedUser},
+    guarded::guarded,
     invitations,
     json_body::read_json,
-    origin_guard,
     origin_guard::Page,
     refusals::{BODY, DOOR, PASSWORD, refusals},
     session_cookie, setup,
@@ -23,8 +22,7 @@ use crate::{
 use axum::{
     Json, Router,
     extract::{Request, State},
-    http::{HeaderValue, StatusCode, header},
-    middleware,
+    http::StatusCode,
     response::{IntoResponse, Response},
 };
 use serde::{Deserialize, Serialize};
@@ -67,12 +65,7 @@ pub fn routes(state: DoorState) -> (Router, OpenApi) {
         .routes(routes!(invitations::check))
         .routes(routes!(invitations::accept))
         .split_for_parts();
-    let routes = routes
-        .method_not_allowed_fallback(error::method_not_allowed)
-        .layer(middleware::from_fn_with_state(settings, origin_guard::guard))
-        .layer(middleware::map_response(no_store))
-        .with_state(state);
-    (routes, description)
+    (guarded(routes, settings).with_state(state), description)
 }
 
 #[derive(Deserialize, ToSchema)]
@@ -235,11 +228,6 @@ fn admitted(state: &DoorState, otp: &Secret, expires_in: Duration, user: &Person
         _ => expires_in.as_secs_f64().into(),
     };
     Json(Admitted { otp: otp.expose(), expires_in, user }).into_response()
-}
-
-pub(super) async fn no_store(mut response: Response) -> Response {
-    response.headers_mut().insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
-    response
 }
 
 #[cfg(test)]

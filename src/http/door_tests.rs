@@ -3,10 +3,15 @@
 use super::*;
 use crate::{
     auth::testing::{PASSWORD, World},
-    http::{host, security_headers},
+    http::{error, host, security_headers},
     model::Credential,
 };
-use axum::{body::Body, extract::ConnectInfo, http::Method};
+use axum::{
+    body::Body,
+    extract::ConnectInfo,
+    http::{Method, header},
+    middleware,
+};
 use http_body_util::BodyExt;
 use serde_json::{Value, json};
 use std::{net::SocketAddr, sync::Mutex};

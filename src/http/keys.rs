@@ -3,10 +3,10 @@
 use super::{
     ApiError, bearer,
     client_address::client_address,
-    door::{MAX_BODY_BYTES, no_store},
-    error,
+    door::MAX_BODY_BYTES,
+    error::not_found,
+    guarded::guarded,
     json_body::read_json,
-    origin_guard,
     refusals::{BODY, DOOR, refusals},
     session_cookie,
 };
@@ -19,7 +19,6 @@ use axum::{
     Json, Router,
     extract::{FromRequestParts, Path, Request, State, rejection::PathRejection},
     http::{StatusCode, request::Parts},
-    middleware,
     response::{IntoResponse, Response},
 };
 use serde::{Deserialize, Serialize};
@@ -43,12 +42,7 @@ pub(super) fn routes(state: KeysState) -> (Router, OpenApi) {
     let settings = state.settings.clone();
     let (routes, description) =
         OpenApiRouter::new().routes(routes!(list, create)).routes(routes!(revoke)).split_for_parts();
-    let routes = routes
-        .method_not_allowed_fallback(error::method_not_allowed)
-        .layer(middleware::from_fn_with_state(settings, origin_guard::guard))
-        .layer(middleware::map_response(no_store))
-        .with_state(state);
-    (routes, description)
+    (guarded(routes, settings).with_state(state), description)
 }
 
 #[derive(Deserialize, ToSchema)]
@@ -151,7 +145,7 @@ async fn revoke(
 ) -> Result<Response, ApiError> {
     let id = match id.ok().and_then(|Path(id)| id.parse().ok()) {
         Some(id) => KeyId(id),
-        None => return Err(error::not_found().await),
+        None => return Err(not_found().await),
     };
     state.keys.revoke(&by, id).await?;
     (state.on_key_revoked)(id);

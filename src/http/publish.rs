@@ -3,10 +3,8 @@
 use super::{
     ApiError, bearer,
     client_address::client_address,
-    door::no_store,
-    error,
+    guarded::guarded,
     json_body::read_raw_json,
-    origin_guard,
     pace::Pace,
     refusals::{BODY, DOOR, refusals},
     session_cookie,
@@ -23,7 +21,6 @@ use axum::{
     Json,
     extract::{Request, State},
     http::{HeaderMap, HeaderName, HeaderValue},
-    middleware,
     response::{IntoResponse, Response},
 };
 use serde::{Deserialize, Deserializer, Serialize};
@@ -59,12 +56,7 @@ pub struct PublishState {
 pub(super) fn routes(state: PublishState) -> (axum::Router, OpenApi) {
     let settings = state.settings.clone();
     let (routes, description) = OpenApiRouter::new().routes(routes!(publish)).split_for_parts();
-    let routes = routes
-        .method_not_allowed_fallback(error::method_not_allowed)
-        .layer(middleware::from_fn_with_state(settings, origin_guard::guard))
-        .layer(middleware::map_response(no_store))
-        .with_state(state);
-    (routes, description)
+    (guarded(routes, settings).with_state(state), description)
 }
 
 /// One of `channel`, `channels` and `batch`; the capitalised names of older senders mean the same.

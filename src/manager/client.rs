@@ -3,7 +3,8 @@
 use super::{
     Identity,
     crowd::Crowd,
-    egress::{Egress, EgressLimits, Enqueued, PublishRound},
+    egress::{Egress, EgressLimits, Enqueued},
+    holding::PublishRound,
 };
 use crate::{
     model::{ClientId, Credential, Offset, Person, TopicName},

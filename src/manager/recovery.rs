@@ -4,7 +4,7 @@
 //! The live buffer is registered first, then the log is read, then the buffer is drained: in
 //! any other order a publication between the two steps would be lost or come twice.
 
-use super::{Client, Manager, egress::Replayed};
+use super::{Client, Manager, holding::Replayed};
 use crate::{
     model::{Epoch, Offset, Person, Positions, Resume, TopicName},
     protocol::{CloseReason, ErrorCode, Frame},
