@@ -19,7 +19,7 @@ pub use error::{Fault, SettingsError};
 pub use layers::{Overrides, environment};
 pub use store_url::{Database, StoreAddress, StoreUrl, Trust};
 
-use crate::model::ChannelPattern;
+use crate::model::{ChannelPattern, FeedName};
 use ipnet::IpNet;
 use parse::{days, directory, hours, networks, secs};
 use serde::Deserialize;
@@ -57,6 +57,8 @@ pub struct Settings {
     pub log: Log,
     /// Which push channels there are; the first that matches counts.
     pub namespace: Vec<Namespace>,
+    /// Which tables are watched, and where.
+    pub feed: Feed,
 }
 
 /// `[server]`
@@ -276,6 +278,60 @@ pub struct Namespace {
     pub max_data_bytes: usize,
 }
 
+/// `[feed]`
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+#[allow(missing_docs)]
+pub struct Feed {
+    /// Empty: that of the storage.
+    pub url: StoreUrl,
+    pub schema: String,
+    pub install: bool,
+    #[serde(rename = "probe_secs", deserialize_with = "secs")]
+    pub probe_period: Duration,
+    pub table: Vec<FeedTable>,
+}
+
+/// `[[feed.table]]`
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+#[allow(missing_docs)]
+pub struct FeedTable {
+    pub table: String,
+    pub key: String,
+    pub topic: FeedName,
+    pub subscribe: Watchers,
+    pub history_count: u64,
+    #[serde(rename = "history_hours", deserialize_with = "hours")]
+    pub history_age: Duration,
+}
+
+/// Who may watch a table.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Watchers {
+    /// Anyone with an account.
+    Members,
+    /// Nobody but external users whose OTP lists it.
+    Listed,
+}
+
+impl Feed {
+    /// Our own table of products, if it is watched.
+    #[must_use]
+    pub fn products(&self) -> Option<&FeedTable> {
+        self.table.iter().find(|table| table.is_products())
+    }
+}
+
+impl FeedTable {
+    /// Whether it is the worked example: our own table, in the storage wherever that is.
+    #[must_use]
+    pub fn is_products(&self) -> bool {
+        self.table == "products" && self.topic.as_str() == "products"
+    }
+}
+
 /// How log lines look.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "lowercase")]
@@ -328,6 +384,19 @@ impl Settings {
     #[must_use]
     pub fn defaults() -> Self {
         Self::load(None, [], Overrides::default()).expect("config/default.toml is tested")
+    }
+
+    /// The database whose tables are watched, our own products aside: that of the feed, or else that of the storage.
+    /// `None`: neither is PostgreSQL.
+    ///
+    /// # Errors
+    /// What is wrong with the URL, for people.
+    pub fn feed_database(&self) -> Result<Option<Database>, String> {
+        let url = if self.feed.url.is_empty() { &self.storage.url } else { &self.feed.url };
+        match url.address()? {
+            StoreAddress::Sqlite => Ok(None),
+            StoreAddress::Postgres(database) => Ok(Some(*database)),
+        }
     }
 
     /// The most that one request may publish, in bytes: more than a quarter of an egress would close clients that read

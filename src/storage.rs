@@ -7,6 +7,7 @@ mod clock;
 mod error;
 mod migrations;
 pub mod postgres;
+mod rows;
 mod sql;
 pub mod sqlite;
 #[cfg(test)]
@@ -15,6 +16,7 @@ mod types;
 
 pub use clock::now;
 pub use error::StoreError;
+pub use rows::{Row, RowSource, RowsAt, RowsError};
 pub use sql::SqlStore;
 pub use types::*;
 

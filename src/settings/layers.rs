@@ -163,18 +163,18 @@ impl Layers {
         }
     }
 
-    /// Every namespace that is in force.
-    fn show_list(&self) -> String {
-        let (value, origin) = match self.given.get(LIST) {
+    /// Every table of a list that is in force.
+    fn show_list(&self, list: &str) -> String {
+        let (value, origin) = match self.given.get(list) {
             Some((value, origin)) => (value, format!(" # {origin}")),
-            None => (&self.defaults[LIST], String::new()),
+            None => (&self.defaults[list], String::new()),
         };
         let ValueKind::Array(tables) = &value.kind else { return String::new() };
         let show = |table: &Value| {
             let ValueKind::Table(keys) = &table.kind else { return String::new() };
             let keys: BTreeMap<_, _> = keys.iter().collect();
             let lines: String = keys.into_iter().map(|(key, value)| format!("{key} = {}\n", toml(value))).collect();
-            format!("\n[[{LIST}]]{origin}\n{lines}")
+            format!("\n[[{list}]]{origin}\n{lines}")
         };
         tables.iter().map(show).collect()
     }
@@ -183,13 +183,13 @@ impl Layers {
     pub(super) fn show(self) -> Result<String, SettingsError> {
         let (mut text, mut table) = (String::new(), "");
         for line in DEFAULTS.lines() {
-            if line == "[[namespace]]" {
-                table = LIST;
-                text += &self.show_list();
+            if let Some(list) = List::ALL.iter().find(|list| line == format!("[[{}]]", list.name)) {
+                table = list.name;
+                text += &self.show_list(table);
             } else if let Some(name) = line.strip_prefix('[') {
                 table = name.trim_end_matches(']');
                 text += &format!("{}[{table}]\n", if text.is_empty() { "" } else { "\n" });
-            } else if table == LIST {
+            } else if List::of(table).is_some() {
                 // Its defaults stand here, but a file replaces them as a whole.
             } else if let Some((name, _)) = line.split_once(" = ").filter(|_| !line.starts_with('#')) {
                 let key = format!("{table}.{name}");
@@ -203,8 +203,27 @@ impl Layers {
     }
 }
 
-/// The one list of tables.
-const LIST: &str = "namespace";
+/// A list of tables.
+struct List {
+    /// As it stands in double brackets.
+    name: &'static str,
+    /// What one of its tables is called in messages.
+    what: &'static str,
+    /// The keys that every table must have itself, the first of them its name; what it leaves out otherwise is as in
+    /// the default's first one.
+    own: &'static [&'static str],
+}
+
+impl List {
+    const ALL: &'static [Self] = &[
+        Self { name: "namespace", what: "namespace", own: &["pattern"] },
+        Self { name: "feed.table", what: "table", own: &["table", "key", "topic"] },
+    ];
+
+    fn of(key: &str) -> Option<&'static Self> {
+        Self::ALL.iter().find(|list| list.name == key)
+    }
+}
 
 /// `table.key` to value, and the names that stand outside any table.
 fn flatten(text: &str) -> Result<(Keys, Vec<String>), ConfigError> {
@@ -214,7 +233,7 @@ fn flatten(text: &str) -> Result<(Keys, Vec<String>), ConfigError> {
             ValueKind::Table(table) => {
                 keys.extend(table.into_iter().map(|(key, value)| (format!("{name}.{key}"), value)));
             }
-            ValueKind::Array(_) if name == LIST => drop(keys.insert(name, value)),
+            ValueKind::Array(_) if List::of(&name).is_some() => drop(keys.insert(name, value)),
             _ => stray.push(name),
         }
     }
@@ -238,13 +257,15 @@ fn takes_fractions(key: &str) -> bool {
 }
 
 fn accept_typed(key: &str, value: Value, like: &ValueKind) -> Result<Value, String> {
+    if let Some(list) = List::of(key) {
+        return accept_tables(list, value, like);
+    }
     let is_text = |value: &Value| matches!(value.kind, ValueKind::String(_));
     let expected = match (like, &value.kind) {
         (ValueKind::Boolean(_), ValueKind::Boolean(_))
         | (ValueKind::I64(_), ValueKind::I64(_))
         | (ValueKind::String(_), ValueKind::String(_)) => return Ok(value),
         (ValueKind::I64(_), ValueKind::Float(_)) if takes_fractions(key) => return Ok(value),
-        (ValueKind::Array(_), _) if key == LIST => return accept_tables(value, like),
         (ValueKind::Array(_), ValueKind::Array(items)) if items.iter().all(is_text) => return Ok(value),
         (ValueKind::Boolean(_), _) => "true or false",
         (ValueKind::I64(_), _) if takes_fractions(key) => "a number",
@@ -255,18 +276,18 @@ fn accept_typed(key: &str, value: Value, like: &ValueKind) -> Result<Value, Stri
     Err(format!("must be {expected}, not {}", toml(&value)))
 }
 
-/// Tables that leave keys out get those of the default's first one, except its pattern.
-fn accept_tables(value: Value, like: &ValueKind) -> Result<Value, String> {
-    let refusal = || "must be a list of tables, each under [[namespace]] in a file".to_owned();
+/// Tables that leave keys out get those of the default's first one, except those that make it what it is.
+fn accept_tables(list: &List, value: Value, like: &ValueKind) -> Result<Value, String> {
+    let refusal = || format!("must be a list of tables, each under [[{}]] in a file", list.name);
     let (ValueKind::Array(items), ValueKind::Array(defaults)) = (value.kind, like) else { return Err(refusal()) };
     let Some(ValueKind::Table(default)) = defaults.first().map(|first| &first.kind) else { return Err(refusal()) };
     let fill = |(place, item): (usize, Value)| {
         let ValueKind::Table(mut table) = item.kind else { return Err(refusal()) };
-        let name = table.get("pattern").map_or_else(|| format!("number {}", place + 1), toml);
-        for (key, value) in default.iter().filter(|(key, _)| *key != "pattern") {
+        let name = table.get(list.own[0]).map_or_else(|| format!("number {}", place + 1), toml);
+        for (key, value) in default.iter().filter(|(key, _)| !list.own.contains(&key.as_str())) {
             let given = table.entry(key.clone()).or_insert_with(|| value.clone());
             let accepted = accept_typed(key, given.clone(), &value.kind);
-            accepted.map_err(|message| format!("{key} of the namespace {name} {message}"))?;
+            accepted.map_err(|message| format!("{key} of the {} {name} {message}", list.what))?;
         }
         Ok(Value::from(table))
     };
@@ -309,7 +330,7 @@ fn one_line(error: &ConfigError) -> String {
 /// A value as TOML, without the password that it may hold.
 fn shown(key: &str, value: &Value) -> String {
     match &value.kind {
-        ValueKind::String(url) if key == "storage.url" => toml(&without_password(url).into()),
+        ValueKind::String(url) if matches!(key, "storage.url" | "feed.url") => toml(&without_password(url).into()),
         _ => toml(value),
     }
 }

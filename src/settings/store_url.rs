@@ -51,6 +51,12 @@ impl StoreUrl {
         self.0 == "sqlite"
     }
 
+    /// Whether none is given.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
     /// What it says.
     ///
     /// # Errors

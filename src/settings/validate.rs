@@ -1,6 +1,7 @@
 //! Relations between settings, and limits that a type does not show.
 
 use super::{Fault, Settings, Subscribers, TlsMode, split_authority};
+use crate::model::FeedName;
 use axum::http::Uri;
 use std::{collections::BTreeSet, ops::RangeInclusive, time::Duration};
 use tracing_subscriber::EnvFilter;
@@ -60,6 +61,7 @@ pub(super) fn relations(settings: &Settings) -> Vec<Relation> {
     socket(settings, &mut check);
     store(settings, &mut check);
     namespaces(settings, &mut check);
+    feed(settings, &mut check);
     check.0
 }
 
@@ -194,6 +196,41 @@ fn namespaces(Settings { namespace: namespaces, http, socket, journal, .. }: &Se
         check.that(one.history_age <= journal.retention, ["namespace", "journal.retention_days"], message);
         let message = format!("history_count of `{pattern}` must be at most 1000000");
         check.that(one.history_count <= 1_000_000, ["namespace"], message);
+    }
+}
+
+fn feed(settings: &Settings, check: &mut Check) {
+    let Settings { feed, journal, .. } = settings;
+    let database = settings.feed_database();
+    if !feed.url.is_empty() {
+        let problem = match &database {
+            Ok(Some(_)) => None,
+            Ok(None) => Some("must be empty or a URL such as postgres://user:password@host:5432/database".to_owned()),
+            Err(problem) => Some(problem.clone()),
+        };
+        check.that(problem.is_none(), ["feed.url"], problem.unwrap_or_default());
+    }
+    check.some_time("feed.probe_secs", feed.probe_period);
+    let good = FeedName::parse(&feed.schema).is_ok() && !feed.schema.starts_with("pg_");
+    check.that(good, ["feed.schema"], "must be 1 to 32 of a-z and _, and not begin with pg_");
+    for (place, one) in feed.table.iter().enumerate() {
+        let table = &one.table;
+        let names = [("table", table), ("key", &one.key)];
+        for (key, name) in names {
+            let good = !name.is_empty() && name.len() <= 127 && !name.chars().any(char::is_control);
+            check.that(good, ["feed.table"], format!("{key} of `{table}` must have 1 to 127 printable characters"));
+        }
+        let taken = feed.table[..place].iter().any(|earlier| earlier.topic == one.topic);
+        check.that(!taken, ["feed.table"], format!("the topic `{}` stands twice", one.topic));
+        let unwatchable = !one.is_products() && matches!(database, Ok(None));
+        let message = format!("`{table}` can be watched in PostgreSQL only: say where it is in feed.url");
+        check.that(!unwatchable, ["feed.table", "feed.url", "storage.url"], message);
+        let message = format!("history_hours of `{table}` must not exceed journal.retention_days");
+        check.that(one.history_age <= journal.retention, ["feed.table", "journal.retention_days"], message);
+        let message = format!("history_count of `{table}` must be at most 1000000");
+        check.that(one.history_count <= 1_000_000, ["feed.table"], message);
+        let key_ok = !one.is_products() || one.key == "product_id";
+        check.that(key_ok, ["feed.table"], "the key of our own `products` is `product_id`");
     }
 }
 

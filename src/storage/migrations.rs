@@ -1,9 +1,15 @@
 //! Numbered schema changes, applied in order, each in its own transaction; forward only.
 
 /// SQLite's: the file `NNNN_*.sql` takes a store from schema `NNNN - 1` to `NNNN`.
-pub(super) const SQLITE: &[&str] =
-    &[include_str!("migrations/sqlite/0001_start.sql"), include_str!("migrations/sqlite/0002_channels.sql")];
+pub(super) const SQLITE: &[&str] = &[
+    include_str!("migrations/sqlite/0001_start.sql"),
+    include_str!("migrations/sqlite/0002_channels.sql"),
+    include_str!("migrations/sqlite/0003_feed.sql"),
+];
 
 /// PostgreSQL's: the same numbers, for the same tables.
-pub(super) const POSTGRES: &[&str] =
-    &[include_str!("migrations/postgres/0001_start.sql"), include_str!("migrations/postgres/0002_channels.sql")];
+pub(super) const POSTGRES: &[&str] = &[
+    include_str!("migrations/postgres/0001_start.sql"),
+    include_str!("migrations/postgres/0002_channels.sql"),
+    include_str!("migrations/postgres/0003_feed.sql"),
+];
