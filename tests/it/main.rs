@@ -5,6 +5,7 @@
 mod asyncapi;
 mod bad_events;
 mod bad_frames;
+mod both_stores;
 mod channel_page;
 mod channels;
 mod chat;

@@ -1,0 +1,100 @@
+//! The same conversation on either store, byte for byte. Without PostgreSQL on the machine it is skipped.
+
+use crate::support::{TestClient, TestServer, postgres::Cluster};
+use serde_json::json;
+use switchboard::model::Role;
+
+/// What differs from one server to the next whatever its store: times, epochs, secrets.
+fn leave_out_the_incidental(text: &str) -> String {
+    let mut shown = String::new();
+    let mut rest = text;
+    while let Some(start) = rest.find(|c: char| c.is_ascii_alphanumeric()) {
+        shown += &rest[..start];
+        rest = &rest[start..];
+        let end = rest.find(|c: char| !c.is_ascii_alphanumeric()).unwrap_or(rest.len());
+        let word = &rest[..end];
+        let is_time = word.len() == 13 && word.bytes().all(|byte| byte.is_ascii_digit());
+        let is_epoch = word.len() == 16 && word.bytes().all(|byte| byte.is_ascii_hexdigit());
+        shown += if is_time || is_epoch { "…" } else { word };
+        rest = &rest[end..];
+    }
+    shown + rest
+}
+
+/// Talks about everything there is; what was heard, in order.
+async fn conversation(server: &TestServer) -> Vec<String> {
+    server.account("alice", Role::Owner).await;
+    let mut alice = server.client("alice").await;
+    chat(&mut alice).await;
+    rooms(&mut alice).await;
+    channels(server, &mut alice).await;
+    let resume = alice.resume();
+    let (session, mut heard) = (alice.session.clone(), std::mem::take(&mut alice.transcript));
+    alice.leaves().await;
+    server.publishes(&server.key("publish:late.*").await, "late.news", json!(1)).await;
+    let mut again = server.returns("alice", &session, Some(resume)).await;
+    again.hears("caught_up").await;
+    again.asks("get_history", json!({"room": "general", "limit": 2})).await;
+    heard.append(&mut again.transcript);
+    heard.iter().map(|text| leave_out_the_incidental(text)).collect()
+}
+
+async fn chat(alice: &mut TestClient) {
+    for (number, message) in ["hello", "Grüße, 世界 👋🏽", "\"\\/<script>", "e\u{301}"].iter().enumerate()
+    {
+        let client_id = format!("c-{number}");
+        alice.asks("send_message", json!({"room": "general", "message": message, "client_id": client_id})).await;
+    }
+    alice.asks("send_message", json!({"room": "general", "message": "hello", "client_id": "c-0"})).await;
+    alice.is_refused("send_message", json!({"room": "general", "message": "other", "client_id": "c-0"})).await;
+    alice.is_refused("send_message", json!({"room": "nowhere", "message": "x"})).await;
+    alice.is_refused("send_message", json!({"room": "general"})).await;
+    for page in [json!({"limit": 2}), json!({"before": 4}), json!({"after": 2, "limit": 1}), json!({"around": 3})] {
+        let mut page = page;
+        page["room"] = "general".into();
+        alice.asks("get_history", page).await;
+    }
+}
+
+async fn rooms(alice: &mut TestClient) {
+    for room in ["b-side", "Äther", "a_1"] {
+        alice.asks("create_room", json!({"room": room, "title": room.to_uppercase()})).await;
+    }
+    alice.is_refused("create_room", json!({"room": "b-side", "title": "again"})).await;
+    alice.asks("leave_room", json!({"room": "b-side"})).await;
+    alice.asks("list_rooms", json!({})).await;
+    alice.asks("join_room", json!({"room": "b-side"})).await;
+    alice.is_refused("join_room", json!({"room": "no such room"})).await;
+    alice.is_refused("dance", json!({})).await;
+}
+
+async fn channels(server: &TestServer, alice: &mut TestClient) {
+    alice.asks("subscribe", json!({"topics": ["channel.news", "channel.late.news", "room.general"]})).await;
+    let key = server.key("publish:*").await;
+    for data in [json!({"z": 1, "a": [1.50, null, "é"]}), json!("1:0"), json!(null)] {
+        server.publishes(&key, "news", data).await;
+        alice.hears("published").await;
+    }
+    alice.asks("get_publications", json!({"topic": "channel.news", "limit": 2})).await;
+    alice.asks("get_publications", json!({"topic": "channel.news", "after": 2})).await;
+    alice.asks("unsubscribe", json!({"topics": ["channel.news"]})).await;
+    alice.positions.insert("channel.news".to_owned(), 1);
+    alice.asks("subscribe", json!({"topics": {"channel.news": 1}})).await;
+    alice.hears("published").await;
+    alice.hears("published").await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn both_stores_say_the_same_byte_for_byte() {
+    let Some(cluster) = Cluster::shared() else { return };
+    let sqlite = TestServer::start_with(|settings| settings.storage.url = "sqlite".into()).await;
+    let postgres = TestServer::start_with(|settings| settings.storage.url = cluster.database().as_str().into()).await;
+    let (on_sqlite, on_postgres) = (conversation(&sqlite).await, conversation(&postgres).await);
+    assert!(on_sqlite.len() > 40, "{on_sqlite:#?}");
+    for (sqlite, postgres) in on_sqlite.iter().zip(&on_postgres) {
+        assert_eq!(sqlite, postgres);
+    }
+    assert_eq!(on_sqlite.len(), on_postgres.len());
+    sqlite.stop().await;
+    postgres.stop().await;
+}
