@@ -93,13 +93,30 @@ export class ProductEdit extends Model {
    * Saves it as it is now, unless something stands against it, which is then to be seen here.
    * @returns {Promise<Product | null>} the row as it has become
    */
-  async save() {
-    if (this.saving || !this.check()) return null;
-    this.saving = true;
+  save() {
+    return this.#run(() => this.#attempt());
+  }
+
+  /**
+   * The row is gone: what was written becomes a new one.
+   * @param {(fields: Fields) => Promise<void>} add
+   * @returns {Promise<boolean>} whether it has
+   */
+  async addAgain(add) {
+    return (await this.#run((fields) => add(fields).then(() => true))) ?? false;
+  }
+
+  /** @template T @param {(fields: Fields) => Promise<T | null>} action @returns {Promise<T | null>} null: not done */
+  async #run(action) {
+    const { fields, problems } = checkFields(this.draft);
+    if (this.saving) return null;
+    this.problems = problems;
     this.failure = null;
+    this.saving = Object.keys(problems).length === 0;
     this.changed();
+    if (!this.saving) return null;
     try {
-      return await this.#attempt();
+      return await action(fields);
     } catch (error) {
       this.#failed(error);
       return null;
@@ -107,13 +124,6 @@ export class ProductEdit extends Model {
       this.saving = false;
       this.changed();
     }
-  }
-
-  /** Whether what is written can be a product. */
-  check() {
-    this.problems = checkFields(this.draft).problems;
-    this.changed();
-    return Object.keys(this.problems).length === 0;
   }
 
   async #attempt() {
@@ -135,9 +145,9 @@ export class ProductEdit extends Model {
   }
 
   /** @param {any} error */
-  #failed({ code = "internal", message, status, fields }) {
-    if (status === 404 && code !== "network") this.gone = true;
-    else if (fields && Object.keys(fields).length > 0) this.problems = fields;
+  #failed({ code = "internal", message, fields = {} }) {
+    if (code === "not_found") this.gone = true;
+    else if (FIELDS.some((field) => fields[field])) this.problems = fields;
     else this.failure = { code, message };
   }
 

@@ -167,6 +167,7 @@ export class ProductTable extends Model {
    */
   hold(reason, held) {
     if (this.#holds.has(reason) === held) return;
+    this.#arrange(); // what is held is the order of this moment
     if (held) this.#holds.add(reason);
     else this.#holds.delete(reason);
     if (this.#holds.size === 0) this.#release();
@@ -235,11 +236,10 @@ export class ProductTable extends Model {
   #arrange(now = false) {
     if (!this.#outdated || (this.#holds.size > 0 && !now)) return;
     this.#outdated = false;
-    // Almost sorted already, which is what makes it quick.
     const known = new Set(this.#sorted);
     const keys = this.#sorted.filter((key) => this.#lines.has(key));
     for (const key of this.#lines.keys()) if (!known.has(key)) keys.push(key);
-    this.#sorted = keys.sort((a, b) => this.#compare(a, b));
+    this.#sorted = this.#inOrder(keys);
     const words = searchable(this.filter).split(/\s+/).filter(Boolean);
     this.#shown =
       words.length === 0
@@ -247,14 +247,23 @@ export class ProductTable extends Model {
         : this.#sorted.filter((key) => words.every((word) => this.#lines.get(key)?.text.includes(word)));
   }
 
-  /** @param {string} keyA @param {string} keyB */
-  #compare(keyA, keyB) {
-    const [a, b] = [this.#lines.get(keyA)?.product, this.#lines.get(keyB)?.product];
-    if (!a || !b) return 0;
+  /** Almost in order they are already, which is what makes it quick. @param {string[]} keys */
+  #inOrder(keys) {
     const { field, descending } = this.sorting;
-    const order = isNumber(field) ? amount(a[field]) - amount(b[field]) : this.#collator.compare(a[field], b[field]);
+    const turn = descending ? -1 : 1;
+    const valueOf = (/** @type {string} */ key) => this.#lines.get(key)?.product[field] ?? "";
     // Equal ones never change places, whichever way round.
-    return (descending ? -order : order) || Number(a.key) - Number(b.key);
+    if (isNumber(field)) {
+      return keys
+        .map((key) => ({ key, id: Number(key), value: amount(valueOf(key)) }))
+        .sort((a, b) => turn * (a.value - b.value) || a.id - b.id)
+        .map(({ key }) => key);
+    }
+    const { compare } = this.#collator;
+    return keys
+      .map((key) => ({ key, id: Number(key), value: valueOf(key) }))
+      .sort((a, b) => turn * compare(a.value, b.value) || a.id - b.id)
+      .map(({ key }) => key);
   }
 }
 

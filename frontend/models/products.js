@@ -37,11 +37,12 @@ export class Products extends Model {
   readOnly = false;
   /** What is being written, by key. @type {Map<string, ProductEdit>} */
   edits = new Map();
-  table;
+  table = new ProductTable();
 
   #socket;
   #api;
   #preferences;
+  #newKey;
   #opened = false;
   /** Whether this connection hears the topic, or has asked for it. */
   #heard = false;
@@ -51,6 +52,8 @@ export class Products extends Model {
   #later = null;
   // Rises with every subscription: only the last one's answer counts.
   #turn = 0;
+  /** What was added without an answer that says so. @type {{ json: string, key: string } | null} */
+  #attempt = null;
 
   /**
    * @param {object} options
@@ -58,11 +61,11 @@ export class Products extends Model {
    * @param {EventSocket} options.socket
    * @param {ProductApi} options.api
    * @param {Storage} [options.storage]
-   * @param {ProductTable} [options.table]
+   * @param {() => string} [options.newKey]
    */
-  constructor({ user, socket, api, storage, table = new ProductTable() }) {
+  constructor({ user, socket, api, storage, newKey = () => crypto.randomUUID() }) {
     super();
-    this.table = table;
+    this.#newKey = newKey;
     this.#socket = socket;
     this.#api = api;
     this.#preferences = new JsonStore(storage, `switchboard.${user.id}.`);
@@ -174,17 +177,28 @@ export class Products extends Model {
     return true;
   }
 
-  /** Adds a product; it appears when the server says so to everybody. @param {Fields} fields checked */
+  /**
+   * Adds a product; it appears when the server says so to everybody. The same once more after a failure is the same
+   * attempt: it is not added twice.
+   * @param {Fields} fields checked
+   */
   async add(fields) {
-    await this.#trying(() => this.#api.addProduct(productJson(fields)));
+    const json = productJson(fields);
+    if (this.#attempt?.json !== json) this.#attempt = { json, key: this.#newKey() };
+    const { key } = this.#attempt;
+    await this.#trying(() => this.#api.addProduct(json, key));
+    this.#attempt = null;
+  }
+
+  /** What is added next is another one, even if it reads the same. */
+  forgetAttempt() {
+    this.#attempt = null;
   }
 
   /** What was written into a row that is gone becomes a new one. @param {string} key */
   async addAgain(key) {
     const edit = this.edits.get(key);
-    if (!edit?.check()) return;
-    await this.add(/** @type {Fields} */ (edit.draft));
-    this.giveUp(key);
+    if (await edit?.addAgain((fields) => this.add(fields))) this.giveUp(key);
   }
 
   /** @param {string} key */

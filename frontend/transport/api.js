@@ -124,9 +124,9 @@ export class Api {
     return tagged(await this.#exchange("PUT", productPath(key), json, ifMatch(tag)));
   }
 
-  /** @param {string} json @returns {Promise<TaggedProduct>} */
-  async addProduct(json) {
-    return tagged(await this.#exchange("POST", "/products", json));
+  /** @param {string} json @param {string} idempotencyKey the same one adds once @returns {Promise<TaggedProduct>} */
+  async addProduct(json, idempotencyKey) {
+    return tagged(await this.#exchange("POST", "/products", json, { "Idempotency-Key": idempotencyKey }));
   }
 
   /** @param {string} key @param {string | null} tag of the version that is meant @returns {Promise<void>} */

@@ -1,5 +1,5 @@
 import { FIELDS, checkFields } from "../lib/product.js";
-import { h, useState } from "../vendor/preact.js";
+import { h, useEffect, useState } from "../vendor/preact.js";
 import { Dialog } from "./dialog.js";
 import { explainFailure } from "./explain_product.js";
 import { FormError } from "./form_error.js";
@@ -20,6 +20,7 @@ const EMPTY = { productName: "", manufacturer: "", pricePerUnit: "", unitsAvaila
 export function AddProductDialog({ products, connection, onAdded, onClose }) {
   const connected = useModel(connection, (model) => model.state === "open");
   const [draft, setDraft] = useState(EMPTY);
+  useEffect(() => () => products.forgetAttempt(), [products]);
   const [problems, setProblems] = useState(/** @type {Partial<typeof EMPTY>} */ ({}));
   const { busy, failure, submit } = useSubmit(async () => {
     const checked = checkFields(draft);
@@ -35,7 +36,8 @@ export function AddProductDialog({ products, connection, onAdded, onClose }) {
     } catch (error) {
       const { code = "internal", message, fields = {} } = /** @type {any} */ (error);
       setProblems(fields);
-      if (Object.keys(fields).length === 0) throw { code: `product_${code}`, message: explainFailure("added", { code, message }) };
+      if (FIELDS.some((field) => fields[field])) return;
+      throw { code: `product_${code}`, message: explainFailure("added", { code, message }) };
     }
   });
   return h(

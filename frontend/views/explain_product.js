@@ -34,8 +34,7 @@ export function explainTable(refusal) {
  */
 export function explainFailure(what, failure) {
   if (!UNCERTAIN.has(failure.code)) return `Not ${what}. ${FAILURES[failure.code] ?? explain(failure)}`;
-  const next = what === "added" ? "Look for it in the table before you add it again." : "Trying again does it once.";
-  return `It is not known whether this was ${what}. ${next}`;
+  return `It is not known whether this was ${what}. ${explain(failure)} Trying again, unchanged, does it once.`;
 }
 
 /** What has happened in the table, in one sentence. @param {{ came: number, changed: number, went: number }} tally */

@@ -1,5 +1,6 @@
 /**
- * What the table shows of a product, from left to right. On a phone the manufacturer stands below the name.
+ * What the table shows of a product, from left to right; those that are `wide` only where there is room. Without it the
+ * manufacturer stands below the name.
  * @type {readonly { field: import("../models/product_table.js").Sorting["field"], label: string, short: string,
  *   number: boolean, orders: readonly [string, string], wide: boolean }[]}
  */

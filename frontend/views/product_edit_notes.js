@@ -10,51 +10,43 @@ import { LABELS } from "./product_columns.js";
  * @param {boolean} props.connected
  * @param {(key: string) => void} props.onCancel
  * @param {(key: string) => void} props.onAddAgain
- * @param {(event: KeyboardEvent) => void} props.onKeyDown
  */
-export function ProductEditNotes({ id, edit, connected, onCancel, onAddAgain, onKeyDown }) {
-  const { key, draft, latest, failure, gone, conflicts } = edit;
-  const some = gone || failure || conflicts.length > 0 || !connected;
+export function ProductEditNotes({ id, edit, connected, onCancel, onAddAgain }) {
+  const { key, draft, latest, failure, gone } = edit;
+  const conflicts = gone ? [] : edit.conflicts;
   return h(
-    "tr",
-    { class: some ? "product-notes some" : "product-notes", "data-notes": key, onKeyDown },
+    "div",
+    { class: "product-notes" },
     h(
-      "td",
-      { colSpan: 6 },
+      "div",
+      { id, role: "status" },
+      gone && h("p", null, "Somebody has deleted this product meanwhile. What you have written is still here."),
+      conflicts.map((field) =>
+        h(
+          "p",
+          { key: field },
+          `${LABELS[field]} was changed to `,
+          h("bdi", { class: "theirs" }, latest[field]),
+          " while you were writing.",
+        ),
+      ),
+      failure && h("p", { class: "failed" }, explainFailure(gone ? "added" : "saved", failure)),
+      !connected && h("p", null, "There is no connection. What you have written stays here, to be saved when it is back."),
+    ),
+    gone &&
       h(
         "div",
-        { id, role: "status" },
-        gone && h("p", null, "Somebody has deleted this product meanwhile. What you have written is still here."),
-        !gone &&
-          conflicts.map((field) =>
-            h(
-              "p",
-              { key: field },
-              h("strong", null, LABELS[field]),
-              " was changed to ",
-              h("bdi", { class: "theirs" }, latest[field]),
-              " while you were writing.",
-            ),
-          ),
-        failure && h("p", { class: "failed" }, explainFailure("saved", failure)),
-        !connected && h("p", null, "What you have written stays here, and can be saved when the connection is back."),
+        { class: "product-choice" },
+        button("Add it as a new one", () => onAddAgain(key), !connected),
+        button("Discard", () => onCancel(key)),
       ),
-      gone &&
-        h(
-          "div",
-          { class: "product-choice" },
-          button("Add it as a new one", () => onAddAgain(key), !connected),
-          button("Discard", () => onCancel(key)),
-        ),
-      !gone &&
-        conflicts.map((field) =>
-          h(
-            "div",
-            { key: field, class: "product-choice" },
-            button(`Keep mine: ${draft[field]}`, () => edit.keepMine(field)),
-            button(`Take theirs: ${latest[field]}`, () => edit.takeTheirs(field)),
-          ),
-        ),
+    conflicts.map((field) =>
+      h(
+        "div",
+        { key: field, class: "product-choice", role: "group", "aria-label": LABELS[field] },
+        button(`Keep mine: ${draft[field]}`, () => edit.keepMine(field)),
+        button(`Take theirs: ${latest[field]}`, () => edit.takeTheirs(field)),
+      ),
     ),
   );
 }

@@ -8,45 +8,49 @@ const ARROWS = { up: "▲", down: "▼", other: "" };
 /**
  * @param {object} props
  * @param {import("../models/product_table.js").Line} props.line
+ * @param {boolean} props.narrow
  * @param {boolean} props.writable
  * @param {(key: string, field?: Field) => void} props.onEdit
  * @param {(key: string) => void} props.onDelete
  */
-export function ProductRow({ line, writable, onEdit, onDelete }) {
-  // The same objects again cost nothing to draw again: of a thousand rows only those that changed do.
-  return useMemo(() => draw({ line, writable, onEdit, onDelete }), [line, writable, onEdit, onDelete]);
+export function ProductRow({ line, narrow, writable, onEdit, onDelete }) {
+  // The same objects again cost nothing to draw again: of many rows only those that changed do.
+  return useMemo(
+    () => draw({ line, narrow, writable, onEdit, onDelete }),
+    [line, narrow, writable, onEdit, onDelete],
+  );
 }
 
 /** @param {Parameters<typeof ProductRow>[0]} props */
-function draw({ line, writable, onEdit, onDelete }) {
+function draw({ line, narrow, writable, onEdit, onDelete }) {
   const { key, product, phase } = line;
   const gone = phase === "gone";
   /** @param {Field} field */
-  const cell = (field, more = "") => ({
-    class: `${field === "pricePerUnit" || field === "unitsAvailable" ? "number" : "text"} ${more}`,
+  const cell = (field) => ({
+    class: field === "pricePerUnit" || field === "unitsAvailable" ? "number" : "text",
     onDblClick: writable && !gone ? () => onEdit(key, field) : undefined,
   });
   return h(
     "tr",
     { class: `product ${phase}`, "data-key": key },
-    h("td", { class: "number wide-only product-key" }, key),
+    !narrow && h("td", { class: "number key" }, key),
     h(
       "th",
       { scope: "row", ...cell("productName") },
       value(line, "productName"),
       gone && h("span", { class: "product-note" }, "Deleted"),
-      // On a phone it has no column of its own.
-      h("span", { class: "narrow-only product-maker" }, value(line, "manufacturer")),
+      narrow && h("span", { class: "product-maker" }, value(line, "manufacturer")),
     ),
-    h("td", cell("manufacturer", "wide-only"), value(line, "manufacturer")),
+    !narrow && h("td", cell("manufacturer"), value(line, "manufacturer")),
     h("td", cell("pricePerUnit"), value(line, "pricePerUnit")),
     h("td", cell("unitsAvailable"), value(line, "unitsAvailable")),
     writable &&
       h(
         "td",
-        { class: "product-actions" },
+        { class: "actions" },
         action("edit", `Edit ${product.productName}`, gone, () => onEdit(key)),
-        action("delete", `Delete ${product.productName}`, gone, () => onDelete(key)),
+        // On a phone it stands with the fields: nobody hits it in passing.
+        !narrow && action("delete", `Delete ${product.productName}`, gone, () => onDelete(key)),
       ),
   );
 }

@@ -10,11 +10,12 @@ import { SortHeader } from "./sort_header.js";
  * One page of the table, drawn whenever whoever shows it is. As long as the focus is in a row, or anybody writes into one, no row moves.
  * @param {object} props
  * @param {import("../models/products.js").Products} props.products
+ * @param {boolean} props.narrow
  * @param {boolean} props.connected
  * @param {(key: string) => void} props.onDelete
  * @param {(key: string) => void} props.onSaved
  */
-export function ProductTableView({ products, connected, onDelete, onSaved }) {
+export function ProductTableView({ products, narrow, connected, onDelete, onSaved }) {
   const { table, edits, readOnly } = products;
   const rows = useRef(/** @type {HTMLTableSectionElement | null} */ (null));
   /** What gets the focus as soon as it is drawn. */
@@ -62,6 +63,7 @@ export function ProductTableView({ products, connected, onDelete, onSaved }) {
   const onAddAgain = (/** @type {string} */ key) => void products.addAgain(key);
 
   const writable = !readOnly;
+  const columns = COLUMNS.filter(({ wide }) => !wide || !narrow);
   return h(
     "table",
     { class: "products-table" },
@@ -72,10 +74,16 @@ export function ProductTableView({ products, connected, onDelete, onSaved }) {
       h(
         "tr",
         null,
-        COLUMNS.map((column) =>
-          h(SortHeader, { key: column.field, column, sorting: table.sorting, onSort: (field) => table.sortBy(field) }),
+        columns.map((column) =>
+          h(SortHeader, {
+            key: column.field,
+            column,
+            narrow,
+            sorting: table.sorting,
+            onSort: (field) => table.sortBy(field),
+          }),
         ),
-        writable && h("td", { class: "product-actions" }),
+        writable && h("td", { class: "actions" }),
       ),
     ),
     h(
@@ -83,9 +91,10 @@ export function ProductTableView({ products, connected, onDelete, onSaved }) {
       { ref: rows, onFocusIn: onFocus, onFocusOut: onFocus },
       table.lines.map((line) => {
         const edit = edits.get(line.key);
+        const common = { key: line.key, line, narrow, onDelete };
         return edit
-          ? h(ProductEditRow, { key: line.key, edit, line, connected, onSave, onCancel, onAddAgain })
-          : h(ProductRow, { key: line.key, line, writable, onEdit, onDelete });
+          ? h(ProductEditRow, { ...common, edit, columns: columns.length + 1, connected, onSave, onCancel, onAddAgain })
+          : h(ProductRow, { ...common, writable, onEdit });
       }),
     ),
   );

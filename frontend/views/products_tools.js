@@ -4,9 +4,9 @@ import { countProducts } from "./explain_product.js";
 
 /**
  * What narrows the table down and orders it, and how much is found.
- * @param {{ table: import("../models/product_table.js").ProductTable }} props
+ * @param {{ table: import("../models/product_table.js").ProductTable, narrow: boolean }} props
  */
-export function ProductsTools({ table }) {
+export function ProductsTools({ table, narrow }) {
   const id = useId();
   const { sorting, filter, size, found, waiting } = table;
   return h(
@@ -26,29 +26,30 @@ export function ProductsTools({ table }) {
         onInput: (/** @type {{ currentTarget: HTMLInputElement }} */ event) => table.search(event.currentTarget.value),
       }),
     ),
-    // The heads of the columns sort, too; on a phone not all of them fit.
-    h(
-      "div",
-      { class: "products-sort narrow-only" },
-      h("label", { for: `${id}-sort`, class: "visually-hidden" }, "Sort by"),
+    // The heads of the columns sort, too; but not all of them fit.
+    narrow &&
       h(
-        "select",
-        {
-          id: `${id}-sort`,
-          onChange: (/** @type {{ currentTarget: HTMLSelectElement }} */ event) => {
-            const [field, order] = event.currentTarget.value.split(" ");
-            table.sort({ field: /** @type {any} */ (field), descending: order === "down" });
+        "div",
+        { class: "products-sort" },
+        h("label", { for: `${id}-sort`, class: "visually-hidden" }, "Sort by"),
+        h(
+          "select",
+          {
+            id: `${id}-sort`,
+            onChange: (/** @type {{ currentTarget: HTMLSelectElement }} */ event) => {
+              const [field, order] = event.currentTarget.value.split(" ");
+              table.sort({ field: /** @type {any} */ (field), descending: order === "down" });
+            },
           },
-        },
-        COLUMNS.flatMap(({ field, label, orders }) =>
-          orders.map((text, turn) => {
-            const value = `${field} ${turn === 0 ? "up" : "down"}`;
-            const selected = sorting.field === field && sorting.descending === (turn === 1);
-            return h("option", { key: value, value, selected }, `${label}, ${text}`);
-          }),
+          COLUMNS.flatMap(({ field, label, orders }) =>
+            orders.map((text, turn) => {
+              const value = `${field} ${turn === 0 ? "up" : "down"}`;
+              const selected = sorting.field === field && sorting.descending === (turn === 1);
+              return h("option", { key: value, value, selected }, `${label}, ${text}`);
+            }),
+          ),
         ),
       ),
-    ),
     h(
       "p",
       { class: "products-count" },

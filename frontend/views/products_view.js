@@ -12,7 +12,11 @@ import { ProductsRefusal } from "./products_refusal.js";
 import { ProductsTools } from "./products_tools.js";
 import { useModel } from "./use_model.js";
 import { useModelByFrame } from "./use_model_by_frame.js";
+import { useNarrow } from "./use_narrow.js";
 import { useValue } from "./use_value.js";
+
+/** Narrower than this, in pixels, not all columns fit. */
+const NARROW = 640;
 
 /**
  * The server's products, live.
@@ -29,6 +33,7 @@ export function ProductsView({ chat, origin, onBack }) {
   const connected = useModel(connection, (model) => model.state === "open");
   const messages = useValue(rooms, (model) => model.unread);
   const news = useValue(channels, (model) => model.unread);
+  const { element, narrow } = useNarrow(NARROW);
   const [adding, setAdding] = useState(false);
   const [deleting, setDeleting] = useState(/** @type {string | null} */ (null));
   const [said, setSaid] = useState("");
@@ -42,7 +47,7 @@ export function ProductsView({ chat, origin, onBack }) {
 
   return h(
     "section",
-    { class: "room-view", "aria-label": "Products" },
+    { ref: element, class: narrow ? "room-view products narrow" : "room-view products", "aria-label": "Products" },
     h(
       "header",
       { class: "room-header" },
@@ -65,7 +70,7 @@ export function ProductsView({ chat, origin, onBack }) {
     refusal && h(ProductsRefusal, { refusal, old: loaded, connected, onRetry: () => products.retry() }),
     readOnly &&
       h("p", { class: "products-notice", role: "status" }, h(Icon, { name: "lock" }), "You may look at the products, but not change them."),
-    loaded && !empty && h(ProductsTools, { table }),
+    loaded && !empty && h(ProductsTools, { table, narrow }),
     !refusal && !loaded && h("p", { class: "products-loading" }, connected ? "Loading the products…" : "The products are loaded with the connection."),
     loaded &&
       h(
@@ -74,7 +79,7 @@ export function ProductsView({ chat, origin, onBack }) {
         { class: "products-scroller", tabIndex: 0, role: "region", "aria-label": "Table of products" },
         empty
           ? beginning(readOnly ? undefined : add)
-          : h(ProductTableView, { products, connected, onDelete: setDeleting, onSaved: setSaid }),
+          : h(ProductTableView, { products, narrow, connected, onDelete: setDeleting, onSaved: setSaid }),
         !empty && table.found === 0 && nothingFound(table),
       ),
     loaded && h(Pager, { page: table.page, pages: table.pages, found: table.found, onTurn: (page) => table.turnTo(page) }),
