@@ -1,5 +1,6 @@
 import { FIELDS } from "../lib/product.js";
 import { h, useId } from "../vendor/preact.js";
+import { sentence } from "./explain.js";
 import { Icon } from "./icon.js";
 import { LABELS, typing } from "./product_columns.js";
 import { ProductEditNotes } from "./product_edit_notes.js";
@@ -56,7 +57,7 @@ export function ProductEditRow({ edit, line, columns, narrow, connected, onSave,
         ...typing(field),
         onInput: (/** @type {{ currentTarget: HTMLInputElement }} */ event) => edit.write(field, event.currentTarget.value),
       }),
-      problem && h("p", { id: `${own}-problem`, class: "field-problem" }, problem),
+      problem && h("p", { id: `${own}-problem`, class: "field-problem" }, sentence(problem)),
     );
   }
 
@@ -66,6 +67,7 @@ export function ProductEditRow({ edit, line, columns, narrow, connected, onSave,
     if (connected && !gone) onSave(key);
   }
 
+  const notes = h(ProductEditNotes, { id: `${id}-notes`, edit, connected, onCancel, onAddAgain });
   const word = (/** @type {string} */ text) => h("span", { class: narrow ? "" : "visually-hidden" }, text);
   return h(
     "tr",
@@ -78,6 +80,8 @@ export function ProductEditRow({ edit, line, columns, narrow, connected, onSave,
         { class: "product-form", noValidate: true, "aria-label": `Edit ${name}`, onSubmit, onKeyDown },
         !narrow && h("span", { class: "product-form-key" }, key),
         FIELDS.map(entry),
+        // Where they stand below each other, what stands against saving comes first.
+        narrow && notes,
         h(
           "div",
           { class: "product-buttons" },
@@ -102,7 +106,7 @@ export function ProductEditRow({ edit, line, columns, narrow, connected, onSave,
             word(saving ? "Saving…" : "Save"),
           ),
         ),
-        h(ProductEditNotes, { id: `${id}-notes`, edit, connected, onCancel, onAddAgain }),
+        !narrow && notes,
       ),
     ),
   );

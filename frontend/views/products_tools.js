@@ -52,7 +52,8 @@ export function ProductsTools({ table, narrow }) {
       ),
     h(
       "p",
-      { class: "products-count" },
+      // Said when somebody filters, not when rows come and go.
+      { class: "products-count", "aria-live": filter === "" ? "off" : "polite" },
       filter.trim() === "" ? countProducts(size) : `${found.toLocaleString("en")} of ${countProducts(size)}`,
     ),
     waiting &&

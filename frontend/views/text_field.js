@@ -1,4 +1,5 @@
 import { h, useEffect, useId, useRef } from "../vendor/preact.js";
+import { sentence } from "./explain.js";
 
 /**
  * @param {object} props
@@ -30,7 +31,7 @@ export function TextField({ label, value, onValue, hint, problem, input = {} }) 
       "aria-invalid": problem ? true : undefined,
       onInput: (/** @type {{ currentTarget: HTMLInputElement }} */ event) => onValue(event.currentTarget.value),
     }),
-    problem && h("p", { class: "field-problem", id: `${id}-problem` }, problem),
+    problem && h("p", { class: "field-problem", id: `${id}-problem` }, sentence(problem)),
     hint && h("p", { class: "hint", id: `${id}-hint` }, hint),
   );
 }
