@@ -4,8 +4,8 @@
 use crate::{
     auth::{self, AuthError, Door, Hasher, Keys, LoginOutcome, Otps, Policy, Secret},
     cluster::LocalBus,
-    events::{Channels, Chat, Namespaces, Rooms},
-    http::{self, DoorState, HttpState, KeysState, PublishState, frontend::Frontend},
+    events::{Channels, Chat, Namespaces, Products, Rooms},
+    http::{self, DoorState, HttpState, KeysState, ProductsState, PublishState, frontend::Frontend},
     journal::Journal,
     listener::{ListenError, Listener, Serving},
     manager::{Manager, Registry},
@@ -154,18 +154,20 @@ pub async fn start_with(settings: Settings, register: impl FnOnce(&mut Registry)
         connections: connections.clone(),
     };
     let keys = Arc::new(Keys::new(store.clone(), door.clone(), &settings));
+    let publish = PublishState {
+        keys: keys.clone(),
+        door: door.clone(),
+        channels: channels.clone(),
+        manager: manager.clone(),
+        settings: settings.clone(),
+        pace: Arc::default(),
+    };
     let router = http::router(
         state,
         door_state(&door, &keys, &channels, &manager, &journal_handle),
         keys_state(&keys, &manager),
-        PublishState {
-            keys,
-            door: door.clone(),
-            channels,
-            manager: manager.clone(),
-            settings: settings.clone(),
-            pace: Arc::default(),
-        },
+        publish.clone(),
+        products_state(&publish, &store, &journal_handle),
     );
     let serving = listener.serve(router, certificate.map(|certificate| certificate.config()), &settings);
     settings.leave_origin(address);
@@ -247,6 +249,14 @@ fn keys_state(keys: &Arc<Keys>, manager: &Arc<Manager>) -> KeysState {
     let (settings, manager) = (manager.settings().clone(), manager.clone());
     let on_key_revoked = Arc::new(move |key| manager.close_admitted_by(Credential::Key(key)));
     KeysState { keys: keys.clone(), settings, on_key_revoked }
+}
+
+/// `/products`, while the settings have its table.
+fn products_state(publish: &PublishState, store: &Arc<dyn Store>, journal: &Journal) -> Option<ProductsState> {
+    let PublishState { keys, door, settings, pace, .. } = publish.clone();
+    let table = settings.feed.products()?;
+    let products = Arc::new(Products::new(store.clone(), journal.clone(), table));
+    Some(ProductsState { keys, door, products, settings, pace })
 }
 
 /// Every family registers its event types here; nothing else changes for a new one.

@@ -3,6 +3,7 @@
 mod channels;
 mod chat;
 mod page;
+mod products;
 mod rooms;
 
 pub use channels::{
@@ -10,4 +11,5 @@ pub use channels::{
     listed,
 };
 pub use chat::Chat;
+pub use products::{Editor, Products, Saved};
 pub use rooms::Rooms;

@@ -18,6 +18,9 @@ pub mod keys;
 mod openapi;
 pub mod origin_guard;
 mod pace;
+mod precondition;
+pub mod problem;
+mod products;
 mod publish;
 mod query;
 mod refusals;
@@ -31,6 +34,7 @@ mod ws;
 pub use door::DoorState;
 pub use error::ApiError;
 pub use keys::KeysState;
+pub use products::ProductsState;
 pub use publish::PublishState;
 
 use crate::{
@@ -80,8 +84,15 @@ pub struct HttpState {
     pub connections: TaskTracker,
 }
 
-/// Every path of the server. A path enters with its description, so that neither is there without the other.
-pub fn router(state: HttpState, door: DoorState, keys: KeysState, publish: PublishState) -> Router {
+/// Every path of the server. A path enters with its description, so that neither is there without the other. Without
+/// `products` there is no `/products`.
+pub fn router(
+    state: HttpState,
+    door: DoorState,
+    keys: KeysState,
+    publish: PublishState,
+    products: Option<ProductsState>,
+) -> Router {
     let settings = state.settings.clone();
     let metrics = state.metrics.clone();
     let (routes, mut description) = OpenApiRouter::with_openapi(openapi::description())
@@ -99,19 +110,30 @@ pub fn router(state: HttpState, door: DoorState, keys: KeysState, publish: Publi
     description.merge(of_keys);
     let (publish, of_publish) = publish::routes(publish);
     description.merge(of_publish);
-    routes
+    let routes = routes
         .method_not_allowed_fallback(error::method_not_allowed)
         .fallback(page)
         .with_state(state)
         .merge(door)
         .merge(keys)
-        .merge(publish)
+        .merge(publish);
+    let (routes, tells_problems) = match products {
+        Some(products) => {
+            let (products, of_products) = products::routes(products);
+            description.merge(of_products);
+            (routes.merge(products), true)
+        }
+        None => (routes, false),
+    };
+    let router = routes
         .layer(Extension(openapi::Document::new(&description)))
         .layer(middleware::from_fn_with_state(settings.clone(), host::guard))
         .layer(middleware::from_fn(unread_body::read_whole))
         .layer(middleware::from_fn_with_state(settings, security_headers::add))
-        .layer(CatchPanicLayer::custom(panicked))
-        .layer(middleware::from_fn_with_state(metrics, count))
+        .layer(CatchPanicLayer::custom(panicked));
+    // Outside of whatever may refuse a request.
+    let router = if tells_problems { router.layer(middleware::from_fn(products::tell_problems)) } else { router };
+    router.layer(middleware::from_fn_with_state(metrics, count))
 }
 
 async fn page(State(state): State<HttpState>, request: Request) -> Result<Response, ApiError> {

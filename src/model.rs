@@ -2,6 +2,7 @@
 
 mod account;
 mod channel;
+mod decimal;
 mod feed;
 mod id;
 mod key;
@@ -10,22 +11,29 @@ mod name;
 mod network;
 mod person;
 mod position;
+mod product;
 mod publication;
 mod room;
+mod row_change;
 mod topic;
 
 pub use account::{Account, Role, User};
 pub use channel::{ChannelName, ChannelPattern, InvalidChannel, InvalidPattern, NamedUser};
 pub use feed::{FeedName, InvalidFeedName, RowTopic};
-pub use id::{ClientId, InvitationId, KeyId, MessageId, Offset, SessionId, UserId};
+pub use id::{ClientId, InvitationId, KeyId, MessageId, Offset, ProductId, SessionId, UserId};
 pub use key::{ApiKey, InvalidScope, KeyName, Scope};
 pub use message::{ClientMessageId, InvalidClientId, InvalidText, Message, MessageText};
 pub use name::{InvalidName, RoomName, RoomTitle, UserName};
 pub use network::network;
 pub use person::{Credential, ExternalUser, InvalidExternalUser, Person, PersonId};
 pub use position::{Epoch, Positions, Resume};
+pub use product::{
+    FieldFault, InvalidPrice, InvalidProductRow, NewProduct, OnlyIf, Price, Product, ProductFields, ProductVersion,
+    Versions,
+};
 pub use publication::Publication;
 pub use room::{GENERAL, Room};
+pub use row_change::{RowAction, RowChange};
 pub use topic::{InvalidTopic, TopicName};
 
 /// Milliseconds since 1970-01-01 UTC.

@@ -16,13 +16,13 @@ mod types;
 
 pub use clock::now;
 pub use error::StoreError;
-pub use rows::{Row, RowSource, RowsAt, RowsError};
+pub use rows::{ProductRows, Row, RowSource, RowsAt, RowsError};
 pub use sql::SqlStore;
 pub use types::*;
 
 use crate::model::{
-    Account, ApiKey, Credential, Epoch, InvitationId, KeyId, Offset, Publication, Role, RoomName, SessionId, TopicName,
-    UnixMillis, User, UserId, UserName,
+    Account, ApiKey, Credential, Epoch, InvitationId, KeyId, Offset, Product, ProductId, Publication, Role, RoomName,
+    SessionId, TopicName, UnixMillis, User, UserId, UserName,
 };
 use async_trait::async_trait;
 
@@ -184,6 +184,18 @@ pub trait Store: Send + Sync + 'static {
 
     /// Which of `keys` are good at `now`; the rest were revoked or have expired.
     async fn live_keys(&self, keys: Vec<KeyId>, now: UnixMillis) -> Result<Vec<KeyId>, StoreError>;
+
+    // ---- products ------------------------------------------------------------------------
+
+    /// Products with ids above `after`, ascending: at most `limit` and about [`MAX_PAGE_BYTES`]; when there is any, at
+    /// least one.
+    async fn products(&self, after: Option<ProductId>, limit: u32) -> Result<ProductPage, StoreError>;
+
+    /// The product with this id.
+    async fn product(&self, id: ProductId) -> Result<Option<Product>, StoreError>;
+
+    /// As [`RowSource::rows`], of products that this store publishes itself.
+    async fn product_rows(&self, topics: Vec<TopicName>, max_bytes: usize) -> Result<Vec<RowsAt>, RowsError>;
 
     // ---- life ----------------------------------------------------------------------------
 

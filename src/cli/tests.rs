@@ -3,8 +3,8 @@
 use super::*;
 use crate::{
     model::{
-        Account, ApiKey, Credential, Epoch, InvitationId, KeyId, Publication, Role, RoomName, SessionId, UnixMillis,
-        User, UserId, UserName,
+        Account, ApiKey, Credential, Epoch, InvitationId, KeyId, Product, ProductId, Publication, Role, RoomName,
+        SessionId, TopicName, UnixMillis, User, UserId, UserName,
     },
     storage::*,
 };
@@ -68,6 +68,9 @@ impl Store for Accounts {
     }
     fn epoch(&self) -> &Epoch { panic!("not asked for") }
     async fn commit(&self, _: Vec<Draft>) -> Answer<Vec<Result<Committed, Refusal>>> { Err(StoreError::Closed) }
+    async fn products(&self, _: Option<ProductId>, _: u32) -> Answer<ProductPage> { Err(StoreError::Closed) }
+    async fn product(&self, _: ProductId) -> Answer<Option<Product>> { Err(StoreError::Closed) }
+    async fn product_rows(&self, _: Vec<TopicName>, _: usize) -> Result<Vec<RowsAt>, RowsError> { Err(StoreError::Closed.into()) }
     async fn topic_states(&self, _: Wanted) -> Answer<Vec<TopicState>> { Err(StoreError::Closed) }
     async fn topic_states_for(&self, _: Credential, _: Wanted, _: UnixMillis) -> Answer<Option<Vec<TopicState>>> { Err(StoreError::Closed) }
     async fn read_log(&self, _: LogRange, _: u32) -> Answer<Vec<Publication>> { Err(StoreError::Closed) }

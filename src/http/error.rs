@@ -3,6 +3,7 @@
 use crate::{
     auth::AuthError,
     manager::HandlerError,
+    model::FieldFault,
     protocol::{DecodeError, ErrorCode},
     storage::StoreError,
 };
@@ -25,12 +26,13 @@ pub struct ApiError {
     message: Cow<'static, str>,
     retry_after: Option<Duration>,
     allow: Option<&'static str>,
+    faults: Vec<FieldFault>,
 }
 
 impl ApiError {
     /// An error of this code; `message` is for people.
     pub fn new(code: ErrorCode, message: impl Into<Cow<'static, str>>) -> Self {
-        Self { code, message: message.into(), retry_after: None, allow: None }
+        Self { code, message: message.into(), retry_after: None, allow: None, faults: Vec::new() }
     }
 
     /// Names the wait until another try makes sense; sent in whole seconds, at least one.
@@ -43,6 +45,12 @@ impl ApiError {
     #[must_use]
     pub fn allow(self, methods: &'static str) -> Self {
         Self { allow: Some(methods), ..self }
+    }
+
+    /// Names every field that is wrong; only a [problem](super::problem) shows them.
+    #[must_use]
+    pub fn faults(self, faults: Vec<FieldFault>) -> Self {
+        Self { faults, ..self }
     }
 
     /// A failure of ours: `cause` goes to the log, here and nowhere else, and the client learns nothing of it.
@@ -67,12 +75,36 @@ impl ApiError {
     pub fn code(&self) -> ErrorCode {
         self.code
     }
+
+    fn status(&self) -> StatusCode {
+        StatusCode::from_u16(self.code.http_status()).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR)
+    }
 }
 
 /// The body of every refusal and failure.
 #[derive(Debug, Serialize, ToSchema)]
 pub(super) struct ErrorBody {
     error: ErrorDetail,
+}
+
+/// The same for programs that know problem details (RFC 9457).
+#[derive(Debug, Serialize, ToSchema)]
+pub(super) struct Problem {
+    /// `about:blank`: the status and `error.code` say it all.
+    #[schema(value_type = String)]
+    r#type: &'static str,
+    /// What the status means.
+    #[schema(value_type = String)]
+    title: &'static str,
+    status: u16,
+    /// For people; it may change.
+    #[schema(value_type = String)]
+    detail: Cow<'static, str>,
+    error: ErrorDetail,
+    /// Every field that is wrong, beside `invalid_product`.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    #[schema(required = false)]
+    errors: Vec<FieldFault>,
 }
 
 #[derive(Debug, Serialize, ToSchema)]
@@ -90,6 +122,21 @@ impl ErrorBody {
     }
 }
 
+impl From<ApiError> for Problem {
+    fn from(error: ApiError) -> Self {
+        let status = error.status();
+        let ApiError { code, message, faults, .. } = error;
+        Self {
+            r#type: "about:blank",
+            title: status.canonical_reason().unwrap_or_default(),
+            status: status.as_u16(),
+            detail: message.clone(),
+            error: ErrorDetail { code, message },
+            errors: faults,
+        }
+    }
+}
+
 /// The fallback for paths of the API that are not there.
 pub async fn not_found() -> ApiError {
     ApiError::new(ErrorCode::NotFound, "there is nothing at this path")
@@ -102,8 +149,7 @@ pub async fn method_not_allowed() -> ApiError {
 
 impl IntoResponse for ApiError {
     fn into_response(self) -> Response {
-        let status = StatusCode::from_u16(self.code.http_status()).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
-        let mut response = (status, Json(ErrorBody::new(self.code, self.message))).into_response();
+        let mut response = (self.status(), Json(ErrorBody::new(self.code, self.message.clone()))).into_response();
         let headers = response.headers_mut();
         headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
         if let Some(wait) = self.retry_after {
@@ -124,6 +170,8 @@ impl IntoResponse for ApiError {
         if let Some(allow) = self.allow {
             headers.insert(header::ALLOW, HeaderValue::from_static(allow));
         }
+        // For those who say it in another form.
+        response.extensions_mut().insert(self);
         response
     }
 }

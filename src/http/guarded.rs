@@ -10,7 +10,7 @@ use axum::{
 };
 use std::sync::Arc;
 
-/// Guards these paths against foreign pages; nobody keeps their answers.
+/// Guards these paths against foreign pages; nobody keeps their answers, unless these say who may.
 pub(super) fn guarded<S: Clone + Send + Sync + 'static>(routes: Router<S>, settings: Arc<Settings>) -> Router<S> {
     routes
         .method_not_allowed_fallback(error::method_not_allowed)
@@ -19,6 +19,6 @@ pub(super) fn guarded<S: Clone + Send + Sync + 'static>(routes: Router<S>, setti
 }
 
 async fn no_store(mut response: Response) -> Response {
-    response.headers_mut().insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    response.headers_mut().entry(header::CACHE_CONTROL).or_insert(HeaderValue::from_static("no-store"));
     response
 }

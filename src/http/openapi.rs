@@ -1,6 +1,10 @@
 //! `GET /openapi.json`: what this server takes and answers over HTTP, made from the handlers.
 
-use super::{error::ErrorBody, etag, refusals::refusals};
+use super::{
+    error::{ErrorBody, Problem},
+    etag,
+    refusals::refusals,
+};
 use crate::protocol::ErrorCode;
 use axum::{
     Extension,
@@ -33,9 +37,10 @@ use utoipa::{
         (name = "keys", description = "How back ends come in."),
         (name = "socket", description = "What is heard as it happens."),
         (name = "channels", description = "Push channels: any back end reaches any page."),
+        (name = "products", description = "The worked example of rows that are watched."),
         (name = "operations", description = "For whoever runs the server."),
     ),
-    components(schemas(ErrorBody, ErrorCode)),
+    components(schemas(ErrorBody, Problem, ErrorCode)),
     modifiers(&SecuritySchemes),
 )]
 struct WithoutHandlers;

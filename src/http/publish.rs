@@ -31,7 +31,7 @@ use utoipa::{ToSchema, openapi::OpenApi};
 use utoipa_axum::{router::OpenApiRouter, routes};
 
 const IDEMPOTENCY_KEY: HeaderName = HeaderName::from_static("idempotency-key");
-const REPLAYED: HeaderName = HeaderName::from_static("idempotent-replayed");
+pub(super) const REPLAYED: HeaderName = HeaderName::from_static("idempotent-replayed");
 /// What a body may have beside the data: names, and white space of those who write by hand.
 const ENVELOPE_BYTES: usize = 64 * 1024;
 
@@ -48,7 +48,7 @@ pub struct PublishState {
     pub manager: Arc<Manager>,
     /// Limits, origins, proxies.
     pub settings: Arc<Settings>,
-    /// How fast members publish.
+    /// How fast members send.
     pub pace: Arc<Pace>,
 }
 
@@ -233,7 +233,8 @@ fn tight(data: &RawValue) -> Arc<RawValue> {
     }
 }
 
-fn idempotency_key(headers: &HeaderMap) -> Result<Option<String>, ApiError> {
+/// What the client calls the request, so that a repeat is known.
+pub(super) fn idempotency_key(headers: &HeaderMap) -> Result<Option<String>, ApiError> {
     let mut keys = headers.get_all(IDEMPOTENCY_KEY).iter();
     let Some(key) = keys.next() else { return Ok(None) };
     let good = |key: &HeaderValue| {
@@ -275,7 +276,8 @@ impl PublishState {
         let (wanted, text) = read_raw_json::<Wanted>(request, max_bytes, self.settings.http.body_wait).await?;
         let (new, form) = wanted.publications()?;
         if let Publisher::Member(user) = publisher {
-            self.pace.check(user.id, &new, &self.settings.socket)?;
+            let sizes = new.iter().map(|one| one.data.get().len());
+            self.pace.check(user.id, sizes, &self.settings.socket)?;
         }
         let once = once.map(|key| (key, Sha256::digest(text).into()));
         let names: Vec<_> = new.iter().map(|one| one.channel.clone()).collect();

@@ -1,8 +1,11 @@
 //! What a handler may refuse a request with, for the description: the codes are named beside the handler.
 
-use super::error::ErrorBody;
+use super::{
+    error::{ErrorBody, Problem},
+    problem,
+};
 use crate::protocol::ErrorCode;
-use std::collections::BTreeMap;
+use std::{borrow::Cow, collections::BTreeMap};
 use utoipa::{
     PartialSchema, ToSchema,
     openapi::{
@@ -37,29 +40,46 @@ pub(super) const NEW_ACCOUNT: &[ErrorCode] =
 const COME_BACK: &[ErrorCode] =
     &[ErrorCode::TooManyAttempts, ErrorCode::TooManyRequests, ErrorCode::StorageUnavailable, ErrorCode::Unavailable];
 
-/// Names a type for the `responses` of a handler: `refusals!(LoginRefusals: BODY, DOOR, [BadCredentials]);`
+/// Names a type for the `responses` of a handler: `refusals!(LoginRefusals: BODY, DOOR, [BadCredentials]);`, or
+/// `refusals!(problems GetRefusals: DOOR, [NotFound]);` where they are told as problem details.
 macro_rules! refusals {
+    (problems $name:ident: $($group:ident),* $(, [$($code:ident),*])?) => {
+        refusals!(@ problems $name [$($group),*] [$($($code),*)?]);
+    };
     ($name:ident: $($group:ident),* $(, [$($code:ident),*])?) => {
-        refusals!(@ $name [$($group),*] [$($($code),*)?]);
+        refusals!(@ responses $name [$($group),*] [$($($code),*)?]);
     };
     ($name:ident: [$($code:ident),*]) => {
-        refusals!(@ $name [] [$($code),*]);
+        refusals!(@ responses $name [] [$($code),*]);
     };
-    (@ $name:ident [$($group:ident),*] [$($code:ident),*]) => {
+    (@ $form:ident $name:ident [$($group:ident),*] [$($code:ident),*]) => {
         struct $name;
 
         impl utoipa::IntoResponses for $name {
             fn responses()
             -> std::collections::BTreeMap<String, utoipa::openapi::RefOr<utoipa::openapi::Response>> {
-                super::refusals::responses(&[$($group,)* &[$(crate::protocol::ErrorCode::$code),*]])
+                crate::http::refusals::$form(&[$($group,)* &[$(crate::protocol::ErrorCode::$code),*]])
             }
         }
     };
 }
 pub(super) use refusals;
 
+/// How a refusal is told: its content type and schema.
+#[derive(Clone, Copy)]
+struct Form(&'static str, fn() -> Cow<'static, str>);
+
 /// One response per status.
 pub(super) fn responses(groups: &[&[ErrorCode]]) -> BTreeMap<String, RefOr<Response>> {
+    in_form(groups, Form("application/json", ErrorBody::name))
+}
+
+/// As [`responses`], in the form of RFC 9457.
+pub(super) fn problems(groups: &[&[ErrorCode]]) -> BTreeMap<String, RefOr<Response>> {
+    in_form(groups, Form(problem::CONTENT_TYPE, Problem::name))
+}
+
+fn in_form(groups: &[&[ErrorCode]], form: Form) -> BTreeMap<String, RefOr<Response>> {
     let mut by_status: BTreeMap<u16, Vec<ErrorCode>> = BTreeMap::new();
     for code in ALWAYS.iter().chain(groups.iter().copied().flatten()) {
         let codes = by_status.entry(code.http_status()).or_default();
@@ -67,13 +87,13 @@ pub(super) fn responses(groups: &[&[ErrorCode]]) -> BTreeMap<String, RefOr<Respo
             codes.push(*code);
         }
     }
-    by_status.into_iter().map(|(status, codes)| (status.to_string(), response(&codes).into())).collect()
+    by_status.into_iter().map(|(status, codes)| (status.to_string(), response(&codes, form).into())).collect()
 }
 
-fn response(codes: &[ErrorCode]) -> Response {
+fn response(codes: &[ErrorCode], Form(content_type, name): Form) -> Response {
     let meanings: Vec<_> = codes.iter().map(|code| format!("`{}`: {}", code.as_str(), code.meaning())).collect();
-    let content = ContentBuilder::new().schema(Some(body(codes))).build();
-    let mut response = ResponseBuilder::new().description(meanings.join("\n\n")).content("application/json", content);
+    let content = ContentBuilder::new().schema(Some(body(codes, &name()))).build();
+    let mut response = ResponseBuilder::new().description(meanings.join("\n\n")).content(content_type, content);
     if codes.iter().any(|code| COME_BACK.contains(code)) {
         response = response.header("Retry-After", retry_after());
     }
@@ -84,11 +104,11 @@ fn response(codes: &[ErrorCode]) -> Response {
 }
 
 /// An error's body with one of these codes and no other.
-fn body(codes: &[ErrorCode]) -> Schema {
+fn body(codes: &[ErrorCode], name: &str) -> Schema {
     let code = ObjectBuilder::new().schema_type(Type::String).enum_values(Some(codes.iter().map(|code| code.as_str())));
     let error = ObjectBuilder::new().property("code", code);
     let of_these = ObjectBuilder::new().property("error", error);
-    AllOfBuilder::new().item(Ref::from_schema_name(ErrorBody::name())).item(of_these).into()
+    AllOfBuilder::new().item(Ref::from_schema_name(name)).item(of_these).into()
 }
 
 fn retry_after() -> utoipa::openapi::Header {

@@ -43,6 +43,10 @@ id!(
     InvitationId(i64)
 );
 id!(
+    /// A product; its row's key.
+    ProductId(i64)
+);
+id!(
     /// A publication's place in its topic: 1, 2, 3 … without holes. 0 is "before the first".
     Offset(u64)
 );

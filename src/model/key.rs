@@ -59,13 +59,15 @@ pub enum Scope {
     Publish(ChannelPattern),
     /// Mint one-time passwords for external users: `otp`.
     Otp,
+    /// Read, make, change and delete products: `products`.
+    Products,
     /// Make and revoke keys: `admin`.
     Admin,
 }
 
 /// The text is not a scope.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("must be `publish:PATTERN` (e.g. `publish:*` or `publish:news.*`), `otp` or `admin`")]
+#[error("must be `publish:PATTERN` (e.g. `publish:*` or `publish:news.*`), `otp`, `products` or `admin`")]
 pub struct InvalidScope;
 
 impl FromStr for Scope {
@@ -73,6 +75,7 @@ impl FromStr for Scope {
     fn from_str(text: &str) -> Result<Self, InvalidScope> {
         match text {
             "otp" => Ok(Self::Otp),
+            "products" => Ok(Self::Products),
             "admin" => Ok(Self::Admin),
             _ => {
                 let pattern = text.strip_prefix("publish:").ok_or(InvalidScope)?;
@@ -102,6 +105,7 @@ impl fmt::Display for Scope {
         match self {
             Self::Publish(pattern) => write!(f, "publish:{pattern}"),
             Self::Otp => f.write_str("otp"),
+            Self::Products => f.write_str("products"),
             Self::Admin => f.write_str("admin"),
         }
     }
@@ -118,7 +122,7 @@ pub struct ApiKey {
     pub name: KeyName,
     /// How the secret begins, so that people can tell which one it is.
     pub hint: String,
-    /// What it may do: `publish:PATTERN`, `otp`, `admin`.
+    /// What it may do: `publish:PATTERN`, `otp`, `products`, `admin`.
     #[schema(value_type = Vec<String>)]
     pub scopes: Vec<Scope>,
     /// When it was made, in milliseconds since 1970-01-01 UTC.
@@ -153,10 +157,10 @@ mod tests {
 
     #[test]
     fn a_scope_parses_what_it_prints() {
-        for text in ["publish:*", "publish:news.*", "publish:bunno", "otp", "admin"] {
+        for text in ["publish:*", "publish:news.*", "publish:bunno", "otp", "products", "admin"] {
             assert_eq!(text.parse::<Scope>().unwrap().to_string(), text);
         }
-        for text in ["", "publish", "publish:", "publish:a b", "Admin", "publish:orders.{user}.*", "otp:x"] {
+        for text in ["", "publish", "publish:", "publish:a b", "Admin", "publish:orders.{user}.*", "otp:x", "product"] {
             assert_eq!(text.parse::<Scope>(), Err(InvalidScope), "{text}");
         }
     }

@@ -106,6 +106,10 @@ error_codes! {
     Misdirected = "misdirected", 421;
     /// Only WebSocket is spoken here.
     UpgradeRequired = "upgrade_required", 426;
+    /// What was to be changed is not what `If-Match` names.
+    PreconditionFailed = "precondition_failed", 412;
+    /// Fields of a product are not what they should be; `errors` lists them all.
+    InvalidProduct = "invalid_product", 422;
     /// The request took too long to arrive.
     Timeout = "timeout", 408;
 }
@@ -129,7 +133,7 @@ mod tests {
             "bad_json bad_event bad_payload bad_room bad_channel bad_topic no_such_namespace too_many_topics already_subscribed unknown_event no_such_room room_exists too_many_rooms \
              conflict storage_unavailable unavailable internal bad_credentials unauthorized bad_otp bad_key too_many_attempts too_many_requests forbidden \
              forbidden_origin bad_token bad_name name_taken weak_password not_found method_not_allowed too_large \
-             unsupported_media_type misdirected upgrade_required timeout"
+             unsupported_media_type misdirected upgrade_required precondition_failed invalid_product timeout"
         );
         let document = include_str!("../../docs/protocol.md");
         for code in codes {

@@ -1,6 +1,6 @@
 //! Rows as they are now, for whoever begins to watch them.
 
-use super::{StoreError, TopicState};
+use super::{Store, StoreError, TopicState};
 use crate::model::TopicName;
 use async_trait::async_trait;
 use serde_json::value::RawValue;
@@ -47,4 +47,14 @@ pub enum RowsError {
     /// The store failed.
     #[error(transparent)]
     Store(#[from] StoreError),
+}
+
+/// Our own products, in a store that publishes their changes itself: what is committed there is in the logs at once.
+pub struct ProductRows(pub Arc<dyn Store>);
+
+#[async_trait]
+impl RowSource for ProductRows {
+    async fn rows(&self, topics: Vec<TopicName>, max_bytes: usize) -> Result<Vec<RowsAt>, RowsError> {
+        self.0.product_rows(topics, max_bytes).await
+    }
 }

@@ -12,6 +12,7 @@ mod keys;
 mod log;
 mod messages;
 mod probe;
+mod products;
 mod publish;
 mod readers;
 mod rooms;

@@ -7,6 +7,7 @@ mod history;
 mod invitations;
 mod keys;
 mod log;
+mod products;
 mod publish;
 mod rooms;
 mod sessions;
@@ -17,6 +18,7 @@ pub(super) use history::*;
 pub(super) use invitations::*;
 pub(super) use keys::*;
 pub(super) use log::*;
+pub(super) use products::*;
 pub(super) use publish::*;
 pub(super) use rooms::*;
 pub(super) use sessions::*;
@@ -93,6 +95,13 @@ macro_rules! store_suite {
             keys_are_listed_by_name_and_survive_a_sweep,
             a_keys_last_use_only_moves_forward,
             a_revoked_key_is_gone_and_counted,
+            a_product_lives_and_its_watchers_are_told,
+            a_product_changes_only_if_it_is_what_was_seen,
+            products_share_batches_with_everything_else,
+            products_are_paged_by_id,
+            a_repeated_request_makes_one_product,
+            a_key_that_has_ended_writes_no_product,
+            rows_and_where_their_logs_stand_are_one_snapshot,
             the_probe_writes,
             a_closed_store_says_so,
         );

@@ -1,8 +1,9 @@
 //! What goes into the store and comes out of it.
 
 use crate::model::{
-    ClientMessageId, InvitationId, KeyId, KeyName, Message, MessageId, MessageText, Offset, Publication, Role, Room,
-    RoomName, RoomTitle, Scope, SessionId, TopicName, UnixMillis, User, UserId, UserName,
+    ClientMessageId, InvitationId, KeyId, KeyName, Message, MessageId, MessageText, NewProduct, Offset, OnlyIf,
+    Product, ProductId, Publication, Role, Room, RoomName, RoomTitle, Scope, SessionId, TopicName, UnixMillis, User,
+    UserId, UserName,
 };
 use serde::Serialize;
 use serde_json::value::RawValue;
@@ -22,6 +23,9 @@ pub enum Check {
     Skip,
 }
 
+/// About what a publication has beside its own texts, in bytes.
+const ENVELOPE: usize = 256;
+
 /// One change to be committed: its rows and its log entries together.
 #[derive(Debug, Clone)]
 pub struct Draft {
@@ -35,12 +39,13 @@ impl Draft {
     /// About how many bytes it puts on each of its readers' sockets.
     #[must_use]
     pub fn weight(&self) -> usize {
-        const ENVELOPE: usize = 256;
         match &self.change {
             Change::Publish { publications, .. } => {
                 publications.iter().map(|one| ENVELOPE + one.payload.get().len()).sum()
             }
             Change::SendMessage { text, .. } => ENVELOPE + text.as_str().len(),
+            // The row's topic and the table's: somebody may hear both.
+            Change::Product { edit, .. } => 2 * (ENVELOPE + edit.weight()),
             Change::CreateRoom { .. } | Change::JoinRoom { .. } | Change::LeaveRoom { .. } => ENVELOPE,
         }
     }
@@ -98,6 +103,53 @@ pub enum Change {
         /// Which; never `general`.
         room: RoomName,
     },
+    /// A product: the row, and where nobody else publishes its changes, `row_changed` on its topic and on the table's.
+    Product {
+        /// What changes.
+        edit: ProductEdit,
+        /// How much of those topics' logs is kept.
+        keep: Keep,
+        /// Makes a repeat of the same request the same request; for a new product.
+        once: Option<Once>,
+        /// The API key that writes: nothing is written once it has ended.
+        key: Option<KeyId>,
+    },
+}
+
+/// What becomes of a product.
+#[derive(Debug, Clone)]
+pub enum ProductEdit {
+    /// It is new; the store gives it its id.
+    Create(NewProduct),
+    /// It becomes another, whole.
+    Replace {
+        /// Which.
+        id: ProductId,
+        /// What it becomes.
+        to: NewProduct,
+        /// Judged in the transaction that replaces it.
+        only_if: OnlyIf,
+    },
+    /// It goes.
+    Delete {
+        /// Which.
+        id: ProductId,
+        /// Judged in the transaction that deletes it.
+        only_if: OnlyIf,
+    },
+}
+
+impl ProductEdit {
+    fn weight(&self) -> usize {
+        /// What an unknown row may have: as much as two texts of [`NewProduct::MAX_CHARS`].
+        const ROW: usize = 1_024;
+        match self {
+            Self::Create(new) | Self::Replace { to: new, .. } => {
+                ENVELOPE + new.manufacturer().len() + new.product_name().len()
+            }
+            Self::Delete { .. } => ROW,
+        }
+    }
 }
 
 impl Change {
@@ -192,6 +244,13 @@ pub enum Outcome {
     },
     /// The author is not in the room.
     Left,
+    /// The product as it is stored now; a deleted one as it was.
+    Product {
+        /// The product.
+        product: Product,
+        /// Whether this is the answer to an earlier request, and the product as it was then.
+        duplicate: bool,
+    },
 }
 
 /// Why one draft was not stored, while its neighbours were.
@@ -212,6 +271,15 @@ pub enum Refusal {
     /// The author is in as many rooms as one account may be, or has made as many.
     #[error("you are in as many rooms as one account may be, or have made as many")]
     TooManyRooms,
+    /// There is no product with this id.
+    #[error("there is no such product")]
+    NoSuchProduct,
+    /// The product is not in a state that was named.
+    #[error("the product has changed: read it again")]
+    Changed,
+    /// Another program has the product's row locked; nobody else's change shall wait for that.
+    #[error("another program is changing this product: try again in a moment")]
+    RowLocked,
 }
 
 /// A topic somebody hears and how far its log reaches.
@@ -275,6 +343,15 @@ pub struct RoomList {
     /// The rooms.
     pub rooms: Vec<Room>,
     /// Whether there are more public ones.
+    pub more: bool,
+}
+
+/// A page of products, by id.
+#[derive(Debug, Clone)]
+pub struct ProductPage {
+    /// The products.
+    pub products: Vec<Product>,
+    /// Whether there are more above the last.
     pub more: bool,
 }
 

@@ -18,6 +18,7 @@ mod layers;
 mod limits;
 mod openapi;
 mod postgres;
+mod products;
 mod recovery;
 mod settings_cli;
 mod slow_clients;

@@ -1,6 +1,9 @@
 //! The description of the HTTP side is what the server does, no more and no less.
 
-use crate::support::{Http, TestServer};
+use crate::{
+    layers::rust_files,
+    support::{Http, TestServer},
+};
 use hyper::{Method, Request, StatusCode};
 use serde_json::Value;
 use std::{collections::BTreeSet, fs, path::Path};
@@ -46,8 +49,7 @@ async fn what_is_described_is_there_and_takes_no_other_method() {
 #[test]
 fn no_path_is_there_without_a_description() {
     let http = Path::new(env!("CARGO_MANIFEST_DIR")).join("src/http");
-    let files = fs::read_dir(&http).unwrap().map(|entry| entry.unwrap().path()).chain([http.with_extension("rs")]);
-    for file in files.filter(|file| file.is_file()) {
+    for file in rust_files(&http).into_iter().chain([http.with_extension("rs")]) {
         let text = fs::read_to_string(&file).unwrap();
         let code = text.split("#[cfg(test)]").next().unwrap();
         for hidden in [".route(", ".route_service(", ".nest_service("] {

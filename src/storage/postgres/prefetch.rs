@@ -33,10 +33,10 @@ pub(in crate::storage) fn prefetch(client: &Client, batch: &mut Batch<'_>, draft
     let members: Vec<_> = asked.members.iter().map(|(user, room)| (room.as_str(), user.0)).collect();
     let receipts: Vec<_> = asked.receipts.iter().copied().collect();
     let known: Vec<_> = asked.known.iter().map(|(author, client_id)| (author.0, *client_id)).collect();
-    if topics.is_empty() {
-        return Ok(()); // nothing is published, nor said in any room
+    let mut questions = Vec::new();
+    if !topics.is_empty() {
+        questions.push((TOPICS, topics.columns()));
     }
-    let mut questions = vec![(TOPICS, topics.columns())];
     if !rooms.is_empty() {
         questions.extend([(ROOMS, rooms.columns()), (MEMBERS, members.columns()), (LAST_MESSAGE, Vec::new())]);
     }
@@ -46,9 +46,14 @@ pub(in crate::storage) fn prefetch(client: &Client, batch: &mut Batch<'_>, draft
     if !receipts.is_empty() {
         questions.push((RECEIPTS, receipts.columns()));
     }
+    if questions.is_empty() {
+        return Ok(()); // of what nobody else has a part in: products, say
+    }
     let mut answers = client.ask(questions)?.into_iter();
     let mut next = || answers.next().unwrap_or_default();
-    learn_topics(batch, &next())?;
+    if !topics.is_empty() {
+        learn_topics(batch, &next())?;
+    }
     if !rooms.is_empty() {
         asked.learn_rooms(batch, &next())?;
         asked.learn_members(batch, &next())?;
@@ -87,6 +92,9 @@ impl<'d> Asked<'d> {
             match &draft.change {
                 Change::Publish { publications, once, .. } => {
                     asked.topics.extend(publications.iter().map(|one| one.topic.clone()));
+                    asked.receipts.extend(once.iter().map(|once| (once.issuer.as_str(), once.key.as_str())));
+                }
+                Change::Product { once, .. } => {
                     asked.receipts.extend(once.iter().map(|once| (once.issuer.as_str(), once.key.as_str())));
                 }
                 Change::SendMessage { author, room, client_id, .. } => {

@@ -89,6 +89,14 @@ impl<'t> Batch<'t> {
             }
             Change::JoinRoom { author, room, max_joined } => self.join_room(author, draft.at, room, *max_joined),
             Change::LeaveRoom { author, room } => self.leave_room(author, draft.at, room),
+            Change::Product { edit, keep, once, key } => {
+                if let Some(key) = key
+                    && !self.is_live(*key, draft.at)?
+                {
+                    return Ok(Err(Refusal::KeyEnded));
+                }
+                self.edit_product(edit, *keep, once.as_ref(), draft.at)
+            }
         }
     }
 

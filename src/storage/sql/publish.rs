@@ -8,21 +8,21 @@ use crate::{
     model::{Offset, UnixMillis},
     storage::{Committed, NewPublication, Once, Outcome, Placed, Refusal, StoreError},
 };
+use serde::{Serialize, de::DeserializeOwned};
 use std::collections::hash_map::Entry;
 
 /// What a request with an idempotency key was answered.
 #[derive(Debug, Clone)]
 pub(in crate::storage) struct Receipt {
     fingerprint: [u8; 32],
-    places: Vec<Placed>,
+    /// JSON, as whoever answered has written it.
+    answer: String,
 }
 
 impl Receipt {
     /// Reads `fingerprint, answer`.
     pub(in crate::storage) fn read(row: &Row<'_>) -> Result<Self, StoreError> {
-        let answer: Vec<(u64, u64)> = serde_json::from_str(row.text(1)?).map_err(corrupt)?;
-        let placed = |(offset, subscribers)| Placed { offset: Offset(offset), subscribers };
-        Ok(Self { fingerprint: row.get(0)?, places: answer.into_iter().map(placed).collect() })
+        Ok(Self { fingerprint: row.get(0)?, answer: row.get(1)? })
     }
 }
 
@@ -38,12 +38,13 @@ pub(super) const INSERT_RECEIPT: ForEach = ForEach {
 
 impl Batch<'_> {
     pub(super) fn publish(&mut self, new: &[NewPublication], once: Option<&Once>, at: UnixMillis) -> Decision {
-        if let Some(once) = once
-            && let Some(Receipt { fingerprint, places }) = self.receipt(once)?
-        {
-            let outcome = Outcome::Published { places: places.clone(), duplicate: true };
-            let answer = || Committed { publications: Vec::new(), outcome };
-            return Ok(if *fingerprint == once.fingerprint { Ok(answer()) } else { Err(Refusal::Conflict) });
+        if let Some(known) = self.first_answer::<Vec<(u64, u64)>>(once)? {
+            let placed = |(offset, subscribers)| Placed { offset: Offset(offset), subscribers };
+            let answer = |places: Vec<_>| {
+                let places = places.into_iter().map(placed).collect();
+                Committed { publications: Vec::new(), outcome: Outcome::Published { places, duplicate: true } }
+            };
+            return Ok(known.map(answer));
         }
         let publications = new.iter().map(|one| self.append(one, at)).collect::<Result<Vec<_>, _>>()?;
         let placed = |(one, new): (&crate::model::Publication, &NewPublication)| Placed {
@@ -51,13 +52,24 @@ impl Batch<'_> {
             subscribers: new.subscribers,
         };
         let places: Vec<_> = publications.iter().zip(new).map(placed).collect();
-        if let Some(once) = once {
-            self.keep_receipt(once, &places, at)?;
-        }
+        let answer: Vec<_> = places.iter().map(|placed| (placed.offset.0, placed.subscribers)).collect();
+        self.keep_receipt(once, &answer, at)?;
         Ok(Ok(Committed { publications, outcome: Outcome::Published { places, duplicate: false } }))
     }
 
-    /// What a request with this key was answered, perhaps in this batch.
+    /// What a request with this key was answered, perhaps in this batch; `None`: there was none.
+    pub(super) fn first_answer<A: DeserializeOwned>(
+        &mut self,
+        once: Option<&Once>,
+    ) -> Result<Option<Result<A, Refusal>>, StoreError> {
+        let Some(once) = once else { return Ok(None) };
+        let Some(Receipt { fingerprint, answer }) = self.receipt(once)? else { return Ok(None) };
+        if *fingerprint != once.fingerprint {
+            return Ok(Some(Err(Refusal::Conflict)));
+        }
+        Ok(Some(Ok(serde_json::from_str(answer).map_err(corrupt)?)))
+    }
+
     fn receipt(&mut self, once: &Once) -> Result<Option<&Receipt>, StoreError> {
         match self.receipts.entry((once.issuer.clone(), once.key.clone())) {
             Entry::Occupied(known) => Ok(known.into_mut().as_ref()),
@@ -69,12 +81,18 @@ impl Batch<'_> {
         }
     }
 
-    fn keep_receipt(&mut self, once: &Once, places: &[Placed], at: UnixMillis) -> Result<(), StoreError> {
-        let answer: Vec<_> = places.iter().map(|placed| (placed.offset.0, placed.subscribers)).collect();
-        let answer = serde_json::to_string(&answer).map_err(corrupt)?;
-        self.new_receipts.push((once.issuer.clone(), once.key.clone(), once.fingerprint, answer, at));
-        let receipt = Receipt { fingerprint: once.fingerprint, places: places.to_vec() };
-        self.receipts.insert((once.issuer.clone(), once.key.clone()), Some(receipt));
+    /// Keeps the answer for whoever repeats the request.
+    pub(super) fn keep_receipt(
+        &mut self,
+        once: Option<&Once>,
+        answer: &impl Serialize,
+        at: UnixMillis,
+    ) -> Result<(), StoreError> {
+        let Some(Once { issuer, key, fingerprint }) = once else { return Ok(()) };
+        let answer = serde_json::to_string(answer).map_err(corrupt)?;
+        self.new_receipts.push((issuer.clone(), key.clone(), *fingerprint, answer.clone(), at));
+        let receipt = Receipt { fingerprint: *fingerprint, answer };
+        self.receipts.insert((issuer.clone(), key.clone()), Some(receipt));
         Ok(())
     }
 }

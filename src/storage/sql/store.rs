@@ -1,17 +1,18 @@
 //! The store on any engine that speaks SQL: one thread writes, a few connections read beside it.
 
 use super::{
-    accounts, commit, connection::Connection, db::Db, invitations, keys, log, messages, probe::Probe, readers::Readers,
-    rooms, sessions, trim, writer::Writer,
+    accounts, commit, connection::Connection, db::Db, invitations, keys, log, messages, probe::Probe, products,
+    readers::Readers, rooms, sessions, trim, writer::Writer,
 };
 use crate::{
     model::{
-        Account, ApiKey, Credential, Epoch, InvitationId, KeyId, Publication, RoomName, SessionId, UnixMillis, User,
-        UserId, UserName,
+        Account, ApiKey, Credential, Epoch, InvitationId, KeyId, Product, ProductId, Publication, RoomName, SessionId,
+        TopicName, UnixMillis, User, UserId, UserName,
     },
     storage::{
         Committed, Draft, History, HistoryPage, Invitation, LogRange, NewAccount, NewInvitation, NewKey, NewSession,
-        Refusal, RoomList, Session, SessionLimits, Store, StoreError, SweepLimits, TokenHash, TopicState, Wanted,
+        ProductPage, Refusal, RoomList, RowsAt, RowsError, Session, SessionLimits, Store, StoreError, SweepLimits,
+        TokenHash, TopicState, Wanted,
     },
 };
 use async_trait::async_trait;
@@ -220,6 +221,19 @@ impl Store for SqlStore {
 
     async fn live_keys(&self, keys: Vec<KeyId>, now: UnixMillis) -> Result<Vec<KeyId>, StoreError> {
         self.readers.run(move |db| keys::live(db, keys, now)).await
+    }
+
+    async fn products(&self, after: Option<ProductId>, limit: u32) -> Result<ProductPage, StoreError> {
+        self.readers.run(move |db| products::page(db, after, limit)).await
+    }
+
+    async fn product(&self, id: ProductId) -> Result<Option<Product>, StoreError> {
+        self.readers.run(move |db| products::find(db, id)).await
+    }
+
+    async fn product_rows(&self, topics: Vec<TopicName>, max_bytes: usize) -> Result<Vec<RowsAt>, RowsError> {
+        let rows = self.readers.run(move |db| products::rows(db, &topics, max_bytes)).await?;
+        rows.ok_or(RowsError::TooLarge)
     }
 
     async fn probe(&self) -> Result<(), StoreError> {

@@ -78,6 +78,11 @@ impl TestServer {
         app::open_store(&self.settings, Check::Skip).expect("it opens")
     }
 
+    /// Where its store is.
+    pub fn store_url(&self) -> String {
+        store::url_for(self.data.path())
+    }
+
     /// Changes its database behind its back.
     pub fn meddles(&self, sql: &str) {
         store::meddle(self.data.path(), sql);
