@@ -2,12 +2,15 @@
 
 mod channels;
 mod chat;
+mod feeds;
+mod kind;
 mod page;
 mod rooms;
+mod topics;
 
-pub use channels::{
-    ChannelError, Channels, MAX_PUBLICATIONS, MAX_TOPICS, Namespaces, NewPublish, Published, Publisher, StreamTopics,
-    listed,
-};
+pub use channels::{ChannelError, Channels, MAX_PUBLICATIONS, Namespaces, NewPublish, Published, Publisher};
 pub use chat::Chat;
+pub use feeds::Feeds;
+pub use kind::{MeterOfKind, TopicKind};
 pub use rooms::Rooms;
+pub use topics::{MAX_TOPICS, StreamTopics, TopicError, Topics};
