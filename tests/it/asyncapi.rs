@@ -26,7 +26,6 @@ const OF_HTTP: &[ErrorCode] = &[
     ErrorCode::WeakPassword,
     ErrorCode::NotFound,
     ErrorCode::MethodNotAllowed,
-    ErrorCode::TooLarge,
     ErrorCode::UnsupportedMediaType,
     ErrorCode::Misdirected,
     ErrorCode::UpgradeRequired,
