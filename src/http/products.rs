@@ -149,7 +149,8 @@ async fn get(
 }
 
 refusals!(problems ReplaceRefusals: BODY, DOOR, [
-    BadKey, Unauthorized, Forbidden, TooManyAttempts, TooManyRequests, NotFound, PreconditionFailed, InvalidProduct
+    BadKey, Unauthorized, Forbidden, TooManyAttempts, TooManyRequests, NotFound, Conflict, PreconditionFailed,
+    InvalidProduct
 ]);
 
 /// Replace a product, whole.
@@ -185,7 +186,8 @@ async fn replace(
 }
 
 refusals!(problems DeleteRefusals: DOOR, [
-    BadPayload, BadKey, Unauthorized, Forbidden, TooManyAttempts, TooManyRequests, NotFound, PreconditionFailed
+    BadPayload, BadKey, Unauthorized, Forbidden, TooManyAttempts, TooManyRequests, NotFound, Conflict,
+    PreconditionFailed
 ]);
 
 /// Delete a product.

@@ -73,6 +73,8 @@ impl HandlerError {
             Self::Refused(Refusal::NoSuchProduct) => ErrorCode::NotFound,
             Self::Refused(Refusal::Changed) => ErrorCode::PreconditionFailed,
             Self::Refused(Refusal::RowLocked) => ErrorCode::Unavailable,
+            Self::Refused(Refusal::Rejected) => ErrorCode::Conflict,
+            Self::Refused(Refusal::CannotStore) => ErrorCode::StorageUnavailable,
             Self::Store(error) => store_code(error),
             Self::Commit(error) => store_code(error),
             Self::Internal(_) => ErrorCode::Internal,

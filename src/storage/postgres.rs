@@ -18,6 +18,7 @@ mod tls;
 mod value;
 
 pub(super) use client::Client;
+pub(super) use failure::Undone;
 pub(super) use prefetch::prefetch;
 
 use super::{Check, StoreError, sql::SqlStore};

@@ -289,6 +289,12 @@ pub enum Refusal {
     /// Another program has the product's row locked; nobody else's change shall wait for that.
     #[error("another program is changing this product: try again in a moment")]
     RowLocked,
+    /// The database's owner has a constraint or a trigger that does not take it.
+    #[error("a constraint or a trigger of the database's own refuses this product")]
+    Rejected,
+    /// The database cannot store this, and can store the rest.
+    #[error("the database cannot store this product")]
+    CannotStore,
 }
 
 /// A topic somebody hears and how far its log reaches.

@@ -36,7 +36,8 @@ operations = [
 names = [operation.get("operationId") for _, operation in operations]
 check(len(set(names)) == len(names), f"two operations have one name: {sorted(map(str, names))}")
 schemes = document["components"]["securitySchemes"]
-error_body = "#/components/schemas/ErrorBody"
+# How a refusal is told, and where it is told as problem details.
+error_bodies = {"application/json": "#/components/schemas/ErrorBody", "application/problem+json": "#/components/schemas/Problem"}
 for name, operation in operations:
     check(operation.get("operationId"), f"{name}: no operationId")
     check(operation.get("summary"), f"{name}: no summary")
@@ -47,8 +48,10 @@ for name, operation in operations:
     check({"421", "500"} <= set(errors), f"{name}: every request may be misdirected or fail")
     check("requestBody" not in operation or {"400", "413", "415"} <= set(errors), f"{name}: a body may be wrong")
     for status, answer in errors.items():
-        schema = answer["content"]["application/json"]["schema"]
-        check({"$ref": error_body} in schema.get("allOf", []), f"{name}: {status} has another body")
+        [(kind, content)] = answer["content"].items()
+        told_as_problems = "/products" in name
+        check(told_as_problems == (kind == "application/problem+json"), f"{name}: {status} is {kind}")
+        check({"$ref": error_bodies[kind]} in content["schema"].get("allOf", []), f"{name}: {status} has another body")
     for answer in [operation.get("requestBody", {}), *operation["responses"].values()]:
         for content in answer.get("content", {}).values():
             examples = [one["value"] for one in content.get("examples", {}).values()]

@@ -13,30 +13,30 @@ use utoipa::ToSchema;
 
 /// What somebody wants a product to be, each field as it was sent; nothing is checked yet.
 #[derive(Debug, Default, Deserialize, ToSchema)]
-#[serde(rename_all = "camelCase", default)]
+#[serde(rename_all = "camelCase")]
 #[schema(
     as = NewProduct,
     examples(json!({"manufacturer": "Acme", "pricePerUnit": 12.50, "unitsAvailable": 3, "productName": "Anvil"}))
 )]
 pub struct ProductFields {
     /// May be there when a product is replaced, and is then the one that it has.
-    #[serde(deserialize_with = "present")]
+    #[serde(default, deserialize_with = "present")]
     #[schema(value_type = Option<i64>)]
     product_id: Option<Box<RawValue>>,
     /// 1 to 200 printable characters, not counting white space around them.
-    #[serde(deserialize_with = "present")]
+    #[serde(default, deserialize_with = "present")]
     #[schema(value_type = String, required = true)]
     manufacturer: Option<Box<RawValue>>,
     /// At most two decimals.
-    #[serde(deserialize_with = "present")]
+    #[serde(default, deserialize_with = "present")]
     #[schema(value_type = f64, required = true, minimum = 0, maximum = 9_999_999_999.99)]
     price_per_unit: Option<Box<RawValue>>,
     /// A whole number.
-    #[serde(deserialize_with = "present")]
+    #[serde(default, deserialize_with = "present")]
     #[schema(value_type = i64, required = true, minimum = 0, maximum = 9_007_199_254_740_991_i64)]
     units_available: Option<Box<RawValue>>,
     /// 1 to 200 printable characters, not counting white space around them.
-    #[serde(deserialize_with = "present")]
+    #[serde(default, deserialize_with = "present")]
     #[schema(value_type = String, required = true)]
     product_name: Option<Box<RawValue>>,
 }

@@ -1,6 +1,10 @@
 //! One connection to the database, for a thread that waits for its answers.
 
-use super::{failure, tls};
+use super::{
+    connection::LOCK_WAIT_MS,
+    failure::{self, Undone},
+    tls,
+};
 use crate::{
     settings::Database,
     storage::{
@@ -27,6 +31,8 @@ use tokio_postgres::{Error, Statement};
 const ANSWER_WAIT: Duration = Duration::from_secs(5);
 /// How long a change of the schema may take, or waiting for another server's.
 const PATIENT_WAIT: Duration = Duration::from_secs(3_600);
+/// How long [`Client::apart`] waits for somebody's lock.
+const SHORT_LOCK_WAIT_MS: u32 = 250;
 /// From the first packet until the database is ready to work.
 const CONNECT_WAIT: Duration = Duration::from_secs(4);
 
@@ -42,6 +48,8 @@ pub(in crate::storage) struct Client {
     inserts: RefCell<HashMap<&'static str, Statement>>,
     /// A statement has failed: until the savepoint, or the transaction, is rolled back, nothing else succeeds.
     failed: Cell<bool>,
+    /// Why it has.
+    why: Cell<Undone>,
     /// The connection is of no use any more.
     lost: Cell<bool>,
     wait: Duration,
@@ -74,6 +82,7 @@ impl Client {
             statements: RefCell::default(),
             inserts: RefCell::default(),
             failed: Cell::new(false),
+            why: Cell::new(Undone::Failed),
             lost: Cell::new(false),
             wait: ANSWER_WAIT,
         })
@@ -102,6 +111,29 @@ impl Client {
     /// Statements without parameters, separated by semicolons, in one round trip.
     pub(super) fn script(&self, sql: &str) -> Result<(), StoreError> {
         self.wait_for(self.client.batch_execute(sql))
+    }
+
+    /// Does what others may stand in the way of: it waits only a moment for a lock of theirs, and what fails of it is
+    /// undone alone. The outer error is the whole transaction's.
+    pub(in crate::storage) fn apart<T>(
+        &self,
+        work: impl FnOnce() -> Result<T, StoreError>,
+    ) -> Result<Result<T, Undone>, StoreError> {
+        self.script(&format!("SAVEPOINT apart; SET LOCAL lock_timeout = {SHORT_LOCK_WAIT_MS}"))?;
+        match work() {
+            Ok(done) => {
+                self.script(&format!("RELEASE SAVEPOINT apart; SET LOCAL lock_timeout = {LOCK_WAIT_MS}"))?;
+                Ok(Ok(done))
+            }
+            Err(error) if self.is_lost() => Err(error),
+            Err(error) => {
+                let why = if self.has_failed() { self.why.get() } else { Undone::Failed };
+                tracing::warn!(%error, "a part of a transaction was undone");
+                self.script("ROLLBACK TO SAVEPOINT apart; RELEASE SAVEPOINT apart")?;
+                self.forgive();
+                Ok(Err(why))
+            }
+        }
     }
 
     /// Ends the transaction durably.
@@ -205,6 +237,7 @@ impl Client {
             Ok(Ok(answer)) => Some(Ok(answer)),
             Ok(Err(error)) => {
                 self.failed.set(true);
+                self.why.set(Undone::by(&error));
                 self.lost.set(self.lost.get() || failure::ends_connection(&error));
                 Some(Err(mean(error)))
             }

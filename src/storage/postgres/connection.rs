@@ -20,6 +20,9 @@ const LONGEST_PAUSE: Duration = Duration::from_secs(5);
 /// So long after a connection was lost whoever needs it waits for a new one: a restart of the database takes no longer.
 const GRACE: Duration = Duration::from_secs(1);
 
+/// How long a statement waits for a lock.
+pub(super) const LOCK_WAIT_MS: u32 = 4_000;
+
 /// "SWBD" and the schema: installations in other schemas of the database do not wait for us.
 pub(super) const LOCK: &str = "SELECT pg_advisory_xact_lock(1398227524, hashtext(current_schema()))";
 
@@ -44,7 +47,7 @@ impl Purpose {
             Self::Read => "",
         };
         format!(
-            "SET statement_timeout = 4500; SET lock_timeout = 4000; SET idle_in_transaction_session_timeout = 10000; \
+            "SET statement_timeout = 4500; SET lock_timeout = {LOCK_WAIT_MS}; SET idle_in_transaction_session_timeout = 10000; \
              SET client_min_messages = warning; {durability}"
         )
     }

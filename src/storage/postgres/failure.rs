@@ -38,6 +38,30 @@ pub(super) fn of_commit(error: Error) -> StoreError {
     if ends_connection(&error) { StoreError::InDoubt(text(&error)) } else { error.into() }
 }
 
+/// Why a piece of work was undone alone.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(in crate::storage) enum Undone {
+    /// Somebody else has locked what it needs.
+    Locked,
+    /// The database does not take these values: a constraint or a trigger is against them.
+    Rejected,
+    /// The database cannot.
+    Failed,
+}
+
+impl Undone {
+    pub(super) fn by(error: &Error) -> Self {
+        let Some(db) = error.as_db_error() else { return Self::Failed };
+        // The classes "data exception", "integrity constraint violation", "triggered data change violation", "WITH CHECK
+        // OPTION violation" and "PL/pgSQL error" (PostgreSQL's documentation, appendix A).
+        match db.code().code().get(..2) {
+            _ if *db.code() == SqlState::LOCK_NOT_AVAILABLE => Self::Locked,
+            Some("22" | "23" | "27" | "44" | "P0") => Self::Rejected,
+            _ => Self::Failed,
+        }
+    }
+}
+
 /// Whether trying again later cannot help: the user, the password or the database is wrong.
 pub(super) fn is_for_good(error: &Error) -> bool {
     let code = |db: &DbError| db.code().code().starts_with("28") || *db.code() == SqlState::INVALID_CATALOG_NAME;

@@ -6,12 +6,14 @@ mod cluster;
 
 use super::*;
 use crate::{
-    model::Offset,
+    model::{Offset, OnlyIf},
     settings::{Storage, StoreAddress, StoreUrl, Synchronous},
     storage::{
-        Store, migrations,
+        Refusal, Store, migrations,
         sql::Db,
-        suite::{Fresh, commit, log_of, measure_batches, member, says, says_as, sent, store_suite},
+        suite::{
+            Fresh, becomes, commit, log_of, makes_product, measure_batches, member, says, says_as, sent, store_suite,
+        },
     },
 };
 use cluster::Cluster;
@@ -334,4 +336,43 @@ async fn a_panic_costs_one_job() {
 async fn how_fast_batches_are() {
     let Some((store, ())) = for_suite() else { return };
     measure_batches(store).await;
+}
+
+/// What others do to the table is no concern of whoever else is in the batch.
+#[tokio::test]
+async fn what_the_database_refuses_of_products_is_undone_alone() {
+    let Some(cluster) = Cluster::shared() else { return };
+    let url = cluster.database();
+    let meddle = |sql: &str| cluster.sql(url.rsplit_once('/').unwrap().1, sql);
+    let store: Fresh = Arc::new(open(&url).unwrap());
+    let alice = member(&store, "alice").await;
+    commit(&store, makes_product("one", "1")).await.unwrap();
+    let batch = async |n: usize| {
+        let change = becomes(1, "one", "2", OnlyIf::default());
+        let batch = vec![says(&alice, "general", "a"), change, makes_product("two", "2"), says(&alice, "general", "b")];
+        let answers = store.commit(batch).await.unwrap();
+        assert!(answers[0].is_ok() && answers[3].is_ok());
+        assert_eq!(log_of(&store, "room.general").await.len(), 2 * n);
+        answers.into_iter().skip(1).take(2).map(|answer| answer.map(drop)).collect::<Vec<_>>()
+    };
+    meddle("ALTER TABLE products ADD CONSTRAINT cheap CHECK (price_per_unit < 2)");
+    assert_eq!(batch(1).await, [Err(Refusal::Rejected), Err(Refusal::Rejected)]);
+    meddle(
+        "ALTER TABLE products DROP CONSTRAINT cheap;
+         CREATE FUNCTION no() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RAISE EXCEPTION 'no'; END $$;
+         CREATE TRIGGER no AFTER INSERT ON products FOR EACH STATEMENT EXECUTE FUNCTION no()",
+    );
+    assert_eq!(batch(2).await, [Ok(()), Err(Refusal::Rejected)], "behind the row that it returns");
+    meddle("DROP TRIGGER no ON products; ALTER TABLE products RENAME TO hidden");
+    assert_eq!(batch(3).await, [Err(Refusal::CannotStore), Err(Refusal::CannotStore)]);
+    meddle("ALTER TABLE hidden RENAME TO products");
+    let (locker, connection) = tokio_postgres::connect(&url, tokio_postgres::NoTls).await.unwrap();
+    let connection = tokio::spawn(connection);
+    locker.batch_execute("BEGIN; LOCK TABLE products").await.unwrap();
+    assert_eq!(batch(4).await, [Err(Refusal::RowLocked), Err(Refusal::RowLocked)]);
+    locker.batch_execute("COMMIT").await.unwrap();
+    drop(locker);
+    connection.await.unwrap().unwrap();
+    assert_eq!(batch(5).await, [Ok(()), Ok(())]);
+    store.close().await;
 }

@@ -16,7 +16,7 @@ use crate::{
     },
     storage::{
         self, Committed, Keep, MAX_PAGE_BYTES, NewPublication, Once, Outcome, ProductEdit, ProductPage, Refusal,
-        RowsAt, StoreError, Wanted,
+        RowsAt, StoreError, Wanted, postgres::Undone,
     },
 };
 use std::ops::ControlFlow;
@@ -99,19 +99,13 @@ impl Batch<'_> {
             };
             return Ok(known.map(answer));
         }
-        let (action, product) = match edit {
-            ProductEdit::Create(new) => (RowAction::Insert, insert(self.db, new)?),
-            ProductEdit::Replace { id, to, only_if } => match find_to_change(self.db, *id, only_if)? {
-                Ok(_) => (RowAction::Update, update(self.db, *id, to)?),
-                Err(refusal) => return Ok(Err(refusal)),
-            },
-            ProductEdit::Delete { id, only_if } => match find_to_change(self.db, *id, only_if)? {
-                Ok(product) => {
-                    self.db.run(DELETE, [id.0])?;
-                    (RowAction::Delete, product)
-                }
-                Err(refusal) => return Ok(Err(refusal)),
-            },
+        let changed = match self.db {
+            Db::Sqlite(_) => change(self.db, edit)?,
+            Db::Postgres(client) => client.apart(|| change(self.db, edit))?.unwrap_or_else(|why| Err(why.into())),
+        };
+        let (action, product) = match changed {
+            Ok(changed) => changed,
+            Err(refusal) => return Ok(Err(refusal)),
         };
         let publications = match self.db {
             Db::Sqlite(_) => self.tell_watchers(action, &product, keep, at)?,
@@ -138,6 +132,33 @@ impl Batch<'_> {
             self.append(&NewPublication { topic, event_type, payload, keep: Some(keep), subscribers: 0 }, at)
         };
         topics.map(publish).collect()
+    }
+}
+
+/// Writes the row: what has happened, and to what.
+fn change(db: Db<'_>, edit: &ProductEdit) -> Result<Result<(RowAction, Product), Refusal>, StoreError> {
+    let (id, only_if) = match edit {
+        ProductEdit::Create(new) => return Ok(Ok((RowAction::Insert, insert(db, new)?))),
+        ProductEdit::Replace { id, only_if, .. } | ProductEdit::Delete { id, only_if } => (*id, only_if),
+    };
+    let found = match find_to_change(db, id, only_if)? {
+        Ok(found) => found,
+        Err(refusal) => return Ok(Err(refusal)),
+    };
+    if let ProductEdit::Replace { to, .. } = edit {
+        return Ok(Ok((RowAction::Update, update(db, id, to)?)));
+    }
+    db.run(DELETE, [id.0])?;
+    Ok(Ok((RowAction::Delete, found)))
+}
+
+impl From<Undone> for Refusal {
+    fn from(why: Undone) -> Self {
+        match why {
+            Undone::Locked => Self::RowLocked,
+            Undone::Rejected => Self::Rejected,
+            Undone::Failed => Self::CannotStore,
+        }
     }
 }
 

@@ -20,11 +20,11 @@ fn edit(edit: ProductEdit) -> Draft {
     draft(Change::Product { edit, keep: KEEP, once: None, key: None })
 }
 
-fn makes(name: &str, price: &str) -> Draft {
+pub(crate) fn makes_product(name: &str, price: &str) -> Draft {
     edit(ProductEdit::Create(new(name, price)))
 }
 
-fn becomes(id: i64, name: &str, price: &str, only_if: OnlyIf) -> Draft {
+pub(crate) fn becomes(id: i64, name: &str, price: &str, only_if: OnlyIf) -> Draft {
     edit(ProductEdit::Replace { id: ProductId(id), to: new(name, price), only_if })
 }
 
@@ -61,7 +61,7 @@ async fn told(store: &Fresh, name: &str) -> Option<Vec<String>> {
 }
 
 pub(crate) async fn a_product_lives_and_its_watchers_are_told(store: Fresh) {
-    let made = commit(&store, makes("Anvil", "12.5")).await.unwrap();
+    let made = commit(&store, makes_product("Anvil", "12.5")).await.unwrap();
     let (anvil, duplicate) = saved(&made);
     assert_eq!((anvil.to_json().get(), duplicate), (shown(1, "Anvil", "12.50").as_str(), false));
     assert_eq!(store.product(ProductId(1)).await.unwrap(), Some(anvil));
@@ -70,7 +70,7 @@ pub(crate) async fn a_product_lives_and_its_watchers_are_told(store: Fresh) {
     assert_eq!(store.product(ProductId(1)).await.unwrap(), Some(dearer.clone()));
     assert_eq!(save(&store, goes(1, OnlyIf::default())).await, dearer, "as it was");
     assert_eq!(store.product(ProductId(1)).await.unwrap(), None);
-    assert_eq!(save(&store, makes("Rocket", "0")).await.product_id, ProductId(2), "an id is given once");
+    assert_eq!(save(&store, makes_product("Rocket", "0")).await.product_id, ProductId(2), "an id is given once");
     let Some(all) = told(&store, "products.*").await else {
         assert!(made.publications.is_empty());
         return;
@@ -89,7 +89,7 @@ pub(crate) async fn a_product_lives_and_its_watchers_are_told(store: Fresh) {
 }
 
 pub(crate) async fn a_product_changes_only_if_it_is_what_was_seen(store: Fresh) {
-    let first = save(&store, makes("Anvil", "1")).await;
+    let first = save(&store, makes_product("Anvil", "1")).await;
     let second = save(&store, becomes(1, "Anvil", "2", only(&first))).await;
     for refused in [becomes(1, "Anvil", "3", only(&first)), goes(1, only(&first))] {
         assert_eq!(commit(&store, refused).await.unwrap_err(), Refusal::Changed);
@@ -116,12 +116,12 @@ pub(crate) async fn products_share_batches_with_everything_else(store: Fresh) {
     let alice = member(&store, "alice").await;
     let batch = vec![
         says(&alice, "general", "1"),
-        makes("Anvil", "1"),
+        makes_product("Anvil", "1"),
         goes(7, OnlyIf::default()),
         becomes(1, "Anvil", "2", OnlyIf::default()),
         publishes("channel.news", 1),
         says(&alice, "nowhere", "x"),
-        makes("Rocket", "3"),
+        makes_product("Rocket", "3"),
         goes(1, OnlyIf::default()),
         says(&alice, "general", "2"),
     ];
@@ -137,11 +137,11 @@ pub(crate) async fn products_share_batches_with_everything_else(store: Fresh) {
 
 pub(crate) async fn products_are_paged_by_id(store: Fresh) {
     assert_eq!(names(&store, None, 10).await, (vec![], false));
-    store.commit((1..=5).map(|n| makes(&format!("p{n}"), "1")).collect()).await.unwrap();
+    store.commit((1..=5).map(|n| makes_product(&format!("p{n}"), "1")).collect()).await.unwrap();
     let page = |from: u32, to: u32, more| ((from..=to).map(|n| format!("p{n}")).collect::<Vec<_>>(), more);
     assert_eq!(names(&store, None, 2).await, page(1, 2, true));
     save(&store, goes(2, OnlyIf::default())).await;
-    save(&store, makes("p6", "1")).await;
+    save(&store, makes_product("p6", "1")).await;
     assert_eq!(names(&store, Some(2), 2).await, page(3, 4, true));
     assert_eq!(names(&store, Some(4), 2).await, page(5, 6, false));
     assert_eq!(names(&store, Some(6), 2).await, (vec![], false));
@@ -169,8 +169,10 @@ pub(crate) async fn a_key_that_has_ended_writes_no_product(store: Fresh) {
         Change::Product { edit, .. } => draft(Change::Product { edit, keep: KEEP, once: None, key: Some(KeyId(9)) }),
         other => panic!("{other:?} is no product's"),
     };
-    save(&store, makes("Anvil", "1")).await;
-    for change in [makes("Rocket", "1"), becomes(1, "Anvil", "2", OnlyIf::default()), goes(1, OnlyIf::default())] {
+    save(&store, makes_product("Anvil", "1")).await;
+    for change in
+        [makes_product("Rocket", "1"), becomes(1, "Anvil", "2", OnlyIf::default()), goes(1, OnlyIf::default())]
+    {
         assert_eq!(commit(&store, with(change)).await.unwrap_err(), Refusal::KeyEnded);
     }
     assert_eq!(names(&store, None, 10).await.0, ["Anvil"]);
@@ -188,7 +190,7 @@ pub(crate) async fn rows_and_where_their_logs_stand_are_one_snapshot(store: Fres
         })
     };
     for n in 1..=11 {
-        save(&store, makes(&format!("p{n}"), "1")).await;
+        save(&store, makes_product(&format!("p{n}"), "1")).await;
     }
     save(&store, goes(2, OnlyIf::default())).await;
     let topics = ["products.10", "products.2", "products.03", "products.x", "products.*"];

@@ -140,6 +140,9 @@ async fn what_psql_writes_is_read_over_rest_and_the_other_way_round() {
     server.meddles("UPDATE products SET price_per_unit = 1.510 WHERE product_id = 1");
     assert_eq!(shop.and("if-match", &seen).put(1, &anvil()).await.status, 200, "the same content is the same version");
     server.meddles("DO $$ BEGIN ASSERT (SELECT price_per_unit FROM products WHERE product_id = 1) = 12.50; END $$");
+    server.meddles("ALTER TABLE products ADD CONSTRAINT few CHECK (units_available < 10 OR product_id < 0)");
+    let many = json!({"manufacturer": "Acme", "pricePerUnit": 1, "unitsAvailable": 10, "productName": "many"});
+    assert_refused("a rule of the database's", &shop.post(&many).await, 409, "conflict");
     for bad in ["-0.01", "'NaN'", "10000000000"] {
         let refused = format!(
             "DO $$ BEGIN UPDATE products SET price_per_unit = {bad}; ASSERT false, 'taken'; \
