@@ -23,3 +23,4 @@ mod settings_cli;
 mod slow_clients;
 mod stopping;
 mod support;
+mod watching;
