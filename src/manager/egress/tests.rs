@@ -173,3 +173,21 @@ async fn a_slow_client_is_closed_without_what_waited() {
     let Outgoing::Frames(frames) = egress.next().await else { panic!("frames") };
     assert_eq!(frames.len(), 1);
 }
+
+/// A client looks anew at what it hears already: an earlier replay may still matter if it is not shown anything.
+#[tokio::test]
+async fn what_is_heard_already_can_be_held_back_and_is_cut_only_where_it_was_shown() {
+    let egress = Egress::new(EgressLimits { events: 10, bytes: 1000 }, Arc::default());
+    let (shown, not_shown) = (TopicName::parse("rows.a").unwrap(), TopicName::parse("rows.b").unwrap());
+    egress.go_live(None, Replayed { heads: replayed(&[(&shown, 4), (&not_shown, 4)]).heads, until: 2 });
+    egress.hold(&HashSet::new(), [shown.clone(), not_shown.clone()].into_iter());
+    egress.enqueue(frame("before"));
+    for topic in [&shown, &not_shown] {
+        egress.enqueue_live(topic, Offset(4), 1, &frame("four"));
+        egress.enqueue_live(topic, Offset(5), 2, &frame("five"));
+        egress.enqueue_live(topic, Offset(6), 2, &frame("six"));
+    }
+    egress.enqueue(frame("answer"));
+    egress.go_live(None, Replayed { heads: replayed(&[(&shown, 5)]).heads, until: 3 });
+    assert_eq!(texts(&egress).await, ["before", "answer", "six", "five", "six"]);
+}
