@@ -24,3 +24,4 @@ mod settings_cli;
 mod slow_clients;
 mod stopping;
 mod support;
+mod watching;

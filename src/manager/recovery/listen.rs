@@ -60,7 +60,9 @@ pub(in crate::manager) async fn listen(
 ) -> Result<Listened, StoreError> {
     let Some(guard) = client.listening().await else { return Ok(Listened::nothing()) };
     let (heard, new): (Wishes, Wishes) = wishes.into_iter().partition(|(topic, _)| client.hears(topic));
-    client.egress().hold(new.keys().cloned().collect());
+    // Of what it hears, too, where it looks anew: what came before its answer is then in the rows, and nothing after it.
+    let anew = heard.iter().filter(|(_, wish)| wish.rows.is_some() && wish.position.is_none());
+    client.egress().hold(&new.keys().cloned().collect(), anew.map(|(topic, _)| topic.clone()));
     for topic in new.keys() {
         manager.subscribe(client, topic);
     }
@@ -82,7 +84,8 @@ pub(in crate::manager) async fn listen(
     let positions = new.iter().filter_map(|(topic, wish)| Some((topic.clone(), wish.position?))).collect();
     let (replies, missed) = judge(manager, &states, &positions, epoch.as_ref());
     let topics = replies.into_iter().map(|(topic, reply)| (topic.clone(), reply)).collect();
-    let mut heads = heads(states.into_iter().filter(|state| new.contains_key(&state.topic)).collect());
+    states.retain(|state| new.contains_key(&state.topic) || rows.contains_key(&state.topic));
+    let mut heads = heads(states);
     heads.extend(take_back(manager, client, refused.keys().filter(|topic| new.contains_key(topic))));
     let after = catch_up(manager.clone(), client.clone(), missed, Replayed { heads, until }, guard);
     // A task of its own: the client's next request may have to wait for it.

@@ -99,3 +99,94 @@ fn unavailable() -> Refused {
     let message = "the rows cannot be read just now, try again in a moment".to_owned();
     Refused { code: ErrorCode::Unavailable, message }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::Offset;
+    use async_trait::async_trait;
+    use serde_json::value::to_raw_value;
+    use std::sync::Mutex;
+
+    /// Rows of so many bytes, by topic; what is not listed has none.
+    #[derive(Default)]
+    struct Rows {
+        sizes: HashMap<&'static str, usize>,
+        is_away: bool,
+        asked: Mutex<Vec<usize>>,
+    }
+
+    impl Rows {
+        fn of(sizes: &[(&'static str, usize)]) -> Arc<Self> {
+            Arc::new(Self { sizes: sizes.iter().copied().collect(), ..Self::default() })
+        }
+    }
+
+    #[async_trait]
+    impl RowSource for Rows {
+        async fn rows(&self, topics: Vec<TopicName>, max_bytes: usize) -> Result<Vec<RowsAt>, RowsError> {
+            self.asked.lock().unwrap().push(topics.len());
+            if self.is_away {
+                return Err(RowsError::Unavailable("it is away".into()));
+            }
+            let row = |size: usize| Row { key: "1".into(), row: to_raw_value(&"x".repeat(size - 2)).unwrap().into() };
+            let rows = |topic: &TopicName| self.sizes.get(topic.as_str()).map(|size| row(*size)).into_iter().collect();
+            let at = |topic: TopicName| {
+                let rows = rows(&topic);
+                RowsAt { state: TopicState { topic, head: Offset(7), trimmed: Offset(0) }, rows }
+            };
+            let found: Vec<_> = topics.into_iter().map(at).collect();
+            let bytes: usize = found.iter().flat_map(|at| &at.rows).map(|row| row.row.get().len()).sum();
+            if bytes > max_bytes { Err(RowsError::TooLarge) } else { Ok(found) }
+        }
+    }
+
+    async fn taken(asked: &[(&'static str, &Arc<Rows>)], max_bytes: usize) -> (Vec<String>, Vec<(String, ErrorCode)>) {
+        let source = |rows: &Arc<Rows>| -> Arc<dyn RowSource> { rows.clone() };
+        let asked = asked.iter().map(|(topic, rows)| (TopicName::parse(topic).unwrap(), source(rows))).collect();
+        let (snapshots, states) = take(asked, max_bytes).await.unwrap();
+        let mut had: Vec<_> = snapshots.rows.keys().map(TopicName::to_string).collect();
+        had.sort();
+        assert!(states.values().all(|state| state.head == Offset(7)));
+        assert_eq!(states.len(), had.len());
+        (had, snapshots.refused.into_iter().map(|(topic, why)| (topic.to_string(), why.code)).collect())
+    }
+
+    #[tokio::test]
+    async fn each_source_is_asked_once_for_all_its_topics() {
+        let (a, b) = (Rows::of(&[("a.1", 10), ("a.*", 20)]), Rows::of(&[("b.1", 10)]));
+        let (had, refused) = taken(&[("a.*", &a), ("a.1", &a), ("b.1", &b), ("b.2", &b)], 100).await;
+        assert_eq!(had, ["a.*", "a.1", "b.1", "b.2"]);
+        assert_eq!(refused, []);
+        assert_eq!((&*a.asked.lock().unwrap(), &*b.asked.lock().unwrap()), (&vec![2], &vec![2]));
+    }
+
+    #[tokio::test]
+    async fn what_does_not_fit_is_refused_and_rows_come_before_tables() {
+        let (a, b) = (Rows::of(&[("a.*", 60), ("a.1", 50), ("a.2", 40)]), Rows::of(&[("b.1", 1_000), ("b.2", 5)]));
+        let asked = [("a.*", &a), ("a.1", &a), ("a.2", &a), ("b.1", &b), ("b.2", &b)];
+        let (had, refused) = taken(&asked, 100).await;
+        assert_eq!(had, ["a.1", "a.2", "b.2"]);
+        let too_large = |topic: &str| (topic.to_owned(), ErrorCode::TooLarge);
+        assert_eq!(refused, [too_large("a.*"), too_large("b.1")]);
+    }
+
+    #[tokio::test]
+    async fn a_source_that_is_away_takes_nobody_with_it() {
+        let (a, b) = (Arc::new(Rows { is_away: true, ..Rows::default() }), Rows::of(&[]));
+        let (had, refused) = taken(&[("a.1", &a), ("a.2", &a), ("b.1", &b)], 100).await;
+        assert_eq!(had, ["b.1"]);
+        let unavailable = |topic: &str| (topic.to_owned(), ErrorCode::Unavailable);
+        assert_eq!(refused, [unavailable("a.1"), unavailable("a.2")]);
+    }
+
+    #[tokio::test]
+    async fn nobody_makes_a_source_read_for_ever() {
+        let names: Vec<&'static str> = (0..200).map(|n| &*format!("a.{n}").leak()).collect();
+        let a = Rows::of(&names.iter().map(|name| (*name, 1_000)).collect::<Vec<_>>());
+        let asked: Vec<_> = names.iter().map(|name| (*name, &a)).collect();
+        let (had, refused) = taken(&asked, 1_500).await;
+        assert_eq!((had.len(), refused.len()), (1, 199));
+        assert!(a.asked.lock().unwrap().len() <= 2 * MAX_ATTEMPTS, "{:?}", a.asked);
+    }
+}
