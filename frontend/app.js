@@ -35,6 +35,7 @@ const session = new Session(
       storage,
       onSignedOut,
       publish: (...publication) => api.publish(...publication),
+      products: api,
       socket: { url: socketUrl, admission },
     }),
 );

@@ -4,17 +4,21 @@
 use crate::{
     auth::{self, AuthError, Door, Hasher, Keys, LoginOutcome, Otps, Policy, Secret},
     cluster::LocalBus,
-    events::{Channels, Chat, Namespaces, Products, Rooms},
+    events::{Channels, Chat, Feeds, Namespaces, Products, Rooms, Topics},
     http::{self, DoorState, HttpState, KeysState, ProductsState, PublishState, frontend::Frontend},
     journal::Journal,
     listener::{ListenError, Listener, Serving},
     manager::{Manager, Registry},
     metrics::Metrics,
-    model::{Credential, SessionId, UserName},
-    settings::{Settings, StoreAddress, TlsMode},
-    storage::{Check, SessionLimits, Store, StoreError, SweepLimits, now, postgres, sqlite},
+    model::{Credential, SessionId, TopicName, UserName},
+    settings::{FeedTable, Settings, StoreAddress, TlsMode},
+    storage::{
+        Check, ProductRows, RowSource, RowsAt, RowsError, SessionLimits, Store, StoreError, SweepLimits, now, postgres,
+        sqlite,
+    },
     tls::{self, TlsError},
 };
+use async_trait::async_trait;
 use std::{collections::HashSet, future::Future, net::SocketAddr, sync::Arc, time::Duration};
 use tokio::{
     task::JoinHandle,
@@ -73,6 +77,7 @@ pub struct Server {
     store: Arc<dyn Store>,
     connections: TaskTracker,
     serving: Serving,
+    drafts: Journal,
     journal: JoinHandle<()>,
     journal_ended: CancellationToken,
     stop_journal: CancellationToken,
@@ -96,6 +101,21 @@ pub async fn start(settings: Settings) -> Result<Server, StartError> {
 /// # Panics
 /// When `register` takes an event type that has a handler already.
 pub async fn start_with(settings: Settings, register: impl FnOnce(&mut Registry)) -> Result<Server, StartError> {
+    start_watching(settings, register, |_, _| None).await
+}
+
+/// As [`start_with`]; the rows of those tables for which `rows_of` has a source are read there.
+///
+/// # Errors
+/// [`StartError`]; nothing runs then.
+///
+/// # Panics
+/// As [`start_with`].
+pub async fn start_watching(
+    settings: Settings,
+    register: impl FnOnce(&mut Registry),
+    rows_of: impl Fn(&FeedTable, &Arc<dyn Store>) -> Option<Arc<dyn RowSource>>,
+) -> Result<Server, StartError> {
     let settings = Arc::new(settings);
     let listener = Listener::bind(settings.server.listen)?;
     let address = listener.address();
@@ -112,10 +132,13 @@ pub async fn start_with(settings: Settings, register: impl FnOnce(&mut Registry)
     metrics.expect_logins(LoginOutcome::ALL.map(LoginOutcome::as_str));
     let (journal_handle, journal_task) = Journal::new(&settings);
     let namespaces = Namespaces::new(&settings);
-    let meter_of = Arc::new(namespaces.meters(&metrics));
     warn_of_cut_names(&namespaces, &*store).await?;
     let channels = Channels::new(store.clone(), journal_handle.clone(), namespaces);
-    let mut registry = registry(&store, &journal_handle, &channels);
+    let feeds =
+        Feeds::new(&settings, |table| rows_of(table, &store).unwrap_or_else(|| row_source(table, &store, &settings)));
+    let topics = Topics::new(store.clone(), vec![channels.clone(), feeds]);
+    let meter_of = Arc::new(topics.meters(&metrics));
+    let mut registry = registry(&store, &journal_handle, &topics);
     register(&mut registry);
     let bus = Arc::new(LocalBus);
     let manager = Manager::new(registry, store.clone(), bus, settings.clone(), metrics.clone(), meter_of);
@@ -146,7 +169,7 @@ pub async fn start_with(settings: Settings, register: impl FnOnce(&mut Registry)
         manager: manager.clone(),
         door: door.clone(),
         otps,
-        channels: channels.clone(),
+        topics: topics.clone(),
         store: store.clone(),
         settings: settings.clone(),
         metrics: metrics.clone(),
@@ -164,7 +187,7 @@ pub async fn start_with(settings: Settings, register: impl FnOnce(&mut Registry)
     };
     let router = http::router(
         state,
-        door_state(&door, &keys, &channels, &manager, &journal_handle),
+        door_state(&door, &keys, &topics, &manager, &journal_handle),
         keys_state(&keys, &manager),
         publish.clone(),
         products_state(&publish, &store, &journal_handle),
@@ -179,12 +202,32 @@ pub async fn start_with(settings: Settings, register: impl FnOnce(&mut Registry)
         store,
         connections,
         serving,
+        drafts: journal_handle,
         journal,
         journal_ended,
         stop_journal,
         housekeeping,
         stop_housekeeping,
     })
+}
+
+/// Where the rows of a watched table are read.
+fn row_source(table: &FeedTable, store: &Arc<dyn Store>, settings: &Settings) -> Arc<dyn RowSource> {
+    let embedded = matches!(settings.storage.url.address(), Ok(StoreAddress::Sqlite));
+    if table.is_products() && embedded {
+        return Arc::new(ProductRows(store.clone()));
+    }
+    Arc::new(NoRows(table.table.clone()))
+}
+
+/// Stands for a table whose rows cannot be read.
+struct NoRows(String);
+
+#[async_trait]
+impl RowSource for NoRows {
+    async fn rows(&self, _topics: Vec<TopicName>, _max_bytes: usize) -> Result<Vec<RowsAt>, RowsError> {
+        Err(RowsError::Unavailable(format!("nothing reads the table `{}`", self.0)))
+    }
 }
 
 /// Tells the operator that one member may hear what is meant for another.
@@ -227,7 +270,7 @@ pub fn hash_password(settings: &Settings, name: &UserName, password: &str) -> Re
 fn door_state(
     door: &Arc<Door>,
     keys: &Arc<Keys>,
-    channels: &Arc<Channels>,
+    topics: &Arc<Topics>,
     manager: &Arc<Manager>,
     journal: &Journal,
 ) -> DoorState {
@@ -236,7 +279,7 @@ fn door_state(
     DoorState {
         door: door.clone(),
         keys: keys.clone(),
-        channels: channels.clone(),
+        topics: topics.clone(),
         settings,
         on_session_end: Arc::new(move |session| manager.close_admitted_by(Credential::Session(session))),
         on_newcomer: Arc::new(move |user| Rooms::welcome(&journal, user)),
@@ -260,11 +303,11 @@ fn products_state(publish: &PublishState, store: &Arc<dyn Store>, journal: &Jour
 }
 
 /// Every family registers its event types here; nothing else changes for a new one.
-fn registry(store: &Arc<dyn Store>, journal: &Journal, channels: &Arc<Channels>) -> Registry {
+fn registry(store: &Arc<dyn Store>, journal: &Journal, topics: &Arc<Topics>) -> Registry {
     let mut registry = Registry::default();
     Chat::new(store.clone(), journal.clone()).register(&mut registry);
     Rooms::new(store.clone(), journal.clone()).register(&mut registry);
-    channels.clone().register(&mut registry);
+    topics.clone().register(&mut registry);
     registry
 }
 
@@ -385,6 +428,12 @@ impl Server {
     #[must_use]
     pub fn store(&self) -> &Arc<dyn Store> {
         &self.store
+    }
+
+    /// Where families of your own hand in what is to be committed.
+    #[must_use]
+    pub fn journal(&self) -> &Journal {
+        &self.drafts
     }
 
     /// Its manager.

@@ -2,14 +2,17 @@
 
 mod channels;
 mod chat;
+mod feeds;
+mod kind;
 mod page;
 mod products;
 mod rooms;
+mod topics;
 
-pub use channels::{
-    ChannelError, Channels, MAX_PUBLICATIONS, MAX_TOPICS, Namespaces, NewPublish, Published, Publisher, StreamTopics,
-    listed,
-};
+pub use channels::{ChannelError, Channels, MAX_PUBLICATIONS, Namespaces, NewPublish, Published, Publisher};
 pub use chat::Chat;
+pub use feeds::Feeds;
+pub use kind::{MeterOfKind, TopicKind};
 pub use products::{Editor, Products, Saved};
 pub use rooms::Rooms;
+pub use topics::{MAX_TOPICS, StreamTopics, TopicError, Topics};

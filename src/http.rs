@@ -39,7 +39,7 @@ pub use publish::PublishState;
 
 use crate::{
     auth::{Door, Otps},
-    events::Channels,
+    events::Topics,
     manager::Manager,
     metrics::Metrics,
     settings::{Settings, TlsMode},
@@ -70,8 +70,8 @@ pub struct HttpState {
     pub door: Arc<Door>,
     /// Redeems one-time passwords.
     pub otps: Arc<Otps>,
-    /// Judges and publishes.
-    pub channels: Arc<Channels>,
+    /// Judges who may hear what.
+    pub topics: Arc<Topics>,
     /// Answers readiness and whether a session is good.
     pub store: Arc<dyn Store>,
     /// All settings.

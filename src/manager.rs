@@ -18,7 +18,7 @@ pub use crowd::Crowd;
 pub use egress::{Egress, EgressLimits, Outgoing};
 pub use handler_error::HandlerError;
 use holding::PublishRound;
-pub use recovery::{AfterAnswer, ForeignPosition, Gap, Listened, Listening, Refused, TopicReply};
+pub use recovery::{AfterAnswer, ForeignPosition, Gap, Listened, Listening, Refused, TopicReply, Wish};
 pub use registry::{Pending, Registry, Reply};
 pub use subscriptions::{MeterOf, Subscriptions};
 
@@ -31,7 +31,7 @@ use crate::{
     storage::{Store, StoreError},
 };
 use std::{
-    collections::HashSet,
+    collections::{BTreeMap, HashSet},
     net::IpAddr,
     sync::{
         Arc,
@@ -180,17 +180,18 @@ impl Manager {
         recovery::recover(self, client, listening).await
     }
 
-    /// Lets a client that is up to date hear more topics, each after its position; see the module `recovery`.
+    /// Lets a client that is up to date hear more topics, each after its position or with its rows; see the module
+    /// `recovery`.
     ///
     /// # Errors
     /// The store's; the client then hears none of them.
     pub async fn listen(
         self: &Arc<Self>,
         client: &Arc<Client>,
-        topics: Vec<(TopicName, Option<Offset>)>,
+        wishes: BTreeMap<TopicName, Wish>,
         epoch: Option<Epoch>,
     ) -> Result<Listened, StoreError> {
-        recovery::listen(self, client, topics, epoch).await
+        recovery::listen(self, client, wishes, epoch).await
     }
 
     /// Ends subscriptions of one client, at its own wish.

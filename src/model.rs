@@ -19,7 +19,7 @@ mod topic;
 
 pub use account::{Account, Role, User};
 pub use channel::{ChannelName, ChannelPattern, InvalidChannel, InvalidPattern, NamedUser};
-pub use feed::{FeedName, InvalidFeedName, RowTopic};
+pub use feed::{FeedName, InvalidFeedName, ROW_CHANGED, RowTopic};
 pub use id::{ClientId, InvitationId, KeyId, MessageId, Offset, ProductId, SessionId, UserId};
 pub use key::{ApiKey, InvalidScope, KeyName, Scope};
 pub use message::{ClientMessageId, InvalidClientId, InvalidText, Message, MessageText};

@@ -3,6 +3,7 @@ import { Channels } from "./channels.js";
 import { Connection } from "./connection.js";
 import { Drafts } from "./drafts.js";
 import { Outbox } from "./outbox.js";
+import { Products } from "./products.js";
 import { GENERAL, Rooms } from "./rooms.js";
 import { Timeline } from "./timeline.js";
 
@@ -20,14 +21,16 @@ export class Chat {
    * @param {User} options.user
    * @param {import("../transport/event_socket.js").EventSocketOptions} options.socket
    * @param {import("./channel_log.js").Publish} options.publish
+   * @param {import("../transport/api.js").ProductApi} options.products
    * @param {Storage} [options.storage]
    * @param {() => void} options.onSignedOut
    */
-  constructor({ user, socket, publish, storage, onSignedOut }) {
+  constructor({ user, socket, publish, products, storage, onSignedOut }) {
     this.user = user;
     this.socket = new EventSocket(socket);
     this.rooms = new Rooms({ user, socket: this.socket, storage });
     this.channels = new Channels({ user, socket: this.socket, publish, storage });
+    this.products = new Products({ user, socket: this.socket, api: products, storage });
     this.drafts = new Drafts(storage, user.id);
     // What costs the server least of all it answers.
     const probe = () => this.socket.request("get_history", { room: GENERAL, limit: 1 }).catch(() => undefined);
@@ -54,28 +57,43 @@ export class Chat {
     else this.connection.verify();
   }
 
-  /** Forgets what was written and not sent, and the channels: the user has signed out, others may use this browser. */
+  /** Forgets what was written and not sent, and the places: the user has signed out, others may use this browser. */
   clear() {
     this.#outbox.clear();
     this.drafts.clear();
     this.channels.clear();
+    this.products.clear();
   }
 
   /** @param {string} name */
   showRoom(name) {
+    this.products.show(false);
     this.channels.select(null);
     this.rooms.select(name);
   }
 
-  /** The room or channel before or after the one that is shown, round and round. @param {1 | -1} step */
+  /** @param {string} name */
+  showChannel(name) {
+    this.products.show(false);
+    this.channels.select(name);
+  }
+
+  showProducts() {
+    this.products.show(true);
+  }
+
+  /** The room, channel or table before or after the one that is shown, round and round. @param {1 | -1} step */
   showNeighbour(step) {
-    const rooms = this.rooms.joined.map(({ name }) => () => this.showRoom(name));
-    const channels = this.channels.all.map(({ name }) => () => this.channels.select(name));
-    const at = this.channels.find(this.channels.current)
-      ? rooms.length + this.channels.all.findIndex(({ name }) => name === this.channels.current)
-      : this.rooms.joined.findIndex(({ name }) => name === this.rooms.current);
-    const all = [...rooms, ...channels];
-    all[(at + step + all.length) % all.length]?.();
+    const { rooms, channels, products } = this;
+    const places = [
+      ...rooms.joined.map(({ name }) => ({ name: `room ${name}`, show: () => this.showRoom(name) })),
+      ...channels.all.map(({ name }) => ({ name: `channel ${name}`, show: () => this.showChannel(name) })),
+    ];
+    if (products.available) places.push({ name: "products", show: () => this.showProducts() });
+    const channel = channels.find(channels.current);
+    const elsewhere = channel ? `channel ${channel.name}` : `room ${rooms.current}`;
+    const at = places.findIndex(({ name }) => name === (products.current ? "products" : elsewhere));
+    places[(at + step + places.length) % places.length]?.show();
   }
 
   /** @param {string} room */
@@ -96,6 +114,7 @@ export class Chat {
       this.#outbox.greeted(hello.epoch);
       void this.rooms.connected(hello);
       this.channels.connected(hello);
+      this.products.connected(hello);
       for (const timeline of this.#timelines.values()) timeline.connected(hello.topics[timeline.topic], hello.epoch);
     });
     on("event", (envelope) => this.#apply(envelope));
@@ -104,6 +123,7 @@ export class Chat {
     on("gap", ({ topic }) => {
       this.rooms.gap(topic);
       this.channels.gap(topic);
+      this.products.gap(topic);
       this.#of(topic)?.gap();
     });
     on("state", () => {
@@ -116,6 +136,7 @@ export class Chat {
     this.#of(envelope.topic)?.apply(envelope);
     this.rooms.apply(envelope);
     this.channels.apply(envelope);
+    this.products.apply(envelope);
     // A room that was left may be joined again later, with a hole between.
     if (envelope.type === "room_removed") {
       this.#timelines.get(envelope.payload.room)?.abandon();

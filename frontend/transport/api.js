@@ -1,4 +1,6 @@
 /** The HTTP side of the protocol. @module */
+import { parseExactly } from "../lib/exact_json.js";
+import { productFrom } from "../lib/product.js";
 
 /** @typedef {import("./event_socket.js").User} User */
 /** @typedef {import("./event_socket.js").Resume} Resume */
@@ -9,6 +11,8 @@
  * @typedef {{ id: number, role: string, uses_left: number, expires_at: number, created_by: string | null }} Invitation
  */
 /** @typedef {{ id: number, token: string, role: string, uses: number, expires_at: number }} NewInvitation */
+/** @typedef {Pick<Api, "products" | "product" | "changeProduct" | "addProduct" | "deleteProduct">} ProductApi */
+/** @typedef {{ product: import("../lib/product.js").Product, tag: string | null }} TaggedProduct `tag` is of that version */
 
 const TIMEOUT_MS = 15_000;
 
@@ -17,15 +21,17 @@ export class ApiError extends Error {
   /**
    * @param {string} code
    * @param {string} message
-   * @param {{ status?: number, retryAfter?: number, cause?: unknown }} [more]
+   * @param {{ status?: number, retryAfter?: number, fields?: Record<string, string>, cause?: unknown }} [more]
    */
-  constructor(code, message, { status = 0, retryAfter, cause } = {}) {
+  constructor(code, message, { status = 0, retryAfter, fields = {}, cause } = {}) {
     super(message, { cause });
     this.name = "ApiError";
     this.code = code;
     this.status = status;
     /** Seconds to wait before trying again, when the server said so. */
     this.retryAfter = retryAfter;
+    /** What is wrong with which field of what was sent. */
+    this.fields = fields;
   }
 }
 
@@ -98,6 +104,36 @@ export class Api {
     return this.#send("POST", "/publish", body, { "Idempotency-Key": idempotencyKey });
   }
 
+  /** Whether there are any such things here is all that is asked. @returns {Promise<void>} */
+  async products() {
+    await this.#exchange("GET", "/products?limit=1");
+  }
+
+  /** @param {string} key @returns {Promise<TaggedProduct>} */
+  async product(key) {
+    return tagged(await this.#exchange("GET", productPath(key)));
+  }
+
+  /**
+   * @param {string} key
+   * @param {string} json the whole product, sent as it is written: numbers keep their digits
+   * @param {string | null} tag of the version it replaces
+   * @returns {Promise<TaggedProduct>}
+   */
+  async changeProduct(key, json, tag) {
+    return tagged(await this.#exchange("PUT", productPath(key), json, ifMatch(tag)));
+  }
+
+  /** @param {string} json @param {string} idempotencyKey the same one adds once @returns {Promise<TaggedProduct>} */
+  async addProduct(json, idempotencyKey) {
+    return tagged(await this.#exchange("POST", "/products", json, { "Idempotency-Key": idempotencyKey }));
+  }
+
+  /** @param {string} key @param {string | null} tag of the version that is meant @returns {Promise<void>} */
+  async deleteProduct(key, tag) {
+    await this.#exchange("DELETE", productPath(key), undefined, ifMatch(tag));
+  }
+
   /** @param {string} method @param {string} path @param {object} [body] @returns {Promise<any>} */
   #call(method, path, body) {
     return this.#send(method, path, body && JSON.stringify(body));
@@ -110,7 +146,19 @@ export class Api {
    * @param {Record<string, string>} [headers]
    * @returns {Promise<any>}
    */
-  async #send(method, path, body, headers = {}) {
+  async #send(method, path, body, headers) {
+    const response = await this.#exchange(method, path, body, headers);
+    return response.status === 204 ? undefined : read(response, JSON.parse);
+  }
+
+  /**
+   * @param {string} method
+   * @param {string} path
+   * @param {string} [body]
+   * @param {Record<string, string>} [headers]
+   * @returns {Promise<Response>} one that is no refusal
+   */
+  async #exchange(method, path, body, headers = {}) {
     let response;
     try {
       response = await this.#fetch(path, {
@@ -125,13 +173,33 @@ export class Api {
       throw new ApiError("network", "The server cannot be reached.", { cause });
     }
     if (!response.ok) throw await refusal(response);
-    if (response.status === 204) return undefined;
-    try {
-      return await response.json();
-    } catch (cause) {
-      throw new ApiError("network", "The server's answer was cut off.", { status: response.status, cause });
-    }
+    return response;
   }
+}
+
+/** @template T @param {Response} response @param {(text: string) => T} parse @returns {Promise<T>} */
+async function read(response, parse) {
+  try {
+    return parse(await response.text());
+  } catch (cause) {
+    throw new ApiError("network", "The server's answer was cut off.", { status: response.status, cause });
+  }
+}
+
+/** @param {Response} response @returns {Promise<TaggedProduct>} */
+async function tagged(response) {
+  const product = await read(response, (text) => productFrom(parseExactly(text)));
+  return { product, tag: response.headers.get("ETag") };
+}
+
+/** @param {string} key */
+function productPath(key) {
+  return `/products/${encodeURIComponent(key)}`;
+}
+
+/** @param {string | null} tag @returns {Record<string, string>} */
+function ifMatch(tag) {
+  return tag === null ? {} : { "If-Match": tag };
 }
 
 /** @param {Response} response */
@@ -139,13 +207,18 @@ async function refusal(response) {
   const seconds = Number.parseInt(response.headers.get("Retry-After") ?? "", 10);
   const retryAfter = Number.isFinite(seconds) ? seconds : undefined;
   let error;
+  /** @type {Record<string, string>} */
+  let fields = {};
   try {
-    ({ error } = await response.json());
+    const body = await response.json();
+    ({ error } = body);
+    fields = Object.fromEntries((body.errors ?? []).map((/** @type {any} */ { field, problem }) => [field, problem]));
   } catch {
     // Not from us but from something in front of us; the status has to do.
   }
   return new ApiError(error?.code ?? "internal", error?.message ?? `HTTP ${response.status}`, {
     status: response.status,
     retryAfter,
+    fields,
   });
 }

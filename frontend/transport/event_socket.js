@@ -330,5 +330,5 @@ export class EventSocket extends EventTarget {
  * @param {string} topic
  */
 function isAtWill(topic) {
-  return topic.startsWith("channel.");
+  return !/^(room|user)\./.test(topic);
 }

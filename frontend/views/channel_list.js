@@ -7,10 +7,11 @@ import { useModel } from "./use_model.js";
  * The channels that are listened to, and a way to more.
  * @param {object} props
  * @param {import("../models/channels.js").Channels} props.channels
+ * @param {boolean} props.inChannel whether the current one is what the page shows
  * @param {(name: string) => void} props.onSelect
  * @param {() => void} props.onAdd
  */
-export function ChannelList({ channels, onSelect, onAdd }) {
+export function ChannelList({ channels, inChannel, onSelect, onAdd }) {
   const { all, current } = useModel(channels, (model) => model);
   return h(
     Fragment,
@@ -34,7 +35,7 @@ export function ChannelList({ channels, onSelect, onAdd }) {
     h(
       "ul",
       { class: "room-items" },
-      all.map((log) => h(ChannelItem, { key: log.name, log, current: log.name === current, onSelect })),
+      all.map((log) => h(ChannelItem, { key: log.name, log, current: inChannel && log.name === current, onSelect })),
     ),
   );
 }

@@ -6,6 +6,7 @@ import { ConnectionBanner } from "./connection_banner.js";
 import { CreateRoomDialog } from "./create_room_dialog.js";
 import { InviteDialog } from "./invite_dialog.js";
 import { LeaveRoomDialog } from "./leave_room_dialog.js";
+import { ProductsView } from "./products_view.js";
 import { RoomList } from "./room_list.js";
 import { RoomView } from "./room_view.js";
 import { useModel } from "./use_model.js";
@@ -21,15 +22,16 @@ import { useModel } from "./use_model.js";
  * @param {import("../models/invitations.js").Invitations} props.invitations
  */
 export function ChatPage({ session, chat, serverName, invitations }) {
-  const { rooms, channels, user } = chat;
+  const { rooms, channels, products, user } = chat;
   const room = useModel(rooms, (model) => model.find(model.current));
   const channel = useModel(channels, (model) => model.find(model.current));
+  const inProducts = useModel(products, (model) => model.current);
   const [screen, setScreen] = useState(/** @type {"list" | "room"} */ ("room"));
   const [dialog, setDialog] = useState(/** @type {OpenDialog} */ (null));
   const close = () => setDialog(null);
   const mayInvite = user.role !== "member";
 
-  useTitle(channel?.name ?? room?.title ?? rooms.current, rooms.unread, serverName);
+  useTitle(inProducts ? "Products" : (channel?.name ?? room?.title ?? rooms.current), rooms.unread, serverName);
   useEffect(() => {
     /** @param {KeyboardEvent} event */
     function onKeyDown(event) {
@@ -66,13 +68,18 @@ export function ChatPage({ session, chat, serverName, invitations }) {
       serverName,
       rooms,
       channels,
+      products,
       user,
       onSelect: (name) => {
         chat.showRoom(name);
         setScreen("room");
       },
       onSelectChannel: (name) => {
-        channels.select(name);
+        chat.showChannel(name);
+        setScreen("room");
+      },
+      onSelectProducts: () => {
+        chat.showProducts();
         setScreen("room");
       },
       onCreate: () => setDialog("create"),
@@ -84,35 +91,37 @@ export function ChatPage({ session, chat, serverName, invitations }) {
       { class: "room" },
       h(ConnectionBanner, {
         connection: chat.connection,
-        promise: channel ? "The log goes on when you are back." : "What you write goes out when you are back.",
+        promise: promiseOf(inProducts ? "products" : channel ? "channel" : "room"),
       }),
       // A view starts afresh with its room or channel: drafts, scroll position and focus belong to it.
-      channel
-        ? h(ChannelView, {
-            key: `channel ${channel.name}`,
-            chat,
-            log: channel,
-            origin: location.origin,
-            onBack: toList,
-            onRemove: () => {
-              channels.remove(channel.name);
-              toList();
-            },
-          })
-        : h(RoomView, {
-            key: `room ${rooms.current}`,
-            chat,
-            name: rooms.current,
-            onBack: toList,
-            onInvite: mayInvite ? () => setDialog("invite") : undefined,
-            onLeave: () => setDialog("leave"),
-          }),
+      inProducts
+        ? h(ProductsView, { key: "products", chat, origin: location.origin, onBack: toList })
+        : channel
+          ? h(ChannelView, {
+              key: `channel ${channel.name}`,
+              chat,
+              log: channel,
+              origin: location.origin,
+              onBack: toList,
+              onRemove: () => {
+                channels.remove(channel.name);
+                toList();
+              },
+            })
+          : h(RoomView, {
+              key: `room ${rooms.current}`,
+              chat,
+              name: rooms.current,
+              onBack: toList,
+              onInvite: mayInvite ? () => setDialog("invite") : undefined,
+              onLeave: () => setDialog("leave"),
+            }),
     ),
     dialog === "create" &&
       h(CreateRoomDialog, {
         rooms,
         onCreated: () => {
-          channels.select(null);
+          chat.showRoom(rooms.current);
           close();
         },
         onClose: close,
@@ -121,6 +130,7 @@ export function ChatPage({ session, chat, serverName, invitations }) {
       h(AddChannelDialog, {
         channels,
         onAdded: () => {
+          products.show(false);
           close();
           setScreen("room");
         },
@@ -129,6 +139,13 @@ export function ChatPage({ session, chat, serverName, invitations }) {
     dialog === "invite" && h(InviteDialog, { invitations, user, onClose: close }),
     dialog === "leave" && room && h(LeaveRoomDialog, { rooms, room, onClose: close }),
   );
+}
+
+/** What happens when a lost connection is back. @param {"room" | "channel" | "products"} place */
+function promiseOf(place) {
+  if (place === "room") return "What you write goes out when you are back.";
+  if (place === "channel") return "The log goes on when you are back.";
+  return "The table is as it was then, and catches up when you are back.";
 }
 
 /** @param {string} place @param {number} unread @param {string} serverName */

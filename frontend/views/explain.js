@@ -31,7 +31,11 @@ const TEXTS = /** @type {Record<string, string>} */ ({
 export function explain({ code, message }) {
   const text = TEXTS[code];
   if (text) return text;
-  if (!message) return "That did not work.";
-  const sentence = message.charAt(0).toUpperCase() + message.slice(1);
-  return /[.!?]$/.test(sentence) ? sentence : `${sentence}.`;
+  return message ? sentence(message) : "That did not work.";
+}
+
+/** What a server says in passing, as people write it. @param {string} message */
+export function sentence(message) {
+  const text = message.charAt(0).toUpperCase() + message.slice(1);
+  return /[.!?]$/.test(text) ? text : `${text}.`;
 }

@@ -3,6 +3,7 @@ import { ChannelList } from "./channel_list.js";
 import { explain } from "./explain.js";
 import { Icon } from "./icon.js";
 import { Logo } from "./logo.js";
+import { ProductsItem } from "./products_item.js";
 import { RoomItem } from "./room_item.js";
 import { useModel } from "./use_model.js";
 import { UserMenu } from "./user_menu.js";
@@ -14,8 +15,10 @@ import { UserMenu } from "./user_menu.js";
  * @param {import("../models/rooms.js").Rooms} props.rooms
  * @param {import("../transport/event_socket.js").User} props.user
  * @param {import("../models/channels.js").Channels} props.channels
+ * @param {import("../models/products.js").Products} props.products
  * @param {(name: string) => void} props.onSelect
  * @param {(name: string) => void} props.onSelectChannel
+ * @param {() => void} props.onSelectProducts
  * @param {() => void} props.onCreate
  * @param {() => void} props.onAddChannel
  * @param {(() => void) | undefined} props.onInvite absent when the user may not invite
@@ -25,15 +28,18 @@ export function RoomList({
   serverName,
   rooms,
   channels,
+  products,
   user,
   onSelect,
   onSelectChannel,
+  onSelectProducts,
   onCreate,
   onAddChannel,
   onInvite,
 }) {
   const { joined, others, current } = useModel(rooms, (model) => model);
-  const inRoom = useModel(channels, (model) => model.current === null);
+  const inProducts = useModel(products, (model) => model.current);
+  const inRoom = useModel(channels, (model) => model.current === null) && !inProducts;
   const [problem, setProblem] = useState("");
 
   /** @param {string} name */
@@ -85,7 +91,8 @@ export function RoomList({
         { class: "room-items" },
         joined.map((room) => h(RoomItem, { key: room.name, room, current: inRoom && room.name === current, onSelect })),
       ),
-      h(ChannelList, { channels, onSelect: onSelectChannel, onAdd: onAddChannel }),
+      h(ChannelList, { channels, inChannel: !inProducts, onSelect: onSelectChannel, onAdd: onAddChannel }),
+      h(ProductsItem, { products, onSelect: onSelectProducts }),
       others.length > 0 &&
         h(
           Fragment,

@@ -1,4 +1,5 @@
 import { h, useEffect, useId, useRef } from "../vendor/preact.js";
+import { sentence } from "./explain.js";
 
 /**
  * @param {object} props
@@ -6,9 +7,10 @@ import { h, useEffect, useId, useRef } from "../vendor/preact.js";
  * @param {string} props.value
  * @param {(value: string) => void} props.onValue
  * @param {string} [props.hint]
+ * @param {string} [props.problem] what is wrong with it
  * @param {import("../vendor/preact.js").InputHTMLAttributes<HTMLInputElement>} [props.input]
  */
-export function TextField({ label, value, onValue, hint, input = {} }) {
+export function TextField({ label, value, onValue, hint, problem, input = {} }) {
   const id = useId();
   const element = useRef(/** @type {HTMLInputElement | null} */ (null));
   // The browser heeds `autofocus` once in the life of a document, and forms here come and go.
@@ -25,9 +27,11 @@ export function TextField({ label, value, onValue, hint, input = {} }) {
       ref: element,
       id,
       value,
-      "aria-describedby": hint ? `${id}-hint` : undefined,
+      "aria-describedby": problem ? `${id}-problem` : hint ? `${id}-hint` : undefined,
+      "aria-invalid": problem ? true : undefined,
       onInput: (/** @type {{ currentTarget: HTMLInputElement }} */ event) => onValue(event.currentTarget.value),
     }),
+    problem && h("p", { class: "field-problem", id: `${id}-problem` }, sentence(problem)),
     hint && h("p", { class: "hint", id: `${id}-hint` }, hint),
   );
 }

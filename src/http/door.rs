@@ -13,7 +13,7 @@ use super::{
 };
 use crate::{
     auth::{AuthError, Door, Keys, LoginOutcome, LoginRequest, Secret, SignedIn, Visitor},
-    events::Channels,
+    events::Topics,
     metrics::{Metrics, Otp},
     model::{Person, Resume, SessionId, User},
     protocol::ErrorCode,
@@ -43,7 +43,7 @@ pub struct DoorState {
     /// Judges keys, whose holders let their own users in.
     pub keys: Arc<Keys>,
     /// Judges what those may hear.
-    pub channels: Arc<Channels>,
+    pub topics: Arc<Topics>,
     /// Closes the sockets of a session that has ended.
     pub on_session_end: Arc<dyn Fn(SessionId) + Send + Sync>,
     /// Tells the others that somebody new is here.

@@ -3,6 +3,7 @@
 use super::*;
 use crate::{
     auth::testing::{PASSWORD, World},
+    events::{Channels, Namespaces},
     http::{error, host, security_headers},
     model::Credential,
 };
@@ -58,9 +59,10 @@ impl Site {
         let state = DoorState {
             door: world.door.clone(),
             keys: Arc::new(Keys::new(world.store.clone(), world.door.clone(), &settings)),
-            channels: {
+            topics: {
                 let (journal, _) = crate::journal::Journal::new(&settings);
-                Channels::new(world.store.clone(), journal, crate::events::Namespaces::new(&settings))
+                let namespaces = Namespaces::new(&settings);
+                Topics::new(world.store.clone(), vec![Channels::new(world.store.clone(), journal, namespaces)])
             },
             settings: settings.clone(),
             on_session_end: Arc::new({

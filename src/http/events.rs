@@ -53,7 +53,7 @@ refusals!(EventsRefusals: [
     security(("session" = []), ("otp" = [])),
     params(
         ("topic" = Vec<String>, Query,
-         description = "`channel.<name>`, `room.<name>` or your own `user.<id>`, once for each; at most 64."),
+         description = "`channel.<name>`, `<table>.<key>`, `<table>.*`, `room.<name>` or your own `user.<id>`, once for each; at most 64."),
         ("last_event_id" = Option<String>, Query, description = "As `Last-Event-ID`, which counts when both are there."),
         ("Last-Event-ID" = Option<String>, Header, description = "The last `id` that came: the stream goes on behind it."),
     ),
@@ -90,7 +90,7 @@ async fn stream(state: HttpState, request: Request, page: Page) -> Result<Respon
     let origin = origin_guard::check_origin(headers, host::authority(request.uri(), headers), &state.settings)?;
     origin_guard::require_page(headers, origin.as_deref())?;
     let names: Vec<_> = query::values(query, "topic").collect();
-    let topics = StreamTopics::new(names.iter().map(String::as_str)).ok_or_else(bad_number)?;
+    let topics = state.topics.stream_topics(names.iter().map(String::as_str)).ok_or_else(bad_number)?;
     let (admission, let_in_by) = admit(&state, query, headers, origin.as_deref(), page).await?;
     let Admitted { admission, listening, wire } =
         prepare(&state, admission, let_in_by, &topics, last_event_id(query, headers)).await?;
@@ -167,7 +167,7 @@ async fn prepare(
     topics: &StreamTopics,
     last_event_id: Option<String>,
 ) -> Result<Admitted, ApiError> {
-    let mut listening = state.channels.stream(&admission.person, &admission.listed, topics);
+    let mut listening = state.topics.stream(&admission.person, &admission.listed, topics);
     let states = state.store.topic_states_for(admission.credential, listening.wanted.clone(), now()).await?;
     // It has ended since it was checked.
     let mut states = states.ok_or_else(|| let_in_by.ended())?;

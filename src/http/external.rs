@@ -3,7 +3,8 @@
 use super::{ApiError, door::DoorState};
 use crate::{
     auth::{IssuedOtp, Secret},
-    events::{MAX_TOPICS, listed},
+    events::MAX_TOPICS,
+    manager::Refused,
     model::{ExternalUser, Resume, Scope},
     protocol::ErrorCode,
 };
@@ -54,8 +55,8 @@ impl Voucher {
         if topics.len() > MAX_TOPICS {
             return Err(bad(format!("`topics`: must have at most {MAX_TOPICS}")));
         }
-        let listed = listed(state.channels.namespaces(), user.id(), &topics)
-            .map_err(|(place, error)| ApiError::new(error.code(), format!("`topics[{place}]`: {error}")))?;
+        let refused = |(place, Refused { code, message })| ApiError::new(code, format!("`topics[{place}]`: {message}"));
+        let listed = state.topics.listed(user.id(), &topics).map_err(refused)?;
         tracing::info!(key.name = %self.key.name, external.id = user.id(), topics = listed.len(), "an external user is let in");
         Ok(state.door.external_otp(user, listed, resume)?)
     }

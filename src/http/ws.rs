@@ -89,7 +89,7 @@ async fn redeem(
     let mut admission = take_otp(state, otp, origin)?;
     let max_subscriptions = state.settings.socket.max_subscriptions;
     let resume = admission.resume.take();
-    let mut listening = state.channels.listening(&admission.person, &admission.listed, resume, max_subscriptions);
+    let mut listening = state.topics.listening(&admission.person, &admission.listed, resume, max_subscriptions);
     let states = state.store.topic_states_for(admission.credential, listening.wanted.clone(), now()).await?;
     listening.states = states.ok_or_else(bad_otp)?;
     Ok((admission, listening))

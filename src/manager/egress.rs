@@ -179,15 +179,16 @@ impl Egress {
         state.queue.is_empty() || state.closing != Closing::Open
     }
 
-    /// Holds back what these topics publish until [`Egress::go_live`], while the rest goes on.
-    pub(super) fn hold(&self, topics: HashSet<TopicName>) {
+    /// Holds back what these topics publish until [`Egress::go_live`], while the rest goes on: `new` ones, and some that
+    /// the client hears already.
+    pub(super) fn hold(&self, new: &HashSet<TopicName>, heard: impl Iterator<Item = TopicName>) {
         let mut state = self.lock();
         if state.closing == Closing::Open {
             // What an earlier replay of theirs knew, this one will know better.
             if let Some(replayed) = &mut state.replayed {
-                replayed.forget(&topics);
+                replayed.forget(new);
             }
-            state.held = Some(Box::new(Holding::of(topics)));
+            state.held = Some(Box::new(Holding::of(new.iter().cloned().chain(heard).collect())));
         }
     }
 

@@ -1,5 +1,6 @@
 //! Why a handler refuses an event.
 
+use super::Refused;
 use crate::{
     protocol::{DecodeError, ErrorCode},
     storage::{Refusal, StoreError},
@@ -114,6 +115,12 @@ impl HandlerError {
     #[must_use]
     pub fn is_bad_event(&self) -> bool {
         matches!(self, Self::Decode(_) | Self::UnknownEvent(_) | Self::BadField { .. })
+    }
+}
+
+impl From<Refused> for HandlerError {
+    fn from(Refused { code, message }: Refused) -> Self {
+        Self::Denied { code, message }
     }
 }
 

@@ -4,6 +4,12 @@
 //! The live buffer is registered first, then the log is read, then the buffer is drained: in
 //! any other order a publication between the two steps would be lost or come twice.
 
+mod listen;
+mod snapshot;
+
+pub(super) use listen::listen;
+pub use listen::{AfterAnswer, Listened, Wish};
+
 use super::{Client, Manager, holding::Replayed};
 use crate::{
     model::{Epoch, Offset, Person, Positions, Resume, TopicName},
@@ -17,7 +23,6 @@ use std::{
     sync::{Arc, atomic::Ordering},
     time::Duration,
 };
-use tokio::sync::OwnedMutexGuard;
 
 /// Publications read and queued at a time: few enough to hold in memory for many clients at once.
 const PAGE: u32 = 128;
@@ -100,26 +105,6 @@ pub enum ForeignPosition {
     OtherStream,
 }
 
-/// What became of a wish to hear more.
-pub struct Listened {
-    /// The topics it hears from now on.
-    pub topics: BTreeMap<TopicName, TopicReply>,
-    /// Those it heard already and gave a position for: what it asks for would come twice.
-    pub already: Vec<TopicName>,
-    /// To begin once the client has its answer: what it missed, then live.
-    pub after: AfterAnswer,
-}
-
-/// Work that begins when an answer is queued.
-pub struct AfterAnswer(Box<dyn FnOnce() + Send>);
-
-impl AfterAnswer {
-    /// Begins it.
-    pub fn begin(self) {
-        (self.0)();
-    }
-}
-
 #[derive(Serialize)]
 struct Hello<'a> {
     user: &'a Person,
@@ -163,96 +148,6 @@ pub(super) async fn recover(
     let replayed = Replayed { heads: heads(states), until };
     client.egress().go_live(Some(Frame::event("caught_up", &serde_json::json!({}))), replayed);
     Ok(())
-}
-
-/// Lets a client hear more; it is up to date with what it hears already.
-pub(super) async fn listen(
-    manager: &Arc<Manager>,
-    client: &Arc<Client>,
-    topics: Vec<(TopicName, Option<Offset>)>,
-    epoch: Option<Epoch>,
-) -> Result<Listened, StoreError> {
-    let Some(guard) = client.listening().await else { return Ok(Listened::nothing()) };
-    let (heard, new): (BTreeMap<_, _>, BTreeMap<_, _>) = topics.into_iter().partition(|(topic, _)| client.hears(topic));
-    client.egress().hold(new.keys().cloned().collect());
-    for topic in new.keys() {
-        manager.subscribe(client, topic);
-    }
-    let wanted = Wanted { heard_by: None, named: new.keys().chain(heard.keys()).cloned().collect() };
-    let states = match manager.store().topic_states_for(client.credential(), wanted, now()).await {
-        Ok(Some(states)) => states,
-        Ok(None) => {
-            client.close(CloseReason::SignedOut);
-            return Ok(Listened::nothing());
-        }
-        Err(error) => {
-            give_up(manager, client, new.into_keys());
-            return Err(error);
-        }
-    };
-    let until = last_round_in_the_log(manager);
-    let (of_heard, of_new): (Vec<_>, Vec<_>) = states.into_iter().partition(|state| heard.contains_key(&state.topic));
-    let positions = new.into_iter().filter_map(|(topic, position)| Some((topic, position?))).collect();
-    let (replies, missed) = judge(manager, &of_new, &positions, epoch.as_ref());
-    let mut topics: BTreeMap<_, _> = replies.into_iter().map(|(topic, reply)| (topic.clone(), reply)).collect();
-    let (already, unasked): (Vec<_>, Vec<_>) =
-        of_heard.into_iter().partition(|state| heard.get(&state.topic).is_some_and(Option::is_some));
-    for TopicState { topic, head: offset, .. } in unasked {
-        topics.insert(topic, TopicReply { offset, recovered: false, reason: None });
-    }
-    let already = already.into_iter().map(|state| state.topic).collect();
-    let replayed = Replayed { heads: heads(of_new), until };
-    let after = catch_up(manager.clone(), client.clone(), missed, replayed, guard);
-    // A task of its own: the client's next request may have to wait for it.
-    let after = AfterAnswer(Box::new(move || drop(tokio::spawn(after))));
-    Ok(Listened { topics, already, after })
-}
-
-impl Listened {
-    /// For a client that is closing.
-    fn nothing() -> Self {
-        Self { topics: BTreeMap::new(), already: Vec::new(), after: AfterAnswer(Box::new(|| {})) }
-    }
-}
-
-/// Takes subscriptions back that could not be answered.
-fn give_up(manager: &Manager, client: &Client, topics: impl Iterator<Item = TopicName>) {
-    let mut heads = HashMap::new();
-    for topic in topics {
-        manager.unsubscribe(client, &topic);
-        // Above every log: what was held is of topics it does not hear.
-        heads.insert(topic, Offset(u64::MAX));
-    }
-    client.egress().go_live(None, Replayed { heads, until: last_round_in_the_log(manager) });
-}
-
-/// What a client missed of the topics that it hears from now on, then what was held back meanwhile.
-async fn catch_up(
-    manager: Arc<Manager>,
-    client: Arc<Client>,
-    missed: Vec<Missed>,
-    replayed: Replayed,
-    guard: OwnedMutexGuard<()>,
-) {
-    let abandoned = CloseOnPanic(client.clone());
-    if let Err(error) = replay_all(&manager, &client, &missed).await {
-        tracing::error!(client.id = %client.id(), %error, "recovery failed");
-        client.close(CloseReason::Internal);
-    }
-    client.egress().go_live(None, replayed);
-    drop(abandoned);
-    drop(guard);
-}
-
-/// What is held back would otherwise stay so, and nobody would know.
-struct CloseOnPanic(Arc<Client>);
-
-impl Drop for CloseOnPanic {
-    fn drop(&mut self) {
-        if std::thread::panicking() {
-            self.0.close(CloseReason::Internal);
-        }
-    }
 }
 
 /// A batch that is committed and not yet published is the only one that the log has and that is

@@ -4,6 +4,9 @@ use super::TopicName;
 use serde::{Deserialize, Serialize};
 use std::{borrow::Cow, fmt, sync::Arc};
 
+/// The event type of what happens to a row.
+pub const ROW_CHANGED: &str = "row_changed";
+
 /// The name of a watched table on the wire: 1 to 32 of a–z and `_`, e.g. `products`.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
@@ -52,6 +55,12 @@ impl FeedName {
         TopicName::parse(&format!("{self}.{}", encoded(key))).ok()
     }
 
+    /// The topic that stands for `name` behind the dot, in whatever way its key is written.
+    #[must_use]
+    pub fn topic_named(&self, name: &str) -> Option<TopicName> {
+        if name == "*" { Some(self.table()) } else { self.row(&decoded(name)?) }
+    }
+
     /// What a topic of this feed is about; `None`: it is another's, or is not written as [`FeedName::row`] writes it.
     #[must_use]
     pub fn topic(&self, topic: &TopicName) -> Option<RowTopic> {
@@ -87,7 +96,7 @@ fn decoded(name: &str) -> Option<String> {
     let mut rest = name.as_bytes();
     while let Some((first, after)) = rest.split_first() {
         if *first == b'%' {
-            let hex = std::str::from_utf8(after.get(..2)?).ok()?;
+            let hex = std::str::from_utf8(after.get(..2)?).ok().filter(|hex| !hex.starts_with('+'))?;
             bytes.push(u8::from_str_radix(hex, 16).ok()?);
             rest = &after[2..];
         } else {
@@ -131,6 +140,19 @@ mod tests {
         assert_eq!(products.row("*").unwrap().as_str(), "products.%2A");
         assert_eq!(products.topic(&products.table()), Some(RowTopic::Table));
         assert!(products.row("").is_none());
+        for (name, topic) in [
+            ("42", Some("products.42")),
+            ("*", Some("products.*")),
+            ("%2a", Some("products.%2A")),
+            ("%34%32", Some("products.42")),
+            ("a b", Some("products.a%20b")),
+            ("", None),
+            ("%", None),
+            ("%+1", None),
+            ("%FF", None),
+        ] {
+            assert_eq!(products.topic_named(name).as_ref().map(TopicName::as_str), topic, "{name}");
+        }
         assert!(products.row(&"x".repeat(600)).is_none());
         for other in ["orders.42", "products.%2a", "products.%41", "products.%", "products.%+1"] {
             assert_eq!(products.topic(&TopicName::parse(other).unwrap()), None, "{other}");

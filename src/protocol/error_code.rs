@@ -98,7 +98,7 @@ error_codes! {
     NotFound = "not_found", 404;
     /// Another method is due.
     MethodNotAllowed = "method_not_allowed", 405;
-    /// The body is too large.
+    /// The body, or what was asked for, is too large.
     TooLarge = "too_large", 413;
     /// The body is not JSON by its type.
     UnsupportedMediaType = "unsupported_media_type", 415;

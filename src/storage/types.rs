@@ -7,7 +7,7 @@ use crate::model::{
 };
 use serde::Serialize;
 use serde_json::value::RawValue;
-use std::{borrow::Cow, sync::Arc};
+use std::{borrow::Cow, sync::Arc, time::Duration};
 use utoipa::ToSchema;
 
 /// Most bytes of message text on a page of history, and of payload in a stretch of a log, unless
@@ -183,6 +183,15 @@ pub struct Keep {
     pub count: u64,
     /// Milliseconds.
     pub age_ms: i64,
+}
+
+impl Keep {
+    /// So many publications for so long. What is kept for no time is not kept at all.
+    #[must_use]
+    pub fn new(count: u64, age: Duration) -> Self {
+        let age_ms = i64::try_from(age.as_millis()).unwrap_or(i64::MAX);
+        Self { count: if age_ms == 0 { 0 } else { count }, age_ms }
+    }
 }
 
 /// What makes a repeated request the same one: the first answer is given again, nothing is appended.

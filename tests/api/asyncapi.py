@@ -64,6 +64,7 @@ TALK = [
     ("alice", "subscribe", {"topics": {"channel.bunno": 0}}),
     ("bob", "subscribe", {"topics": {"channel.bunno": 1, "channel.new": None, "channel.orders.42.status": 9}}),
     ("bob", "subscribe", {"topics": {"channel.other": 3}, "epoch": "of another store"}),
+    ("bob", "subscribe", {"topics": ["products.42", "products.*", "orders.1"], "snapshot": True}),
     ("bob", "get_publications", {"topic": "channel.bunno", "before": 3, "limit": 1}),
     ("ada", "subscribe", {"topics": {"channel.orders.42.status": 0, "channel.bunno": None}}),
     ("ada", "list_rooms", {}),

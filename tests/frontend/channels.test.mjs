@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { beforeEach, describe, it, mock } from "node:test";
 import { Chat } from "../../frontend/models/chat.js";
 import { AT_END, UNOPENED, WHILE_READING } from "../../frontend/models/log_limits.js";
-import { ApiError } from "../../frontend/transport/api.js";
+import { Api, ApiError } from "../../frontend/transport/api.js";
 import { ALICE, FakeWebSocket, latest, memoryStorage, settled } from "./fakes.mjs";
 
 /** @typedef {import("../../frontend/models/channel_log.js").ChannelLog} ChannelLog */
@@ -44,6 +44,7 @@ async function signedIn(publish = () => Promise.reject(new Error("nobody publish
     user: ALICE,
     storage,
     publish,
+    products: new Api(() => Promise.reject(new Error("nobody asks for products here"))),
     onSignedOut: () => undefined,
     socket: {
       url: (otp) => otp,

@@ -41,7 +41,7 @@ function newSession(api, storage = memoryStorage()) {
       random: () => 0.5,
     };
     const publish = () => Promise.reject(new Error("nobody publishes here"));
-    return new Chat({ user, storage, onSignedOut, publish, socket });
+    return new Chat({ user, storage, onSignedOut, publish, products: new Api(publish), socket });
   });
 }
 

@@ -8,8 +8,14 @@ use switchboard::protocol::{CloseReason, ErrorCode};
 const DOCUMENT: &str = include_str!("../../docs/asyncapi.yaml");
 
 /// What stands before the type in the sources, wherever the server sends one: it is the next literal.
-const SENT: &[&str] =
-    &["Frame::event(\"", "self.announce(", " event_type: \"", " r#type: \"", "const PUBLISHED: &str = \""];
+const SENT: &[&str] = &[
+    "Frame::event(\"",
+    "self.announce(",
+    " event_type: \"",
+    " r#type: \"",
+    "const PUBLISHED: &str = \"",
+    "const ROW_CHANGED: &str = \"",
+];
 
 /// Codes that only HTTP answers with. Every other one may come on the socket.
 const OF_HTTP: &[ErrorCode] = &[
@@ -26,7 +32,6 @@ const OF_HTTP: &[ErrorCode] = &[
     ErrorCode::WeakPassword,
     ErrorCode::NotFound,
     ErrorCode::MethodNotAllowed,
-    ErrorCode::TooLarge,
     ErrorCode::UnsupportedMediaType,
     ErrorCode::Misdirected,
     ErrorCode::UpgradeRequired,

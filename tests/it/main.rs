@@ -25,3 +25,4 @@ mod settings_cli;
 mod slow_clients;
 mod stopping;
 mod support;
+mod watching;

@@ -11,6 +11,7 @@ pub mod process;
 pub mod raw;
 pub mod server;
 pub mod store;
+pub mod watching;
 
 pub use client::TestClient;
 pub use events::EventReader;

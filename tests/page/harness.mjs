@@ -9,6 +9,7 @@ import https from "node:https";
 import { tmpdir } from "node:os";
 import { delimiter, join, resolve as absolute } from "node:path";
 import { createInterface } from "node:readline";
+import { text as wholeText } from "node:stream/consumers";
 import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
 import { chromium } from "playwright-core";
@@ -29,6 +30,7 @@ const CHROMIUM_FLAGS = [
   "--disable-sync",
 ];
 const START_MS = 30_000;
+const AGENT = new https.Agent({ keepAlive: true, maxSockets: 8, rejectUnauthorized: false });
 export const PASSWORD = "correct horse battery staple";
 
 /** @typedef {import("playwright-core").Page} Page */
@@ -66,10 +68,10 @@ export class Server {
     return server;
   }
 
-  /** An API key that may publish everywhere, made on the command line. */
-  async key() {
+  /** An API key, made on the command line; it may publish everywhere, unless another scope is named. */
+  async key(scope = "publish:*") {
     this.#keys += 1;
-    const make = ["key", "create", `tests-${this.#keys}`, "--scope", "publish:*", "--data-dir", this.dataDir];
+    const make = ["key", "create", `tests-${this.#keys}`, "--scope", scope, "--data-dir", this.dataDir];
     const { stdout } = await promisify(execFile)(BINARY, make);
     return stdout.trim();
   }
@@ -101,13 +103,25 @@ export class Server {
   /** Publishes as a back end does, all at once. @param {string} key @param {string} channel @param {unknown[]} all */
   async publishByKey(key, channel, all) {
     const body = JSON.stringify({ batch: all.map((data) => ({ channel, data })) });
+    const { status } = await this.call(key, "POST", "/publish", body);
+    assert.equal(status, 200);
+  }
+
+  /**
+   * Asks as a back end does.
+   * @param {string} key
+   * @param {string} method
+   * @param {string} path
+   * @param {string} [body] JSON
+   * @returns {Promise<{ status: number, body: string }>}
+   */
+  async call(key, method, path, body) {
     const headers = { "Content-Type": "application/json", Authorization: `Bearer ${key}` };
     // The certificate is of the server's own making.
-    const sending = https.request(`${this.origin}/publish`, { method: "POST", headers, rejectUnauthorized: false });
+    const sending = https.request(this.origin + path, { method, headers, agent: AGENT });
     sending.end(body);
     const [answer] = await once(sending, "response");
-    answer.resume();
-    assert.equal(answer.statusCode, 200);
+    return { status: answer.statusCode, body: await wholeText(answer) };
   }
 
   /** Starts on the port it had before, or on any. */

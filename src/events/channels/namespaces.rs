@@ -1,13 +1,12 @@
 //! Which push channels there are, who may hear them and who may publish to them.
 
-use super::ChannelError;
+use super::{super::kind::MeterOfKind, ChannelError};
 use crate::{
-    metrics::{Metrics, TopicMeter},
+    metrics::Metrics,
     model::{ApiKey, ChannelName, ChannelPattern, NamedUser, Person, TopicName, User},
     settings::{Namespace, Publishers, Settings, Subscribers},
-    storage::Keep,
 };
-use std::{collections::HashSet, sync::Arc};
+use std::sync::Arc;
 
 /// The namespaces of the settings, in their order: the first that matches a name decides.
 #[derive(Debug, Clone)]
@@ -86,34 +85,19 @@ impl Namespaces {
         self.find(channel).map(|(namespace, _)| namespace)
     }
 
-    /// Where topics are counted: a channel with its namespace, the rest with its kind.
-    pub fn meters(&self, metrics: &Metrics) -> impl Fn(&TopicName) -> Arc<TopicMeter> + use<> {
-        let meter = |name: &str| Arc::new(metrics.topic_meter(name));
-        let (rooms, inboxes, others) = (meter("room.*"), meter("user.*"), meter("other"));
+    /// Where channels are counted: with their namespace.
+    pub(super) fn meters(&self, metrics: &Metrics) -> MeterOfKind {
         let of_namespace = |namespace: &Namespace| {
             let pattern: &ChannelPattern = &namespace.pattern;
-            (pattern.clone(), meter(&format!("channel.{pattern}")))
+            (pattern.clone(), Arc::new(metrics.topic_meter(&format!("channel.{pattern}"))))
         };
         let channels: Vec<_> = self.0.iter().map(of_namespace).collect();
-        move |topic| {
-            if topic.name_in("room").is_some() {
-                return rooms.clone();
-            }
-            if topic.name_in("user").is_some() {
-                return inboxes.clone();
-            }
-            let channel = topic.name_in("channel").and_then(|name| ChannelName::parse(name).ok());
-            let found = channel.and_then(|name| channels.iter().find(|(pattern, _)| pattern.matches(&name).is_some()));
-            found.map_or_else(|| others.clone(), |(_, meter)| meter.clone())
-        }
+        Box::new(move |topic| {
+            let channel = topic.name_in("channel").and_then(|name| ChannelName::parse(name).ok())?;
+            let (_, meter) = channels.iter().find(|(pattern, _)| pattern.matches(&channel).is_some())?;
+            Some(meter.clone())
+        })
     }
-}
-
-/// How much of a namespace's channels is kept.
-pub(super) fn keep(namespace: &Namespace) -> Keep {
-    let age_ms = i64::try_from(namespace.history_age.as_millis()).unwrap_or(i64::MAX);
-    // What is kept for no time is not kept at all.
-    Keep { count: if age_ms == 0 { 0 } else { namespace.history_count }, age_ms }
 }
 
 fn member_may_subscribe(namespace: &Namespace, named: NamedUser<'_>, user: &User) -> bool {
@@ -122,23 +106,6 @@ fn member_may_subscribe(namespace: &Namespace, named: NamedUser<'_>, user: &User
         Subscribers::User => named.is_member(user),
         Subscribers::Listed => false,
     }
-}
-
-/// The channels an OTP lists, each checked.
-///
-/// # Errors
-/// The place of the first that is refused, and why.
-pub fn listed(
-    namespaces: &Namespaces,
-    id: &str,
-    topics: &[String],
-) -> Result<HashSet<TopicName>, (usize, ChannelError)> {
-    let check = |text: &String| {
-        let channel = super::channel_of_topic(text)?;
-        namespaces.may_list(id, &channel)?;
-        Ok(TopicName::channel(&channel))
-    };
-    topics.iter().enumerate().map(|(place, text)| check(text).map_err(|error| (place, error))).collect()
 }
 
 #[cfg(test)]

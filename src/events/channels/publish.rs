@@ -1,12 +1,12 @@
 //! Publishing: who may, how much, and where it went.
 
-use super::{ChannelError, Channels, namespaces};
+use super::{ChannelError, Channels};
 use crate::{
     manager::{HandlerError, Manager},
     model::{ApiKey, ChannelName, Epoch, KeyId, TopicName, User, UserName},
     protocol::ErrorCode,
     settings::Namespace,
-    storage::{Change, Draft, NewPublication, Once, Outcome, Placed, now},
+    storage::{Change, Draft, Keep, NewPublication, Once, Outcome, Placed, now},
 };
 use serde::Serialize;
 use serde_json::value::{RawValue, to_raw_value};
@@ -113,7 +113,7 @@ impl Channels {
                 topic,
                 event_type: PUBLISHED.into(),
                 payload: payload.into(),
-                keep: Some(namespaces::keep(namespace)),
+                keep: Some(Keep::new(namespace.history_count, namespace.history_age)),
             });
         }
         let once = once.map(|(key, fingerprint)| Once { issuer: publisher.issuer(), key, fingerprint });

@@ -2,6 +2,7 @@
 
 use super::*;
 use std::collections::HashMap;
+use std::iter;
 
 fn frame(text: &str) -> Frame {
     Frame::text(text.as_bytes())
@@ -69,7 +70,7 @@ async fn a_batch_that_was_replayed_does_not_come_again_when_it_is_delivered_late
 async fn one_topic_is_held_back_while_the_others_go_on() {
     let egress = egress(10, 1000);
     let (old, new) = (TopicName::parse("room.a").unwrap(), TopicName::parse("channel.b").unwrap());
-    egress.hold([new.clone()].into());
+    egress.hold(&[new.clone()].into(), iter::empty());
     egress.enqueue_live(&new, Offset(7), 2, &frame("seven"));
     egress.enqueue_live(&old, Offset(1), 2, &frame("one"));
     egress.enqueue_live(&new, Offset(8), 3, &frame("eight"));
@@ -84,7 +85,7 @@ async fn a_second_replay_does_not_forget_the_first() {
     let egress = Egress::new(EgressLimits { events: 10, bytes: 1000 }, Arc::default());
     let (first, second) = (TopicName::parse("room.a").unwrap(), TopicName::parse("channel.b").unwrap());
     egress.go_live(None, replayed(&[(&first, 4)]));
-    egress.hold([second.clone()].into());
+    egress.hold(&[second.clone()].into(), iter::empty());
     egress.go_live(None, replayed(&[(&second, 2)]));
     egress.enqueue_live(&first, Offset(4), 1, &frame("four"));
     egress.enqueue_live(&second, Offset(2), 1, &frame("two"));
@@ -97,9 +98,9 @@ async fn a_second_replay_does_not_forget_the_first() {
 async fn what_was_unwanted_is_held_back_once_it_is_wanted_again() {
     let egress = egress(10, 1000);
     let topic = TopicName::parse("channel.b").unwrap();
-    egress.hold([topic.clone()].into());
+    egress.hold(&[topic.clone()].into(), iter::empty());
     egress.go_live(None, replayed(&[(&topic, u64::MAX)]));
-    egress.hold([topic.clone()].into());
+    egress.hold(&[topic.clone()].into(), iter::empty());
     egress.enqueue_live(&topic, Offset(5), 1, &frame("five"));
     egress.go_live(None, replayed(&[(&topic, 4)]));
     assert_eq!(texts(&egress).await, ["caught_up", "five"]);
@@ -126,7 +127,7 @@ async fn everyone_who_waits_is_woken() {
 async fn what_is_held_back_does_not_stop_the_answers() {
     let egress = egress(4, 1000);
     let topic = TopicName::parse("channel.a").unwrap();
-    egress.hold([topic.clone()].into());
+    egress.hold(&[topic.clone()].into(), iter::empty());
     for offset in 1..=3 {
         egress.enqueue_live(&topic, Offset(offset), offset + 1, &frame("held"));
     }
@@ -171,4 +172,22 @@ async fn a_slow_client_is_closed_without_what_waited() {
     egress.close(CloseReason::SlowConsumer);
     let Outgoing::Frames(frames) = egress.next().await else { panic!("frames") };
     assert_eq!(frames.len(), 1);
+}
+
+/// A client looks anew at what it hears already: an earlier replay may still matter if it is not shown anything.
+#[tokio::test]
+async fn what_is_heard_already_can_be_held_back_and_is_cut_only_where_it_was_shown() {
+    let egress = Egress::new(EgressLimits { events: 10, bytes: 1000 }, Arc::default());
+    let (shown, not_shown) = (TopicName::parse("rows.a").unwrap(), TopicName::parse("rows.b").unwrap());
+    egress.go_live(None, Replayed { heads: replayed(&[(&shown, 4), (&not_shown, 4)]).heads, until: 2 });
+    egress.hold(&HashSet::new(), [shown.clone(), not_shown.clone()].into_iter());
+    egress.enqueue(frame("before"));
+    for topic in [&shown, &not_shown] {
+        egress.enqueue_live(topic, Offset(4), 1, &frame("four"));
+        egress.enqueue_live(topic, Offset(5), 2, &frame("five"));
+        egress.enqueue_live(topic, Offset(6), 2, &frame("six"));
+    }
+    egress.enqueue(frame("answer"));
+    egress.go_live(None, Replayed { heads: replayed(&[(&shown, 5)]).heads, until: 3 });
+    assert_eq!(texts(&egress).await, ["before", "answer", "six", "five", "six"]);
 }

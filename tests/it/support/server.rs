@@ -11,8 +11,8 @@ use switchboard::{
     app::{self, Server, Stopped},
     manager::Registry,
     model::{Role, UserName},
-    settings::{Settings, TlsMode},
-    storage::{Check, NewAccount, Store},
+    settings::{FeedTable, Settings, TlsMode},
+    storage::{Check, NewAccount, RowSource, Store},
 };
 use tempfile::TempDir;
 use tokio::time::timeout;
@@ -37,6 +37,22 @@ impl TestServer {
 
     /// With event types of the test's own, too.
     pub async fn start_with_events(change: impl FnOnce(&mut Settings), register: impl FnOnce(&mut Registry)) -> Self {
+        let (settings, data) = Self::settings(change);
+        let server = app::start_with(settings.clone(), register).await.expect("the server starts");
+        Self { server, settings, data }
+    }
+
+    /// With tables whose rows are read where the test says.
+    pub async fn start_watching(
+        change: impl FnOnce(&mut Settings),
+        rows_of: impl Fn(&FeedTable, &Arc<dyn Store>) -> Option<Arc<dyn RowSource>>,
+    ) -> Self {
+        let (settings, data) = Self::settings(change);
+        let server = app::start_watching(settings.clone(), |_| {}, rows_of).await.expect("the server starts");
+        Self { server, settings, data }
+    }
+
+    fn settings(change: impl FnOnce(&mut Settings)) -> (Settings, TempDir) {
         panics::watch();
         let data = tempfile::tempdir().expect("a temporary directory");
         let mut settings = Settings::defaults();
@@ -48,8 +64,7 @@ impl TestServer {
         settings.socket.connections_per_address = 0;
         settings.http.max_connections_per_address = 0;
         change(&mut settings);
-        let server = app::start_with(settings.clone(), register).await.expect("the server starts");
-        Self { server, settings, data }
+        (settings, data)
     }
 
     /// Stops it cleanly and starts it again on the same store, at another port.

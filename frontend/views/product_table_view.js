@@ -1,0 +1,101 @@
+import { h, useCallback, useLayoutEffect, useRef } from "../vendor/preact.js";
+import { COLUMNS } from "./product_columns.js";
+import { ProductEditRow } from "./product_edit_row.js";
+import { ProductRow } from "./product_row.js";
+import { SortHeader } from "./sort_header.js";
+
+/** @typedef {import("../lib/product.js").Field} Field */
+
+/**
+ * One page of the table, drawn whenever whoever shows it is. As long as the focus is in a row, or anybody writes into one, no row moves.
+ * @param {object} props
+ * @param {import("../models/products.js").Products} props.products
+ * @param {boolean} props.narrow
+ * @param {boolean} props.connected
+ * @param {(key: string) => void} props.onDelete
+ * @param {(key: string) => void} props.onSaved
+ */
+export function ProductTableView({ products, narrow, connected, onDelete, onSaved }) {
+  const { table, edits, readOnly } = products;
+  const rows = useRef(/** @type {HTMLTableSectionElement | null} */ (null));
+  /** What gets the focus as soon as it is drawn. */
+  const next = useRef(/** @type {{ key: string, selector: string } | null} */ (null));
+
+  const settle = () => table.hold("focus", rows.current?.contains(document.activeElement) ?? false);
+  const onFocus = () => queueMicrotask(settle); // on the way out the focus is nowhere yet
+  useLayoutEffect(() => {
+    if (next.current) {
+      const { key, selector } = next.current;
+      const element = rows.current?.querySelector(`[data-key="${CSS.escape(key)}"] ${selector}`);
+      if (element) {
+        next.current = null;
+        /** @type {HTMLElement} */ (element).focus();
+        if (element instanceof HTMLInputElement) element.select();
+      }
+    }
+    settle(); // what had the focus may be gone
+  });
+  useLayoutEffect(() => () => table.hold("focus", false), [table]);
+
+  const onEdit = useCallback(
+    (/** @type {string} */ key, /** @type {Field} */ field = "productName") => {
+      next.current = { key, selector: `[name=${field}]` };
+      products.edit(key);
+    },
+    [products],
+  );
+  const onCancel = (/** @type {string} */ key) => {
+    next.current = { key, selector: ".edit" };
+    products.giveUp(key);
+  };
+  const onSave = async (/** @type {string} */ key) => {
+    const name = table.find(key)?.productName ?? "";
+    const inside = rows.current?.querySelector(`[data-key="${CSS.escape(key)}"]`)?.contains(document.activeElement);
+    if (await products.save(key)) {
+      if (inside) next.current = { key, selector: ".edit" };
+      onSaved(`${table.find(key)?.productName ?? name} is saved.`);
+      return;
+    }
+    const wrong = Object.keys(edits.get(key)?.problems ?? {})[0];
+    if (wrong) next.current = { key, selector: `[name=${wrong}]` };
+    table.changed();
+  };
+  const onAddAgain = (/** @type {string} */ key) => void products.addAgain(key);
+
+  const writable = !readOnly;
+  const columns = COLUMNS.filter(({ wide }) => !wide || !narrow);
+  return h(
+    "table",
+    { class: "products-table" },
+    h("caption", { class: "visually-hidden" }, "Products, kept up to date. The buttons in the heads sort by their column."),
+    h(
+      "thead",
+      null,
+      h(
+        "tr",
+        null,
+        columns.map((column) =>
+          h(SortHeader, {
+            key: column.field,
+            column,
+            narrow,
+            sorting: table.sorting,
+            onSort: (field) => table.sortBy(field),
+          }),
+        ),
+        writable && h("td", { class: "actions" }),
+      ),
+    ),
+    h(
+      "tbody",
+      { ref: rows, onFocusIn: onFocus, onFocusOut: onFocus },
+      table.lines.map((line) => {
+        const edit = edits.get(line.key);
+        const common = { key: line.key, line, narrow, onDelete };
+        return edit
+          ? h(ProductEditRow, { ...common, edit, columns: columns.length + 1, connected, onSave, onCancel, onAddAgain })
+          : h(ProductRow, { ...common, writable, onEdit });
+      }),
+    ),
+  );
+}
