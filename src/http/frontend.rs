@@ -1,6 +1,6 @@
 //! The page: embedded in the binary, or read from a directory while somebody works on it.
 
-use super::{error::ApiError, etag};
+use super::{error::ApiError, etag, security_headers};
 use crate::protocol::ErrorCode;
 use axum::{
     body::Body,
@@ -73,6 +73,8 @@ impl Frontend {
             }
         }
         response.headers_mut().insert(header::ETAG, etag);
+        // A browser keeps what a 304 says in place of what the 200 said (RFC 9111 section 3.2), so both say the same.
+        response.headers_mut().insert(header::CONTENT_SECURITY_POLICY, security_headers::policy_for(content_type));
         // Asked for each time, answered 304: a new binary's page is there at the next load.
         response.headers_mut().insert(header::CACHE_CONTROL, HeaderValue::from_static("no-cache"));
         Ok(response)
@@ -112,5 +114,23 @@ fn content_type(path: &str) -> Option<&'static str> {
         "txt" => Some("text/plain; charset=utf-8"),
         "webmanifest" => Some("application/manifest+json"),
         _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn a_page_that_has_not_changed_may_do_what_it_could() {
+        let frontend = Frontend::new(None);
+        for path in ["/", "/app.js"] {
+            let uri = Uri::from_static(path);
+            let first = frontend.serve(&Method::GET, &uri, &HeaderMap::new()).await.unwrap();
+            let known = [(header::IF_NONE_MATCH, first.headers()[header::ETAG].clone())].into_iter().collect();
+            let again = frontend.serve(&Method::GET, &uri, &known).await.unwrap();
+            assert_eq!(again.status(), StatusCode::NOT_MODIFIED);
+            assert_eq!(again.headers()[header::CONTENT_SECURITY_POLICY], security_headers::PAGE_CSP);
+        }
     }
 }
