@@ -1,42 +1,48 @@
 //! The page: embedded in the binary, or read from a directory while somebody works on it.
 
-use super::{error::ApiError, etag};
+mod asset;
+mod embedded;
+mod encoding;
+mod imports;
+mod page;
+#[cfg(test)]
+mod tests;
+
+use super::error::ApiError;
 use crate::protocol::ErrorCode;
+use asset::{Asset, Lifetime};
 use axum::{
     body::Body,
-    http::{HeaderMap, HeaderValue, Method, Response, StatusCode, Uri, header},
+    http::{HeaderMap, Method, Response, Uri},
 };
-use bytes::Bytes;
-use rust_embed::RustEmbed;
-use sha2::{Digest, Sha256};
+use embedded::Embedded;
 use std::{
-    borrow::Cow,
     path::{Component, Path, PathBuf},
+    sync::LazyLock,
 };
 
-#[derive(RustEmbed)]
-#[folder = "frontend/"]
-struct Embedded;
+/// What the root shows.
+const PAGE: &str = "index.html";
+
+static EMBEDDED: LazyLock<Embedded> = LazyLock::new(Embedded::load);
 
 /// Where the page comes from.
 #[derive(Debug, Clone)]
-pub enum Frontend {
+pub struct Frontend(Source);
+
+#[derive(Debug, Clone)]
+enum Source {
     /// From the binary.
-    Embedded,
-    /// From a directory, read anew for each request.
+    Embedded(&'static Embedded),
+    /// From a directory, read anew for each request; nothing is compressed or kept.
     Directory(PathBuf),
 }
 
-struct Asset {
-    content: Cow<'static, [u8]>,
-    hash: [u8; 32],
-}
-
 impl Frontend {
-    /// The page from `directory`, or the one inside the program.
+    /// The page from `directory`, or the one inside the program, which is made ready to be sent.
     #[must_use]
     pub fn new(directory: Option<PathBuf>) -> Self {
-        directory.map_or(Self::Embedded, Self::Directory)
+        Self(directory.map_or_else(|| Source::Embedded(&EMBEDDED), Source::Directory))
     }
 
     /// Answers a request that no API path took.
@@ -50,48 +56,30 @@ impl Frontend {
         headers: &HeaderMap,
     ) -> Result<Response<Body>, ApiError> {
         let path = match uri.path().trim_start_matches('/') {
-            "" => "index.html",
+            "" => PAGE,
             path => path,
         };
-        let Some(content_type) = content_type(path) else { return Err(not_found()) };
+        let content_type = content_type(path).ok_or_else(not_found)?;
         if method != Method::GET && method != Method::HEAD {
             return Err(ApiError::new(ErrorCode::MethodNotAllowed, "the page is only read").allow("GET, HEAD"));
         }
-        let asset = self.read(path).await.ok_or_else(not_found)?;
-        let etag = etag::of(&asset.hash);
-        let mut response = Response::new(Body::empty());
-        if etag::is_known(headers, &etag) {
-            *response.status_mut() = StatusCode::NOT_MODIFIED;
-        } else {
-            response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static(content_type));
-            response.headers_mut().insert(header::CONTENT_LENGTH, asset.content.len().into());
-            if method == Method::GET {
-                *response.body_mut() = Body::from(match asset.content {
-                    Cow::Borrowed(content) => Bytes::from_static(content),
-                    Cow::Owned(content) => content.into(),
-                });
+        match &self.0 {
+            Source::Embedded(page) => {
+                let (asset, lifetime) = page.find(path).ok_or_else(not_found)?;
+                Ok(asset.answer(method, headers, lifetime))
+            }
+            Source::Directory(root) => {
+                let content = read(root, Path::new(path)).await.ok_or_else(not_found)?;
+                let asset = Asset::plain(content_type, content.into());
+                Ok(asset.answer(method, headers, Lifetime::UntilAskedAgain))
             }
         }
-        response.headers_mut().insert(header::ETAG, etag);
-        // Asked for each time, answered 304: a new binary's page is there at the next load.
-        response.headers_mut().insert(header::CACHE_CONTROL, HeaderValue::from_static("no-cache"));
-        Ok(response)
     }
+}
 
-    async fn read(&self, path: &str) -> Option<Asset> {
-        match self {
-            Self::Embedded => {
-                let file = Embedded::get(path)?;
-                Some(Asset { hash: file.metadata.sha256_hash(), content: file.data })
-            }
-            Self::Directory(root) => {
-                let relative = Path::new(path);
-                let plain = relative.components().all(|part| matches!(part, Component::Normal(_)));
-                let content = if plain { tokio::fs::read(root.join(relative)).await.ok()? } else { return None };
-                Some(Asset { hash: Sha256::digest(&content).into(), content: content.into() })
-            }
-        }
-    }
+async fn read(root: &Path, relative: &Path) -> Option<Vec<u8>> {
+    let is_plain = relative.components().all(|part| matches!(part, Component::Normal(_)));
+    if is_plain { tokio::fs::read(root.join(relative)).await.ok() } else { None }
 }
 
 fn not_found() -> ApiError {

@@ -43,8 +43,10 @@ pub async fn add(State(settings): State<Arc<Settings>>, request: Request, next: 
 /// Adds the headers to an answer, with `TlsMode::On` HSTS too. A `Content-Security-Policy` that is there already stays.
 pub fn apply(headers: &mut HeaderMap, tls: TlsMode) {
     if !headers.contains_key(header::CONTENT_SECURITY_POLICY) {
-        let csp = if is_api(headers) { API_CSP } else { PAGE_CSP };
-        headers.insert(header::CONTENT_SECURITY_POLICY, HeaderValue::from_static(csp));
+        let content_type = headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok());
+        // What has no body has nothing to do.
+        let policy = content_type.map_or(HeaderValue::from_static(API_CSP), policy_for);
+        headers.insert(header::CONTENT_SECURITY_POLICY, policy);
     }
     for (name, value) in FIXED {
         headers.insert(name, HeaderValue::from_static(value));
@@ -56,14 +58,12 @@ pub fn apply(headers: &mut HeaderMap, tls: TlsMode) {
     headers.remove(header::SERVER);
 }
 
-/// JSON, plain text and answers without a body.
-fn is_api(headers: &HeaderMap) -> bool {
-    let content_type = headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok());
-    content_type.is_none_or(|text| {
-        ["application/json", "text/plain", "text/event-stream", "application/openmetrics-text"]
-            .iter()
-            .any(|api| text.starts_with(api))
-    })
+/// What content of this type may do.
+pub(super) fn policy_for(content_type: &str) -> HeaderValue {
+    let is_api = ["application/json", "text/plain", "text/event-stream", "application/openmetrics-text"]
+        .iter()
+        .any(|api| content_type.starts_with(api));
+    HeaderValue::from_static(if is_api { API_CSP } else { PAGE_CSP })
 }
 
 #[cfg(test)]

@@ -1,6 +1,7 @@
 /** The real server, and people with real browsers in front of it. */
 import assert from "node:assert/strict";
 import { execFile, spawn } from "node:child_process";
+import { createHash } from "node:crypto";
 import { once } from "node:events";
 import { accessSync, constants } from "node:fs";
 import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
@@ -10,6 +11,7 @@ import { tmpdir } from "node:os";
 import { delimiter, join, resolve as absolute } from "node:path";
 import { createInterface } from "node:readline";
 import { text as wholeText } from "node:stream/consumers";
+import { connect as connectTls } from "node:tls";
 import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
 import { chromium } from "playwright-core";
@@ -17,7 +19,7 @@ import { chromium } from "playwright-core";
 const { env } = process;
 const ROOT = fileURLToPath(new URL("../..", import.meta.url));
 export const BINARY = absolute(ROOT, env.SWITCHBOARD_BIN || join(env.CARGO_TARGET_DIR || "target", "debug", "switchboard"));
-// A debug build serves the page of the tree it was built in; this names another.
+// A debug build serves the page of the tree it was built in, as it was at its start; this names another.
 const FRONTEND = env.SWITCHBOARD_FRONTEND ? ["--frontend", absolute(ROOT, env.SWITCHBOARD_FRONTEND)] : [];
 const CHROMIUM = env.CHROMIUM_BIN || onPath("chromium", "chromium-browser", "google-chrome", "google-chrome-stable");
 const CHROMIUM_FLAGS = [
@@ -188,8 +190,24 @@ function isProgram(path) {
   }
 }
 
-export function launch() {
-  return chromium.launch({ executablePath: CHROMIUM, args: CHROMIUM_FLAGS });
+/** @param {string[]} [flags] */
+export function launch(flags = []) {
+  return chromium.launch({ executablePath: CHROMIUM, args: [...CHROMIUM_FLAGS, ...flags] });
+}
+
+/**
+ * The flag for a browser that trusts this server's certificate. One that is told to overlook it, as the others are,
+ * keeps nothing of what the server sends.
+ * @param {Server} server
+ */
+export async function trusting(server) {
+  const { hostname, port } = new URL(server.origin);
+  const socket = connectTls({ host: hostname, port: Number(port), rejectUnauthorized: false });
+  await once(socket, "secureConnect");
+  const key = socket.getPeerX509Certificate()?.publicKey.export({ type: "spki", format: "der" });
+  socket.destroy();
+  assert.ok(key, "the server shows a certificate");
+  return `--ignore-certificate-errors-spki-list=${createHash("sha256").update(key).digest("base64")}`;
 }
 
 /**
