@@ -22,4 +22,5 @@ mod recovery;
 mod settings_cli;
 mod slow_clients;
 mod stopping;
+mod storage_copy;
 mod support;
