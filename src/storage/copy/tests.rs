@@ -420,28 +420,3 @@ fn every_table_is_copied_from_postgresql_too() {
                            AND a.attcollation NOT IN (0, '\"C\"'::regcollation)");
     assert_eq!(by_language, "", "texts are ordered byte by byte, as on SQLite");
 }
-
-/// `cargo test --release --lib how_fast_a_copy_is -- --ignored --nocapture`
-#[tokio::test(flavor = "multi_thread")]
-#[ignore = "it measures"]
-async fn how_fast_a_copy_is() {
-    let (first, Some(second)) = (in_a_directory(), in_a_database()) else { return };
-    let (third, fourth) = (in_a_directory(), in_a_database().unwrap());
-    let store = first.open().unwrap();
-    let alice = member(&store, "alice").await;
-    for _ in 0..500 {
-        store.commit((0..2_000).map(|_| says(&alice, "general", "hello, how are you today?")).collect()).await.unwrap();
-    }
-    store.close().await;
-    for (from, to) in [(&first, &second), (&second, &third), (&second, &fourth)] {
-        let started = std::time::Instant::now();
-        let mut comparing = None;
-        let done = copies_telling(from, to, &mut |progress| {
-            if progress.step == Step::Comparing {
-                comparing.get_or_insert_with(|| started.elapsed());
-            }
-        });
-        assert!(done.unwrap().iter().all(Compared::is_same));
-        println!("from {} to {}: {comparing:?}, {:?} with comparing", from.place, to.place, started.elapsed());
-    }
-}

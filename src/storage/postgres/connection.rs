@@ -23,13 +23,13 @@ const GRACE: Duration = Duration::from_secs(1);
 /// "SWBD" and the schema: installations in other schemas of the database do not wait for us.
 pub(super) const LOCK: &str = "SELECT pg_advisory_xact_lock(1398227524, hashtext(current_schema()))";
 
-/// Held by whoever has a store open to write to it, so that a copy is told.
-pub(super) const SHARE: &str = "SELECT pg_advisory_lock_shared(1398227525, hashtext(current_schema()))";
+/// "SWCO" and the schema: held by whoever has the store open, so that a copy is told.
+const SHARE: &str = "SELECT pg_advisory_lock_shared(1398227791, hashtext(current_schema()))";
 /// Had by a copy that has the store alone: it waits for nobody.
-pub(super) const TAKE: &str = "SELECT CAST(pg_try_advisory_lock(1398227525, hashtext(current_schema())) AS INTEGER)";
+pub(super) const TAKE: &str = "SELECT CAST(pg_try_advisory_lock(1398227791, hashtext(current_schema())) AS INTEGER)";
 /// As [`SHARE`], without waiting.
 pub(super) const TRY_SHARE: &str =
-    "SELECT CAST(pg_try_advisory_lock_shared(1398227525, hashtext(current_schema())) AS INTEGER)";
+    "SELECT CAST(pg_try_advisory_lock_shared(1398227791, hashtext(current_schema())) AS INTEGER)";
 
 /// What a connection is for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -51,10 +51,9 @@ impl Purpose {
             Self::Write(Synchronous::Normal) => "SET synchronous_commit = off;",
             Self::Read => "",
         };
-        let share = if matches!(self, Self::Write(_)) { SHARE } else { "" };
         format!(
             "SET statement_timeout = 4500; SET lock_timeout = 4000; SET idle_in_transaction_session_timeout = 10000; \
-             SET client_min_messages = warning; {durability} {share}"
+             SET client_min_messages = warning; {durability} {SHARE}"
         )
     }
 
