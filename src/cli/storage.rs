@@ -129,3 +129,28 @@ fn list(compared: &[Compared], out: &mut impl Write) -> io::Result<()> {
     }
     Ok(())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_table_that_differs_has_two_lines() {
+        let digest = |rows, checksum: &str| Digest { rows, checksum: checksum.to_owned() };
+        let compared = [
+            Compared { table: "account", from: digest(2, "aa"), to: digest(2, "aa"), ids_go_on: true },
+            Compared { table: "message", from: digest(7, "bb"), to: digest(6, "cc"), ids_go_on: true },
+            Compared { table: "session", from: digest(0, "dd"), to: digest(0, "dd"), ids_go_on: false },
+        ];
+        let mut out = Vec::new();
+        list(&compared, &mut out).unwrap();
+        assert_eq!(
+            String::from_utf8(out).unwrap(),
+            "TABLE                    ROWS  SHA-256\n\
+             account                     2  aa\n\
+             message                     7  bb  in the source\n\
+             message                     6  cc  in the copy: DIFFERENT\n\
+             session                     0  dd  its next id was given out before\n"
+        );
+    }
+}

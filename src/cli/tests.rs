@@ -327,4 +327,6 @@ fn exit_codes_tell_what_helps() {
     assert_eq!(store_exit_code(&StoreError::UnfinishedCopy), 78);
     assert_eq!(store_exit_code(&StoreError::InUse), 69);
     assert_eq!(store_exit_code(&StoreError::NameTaken), 1);
+    assert_eq!(copy_exit_code(&CopyError::Store { place: "sqlite".into(), error: StoreError::InUse }), 69);
+    assert_eq!(copy_exit_code(&CopyError::Occupied("sqlite".into())), 1);
 }

@@ -47,10 +47,6 @@ const TABLES: &[(&str, &str, &str)] = &[
     ("meta", "name text", "value text"),
 ];
 
-/// What the migrations make beside them: a copy has its own.
-#[cfg(test)]
-pub(super) const LEFT_BEHIND: &[&str] = &["schema_version"];
-
 static ALL: LazyLock<Vec<Table>> =
     LazyLock::new(|| TABLES.iter().map(|(name, key, rest)| Table::new(name, key, rest)).collect());
 
@@ -123,3 +119,6 @@ impl Table {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;
