@@ -7,11 +7,12 @@ pub mod account;
 pub mod invite;
 pub mod key;
 mod password;
+pub mod storage;
 
 use crate::{
     model::KeyName,
     settings::{Fault, Overrides, Settings, SettingsError, TlsMode, environment},
-    storage::StoreError,
+    storage::{StoreError, copy::CopyError},
     tls,
 };
 use clap::{Args, Parser, Subcommand, ValueEnum};
@@ -49,6 +50,7 @@ Examples:
   switchboard invite                     print a link with which one person makes an account
   switchboard account add alice          make an account; the password is asked for
   switchboard key create shop --scope 'publish:*'    make a key with which a back end publishes
+  switchboard storage copy --to postgres://chat@db/chat    move everything into a database
   switchboard config check --config new.toml";
 
 /// What to do.
@@ -67,6 +69,9 @@ pub enum Command {
     /// Make, list and revoke the API keys of back ends; works while the server runs
     #[command(subcommand)]
     Key(key::KeyCommand),
+    /// Move everything that is stored into another store: SQLite or PostgreSQL
+    #[command(subcommand)]
+    Storage(storage::StorageCommand),
 }
 
 /// Flags of `serve`; each overrides its setting.
@@ -202,6 +207,20 @@ pub enum CliError {
     /// The key is not made; the text says why.
     #[error("{0}")]
     Key(String),
+    /// What was given names no two stores; the text says why.
+    #[error("{0}")]
+    Copy(String),
+    /// The copy is not what was copied.
+    #[error("{to} does not hold what {from} holds, so no server starts on it: empty it and copy again")]
+    CopyDiffers {
+        /// The source.
+        from: String,
+        /// The destination.
+        to: String,
+    },
+    /// The copy was refused, or a store failed.
+    #[error(transparent)]
+    CopyFailed(#[from] CopyError),
     /// The store refused or failed.
     #[error(transparent)]
     Store(#[from] StoreError),
@@ -210,12 +229,28 @@ pub enum CliError {
     Io(#[from] io::Error),
 }
 
+/// The exit code for a copy that was refused or failed.
+#[must_use]
+pub fn copy_exit_code(error: &CopyError) -> u8 {
+    match error {
+        CopyError::Store { error, .. } => store_exit_code(error),
+        CopyError::Nothing(_)
+        | CopyError::OldSchema { .. }
+        | CopyError::Occupied(_)
+        | CopyError::SameInstallation(_)
+        | CopyError::OtherCopy(_)
+        | CopyError::SourceChanged { .. } => EXIT_FAILURE,
+    }
+}
+
 /// The exit code for a store that failed.
 #[must_use]
 pub fn store_exit_code(error: &StoreError) -> u8 {
     match error {
-        StoreError::Unavailable(_) | StoreError::InDoubt(_) | StoreError::Closed => EXIT_UNAVAILABLE,
-        StoreError::Corrupt(_) | StoreError::NewerSchema { .. } => EXIT_SETTINGS,
+        StoreError::Unavailable(_) | StoreError::InDoubt(_) | StoreError::InUse | StoreError::Closed => {
+            EXIT_UNAVAILABLE
+        }
+        StoreError::Corrupt(_) | StoreError::NewerSchema { .. } | StoreError::UnfinishedCopy => EXIT_SETTINGS,
         StoreError::NameTaken | StoreError::AlreadySetUp | StoreError::InvitationSpent => EXIT_FAILURE,
     }
 }

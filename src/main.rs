@@ -8,7 +8,7 @@ use std::{
 };
 use switchboard::{
     app::{self, StartError, Stopped},
-    cli::{self, Cli, CliError, Command, account, invite, key},
+    cli::{self, Cli, CliError, Command, account, invite, key, storage},
     settings::{Settings, SettingsError},
     storage::Check,
     telemetry,
@@ -40,6 +40,11 @@ fn run(cli: Cli) -> anyhow::Result<ExitCode> {
             runtime.shutdown_background();
             ended
         }
+        // Its connections have runtimes of their own, and none may stand around them.
+        Some(Command::Storage(command)) => {
+            storage::run(&command, &settings, &mut io::stdout(), &mut io::stderr())?;
+            Ok(ExitCode::SUCCESS)
+        }
         Some(command) => {
             let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
             runtime.context("the runtime could not start")?.block_on(operate(command, &settings))?;
@@ -57,7 +62,7 @@ async fn operate(command: Command, settings: &Settings) -> anyhow::Result<()> {
         Command::Account(command) => account::run(command, &*store, &hash, out).await?,
         Command::Invite(command) => invite::run(command, &*store, settings, out).await?,
         Command::Key(command) => key::run(command, &*store, out).await?,
-        Command::Serve(_) | Command::Config(_) => unreachable!("handled in run"),
+        Command::Serve(_) | Command::Config(_) | Command::Storage(_) => unreachable!("handled in run"),
     }
     store.close().await;
     Ok(())
@@ -110,6 +115,7 @@ fn exit_code(error: &anyhow::Error) -> u8 {
     }
     match (error.downcast_ref(), error.downcast_ref::<CliError>()) {
         (Some(error), _) | (_, Some(CliError::Store(error))) => cli::store_exit_code(error),
+        (_, Some(CliError::CopyFailed(error))) => cli::copy_exit_code(error),
         _ => cli::EXIT_FAILURE,
     }
 }

@@ -4,6 +4,7 @@
 //! alone calls; the rest is accounts, sessions and reading.
 
 mod clock;
+pub mod copy;
 mod error;
 mod migrations;
 pub mod postgres;
@@ -25,6 +26,13 @@ use crate::model::{
     SessionId, TopicName, UnixMillis, User, UserId, UserName,
 };
 use async_trait::async_trait;
+
+/// A store that nobody else has open, as long as the connection is there.
+struct Alone {
+    connection: Box<dyn sql::Connection>,
+    /// The number of its schema; 0: none.
+    schema: u32,
+}
 
 /// The store. Every method is atomic; a failed one has changed nothing, except that after
 /// [`StoreError::InDoubt`] it may have.

@@ -77,6 +77,8 @@ impl From<StoreError> for AuthError {
             | StoreError::InDoubt(_)
             | StoreError::Corrupt(_)
             | StoreError::NewerSchema { .. }
+            | StoreError::UnfinishedCopy
+            | StoreError::InUse
             | StoreError::Closed) => Self::Store(other),
         }
     }

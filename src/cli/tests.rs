@@ -327,5 +327,9 @@ async fn a_key_keeps_to_the_bounds_of_the_api() {
 fn exit_codes_tell_what_helps() {
     assert_eq!(store_exit_code(&StoreError::Unavailable("disk full".into())), 69);
     assert_eq!(store_exit_code(&StoreError::NewerSchema { found: 2, known: 1 }), 78);
+    assert_eq!(store_exit_code(&StoreError::UnfinishedCopy), 78);
+    assert_eq!(store_exit_code(&StoreError::InUse), 69);
     assert_eq!(store_exit_code(&StoreError::NameTaken), 1);
+    assert_eq!(copy_exit_code(&CopyError::Store { place: "sqlite".into(), error: StoreError::InUse }), 69);
+    assert_eq!(copy_exit_code(&CopyError::Occupied("sqlite".into())), 1);
 }

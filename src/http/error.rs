@@ -217,7 +217,10 @@ impl From<StoreError> for ApiError {
             }
             StoreError::NameTaken => Self::new(ErrorCode::NameTaken, error.to_string()),
             StoreError::AlreadySetUp | StoreError::InvitationSpent => Self::new(ErrorCode::BadToken, error.to_string()),
-            StoreError::Corrupt(_) | StoreError::NewerSchema { .. } => Self::internal(&error),
+            StoreError::Corrupt(_)
+            | StoreError::NewerSchema { .. }
+            | StoreError::UnfinishedCopy
+            | StoreError::InUse => Self::internal(&error),
         }
     }
 }

@@ -30,6 +30,15 @@ pub enum StoreError {
         /// In this program.
         known: u32,
     },
+    /// A copy into it has not come to its end: `switchboard storage copy` began it.
+    #[error(
+        "the store is an unfinished copy: give the same `switchboard storage copy` again to finish it, or use an empty \
+         store"
+    )]
+    UnfinishedCopy,
+    /// It is wanted alone, and somebody has it open, or has it alone.
+    #[error("another program uses the store: a server, a command, or a copy that is under way")]
+    InUse,
     /// The store was closed.
     #[error("the store is closed")]
     Closed,

@@ -7,6 +7,7 @@
 //! A database that is away is tried again, at first soon, then every few seconds. What was not sent to it when it went is
 //! not stored; a commit that was under way is in doubt.
 
+pub(super) mod alone;
 mod client;
 mod connection;
 mod failure;
@@ -32,7 +33,8 @@ const COMMAND_PATIENCE: Duration = Duration::from_secs(5);
 /// Opens the store in `database`, making what is missing; `check` tells a server from a command. It blocks.
 ///
 /// # Errors
-/// [`StoreError::Unavailable`] when it cannot be reached or refuses us, [`StoreError::NewerSchema`].
+/// [`StoreError::Unavailable`] when it cannot be reached or refuses us, [`StoreError::InUse`] while a copy has it,
+/// [`StoreError::NewerSchema`], [`StoreError::UnfinishedCopy`].
 pub fn open(database: &Database, settings: &crate::settings::Storage, check: Check) -> Result<SqlStore, StoreError> {
     let patience = match check {
         Check::Whole => SERVER_PATIENCE,

@@ -25,11 +25,11 @@ mod writer;
 
 pub(super) use commit::Batch;
 pub(super) use connection::Connection;
-pub(super) use db::{Db, Row, corrupt};
-pub(super) use first_start::first_start;
+pub(super) use db::{Db, ForEach, Row, corrupt};
+pub(super) use first_start::{UNFINISHED, epoch, first_start, unfinished_from};
 pub(super) use log::{Topic, offset};
 pub(super) use messages::{Known, LAST_MESSAGE};
 pub(super) use publish::Receipt;
 pub(super) use rooms::RoomRow;
 pub use store::SqlStore;
-pub(super) use value::{Rows, Value};
+pub(super) use value::{Params, Rows, Value};

@@ -2,6 +2,7 @@
 //!
 //! Several processes may have the same store open; SQLite's locks keep their writes apart.
 
+pub(super) mod alone;
 mod connection;
 mod failure;
 mod open;
@@ -22,7 +23,7 @@ use std::path::Path;
 ///
 /// # Errors
 /// [`StoreError::Corrupt`] when the file is damaged or no store of ours,
-/// [`StoreError::NewerSchema`], [`StoreError::Unavailable`] when it cannot be opened.
+/// [`StoreError::NewerSchema`], [`StoreError::UnfinishedCopy`], [`StoreError::Unavailable`] when it cannot be opened.
 pub fn open(dir: &Path, settings: &settings::Storage, check: Check) -> Result<SqlStore, StoreError> {
     let path = open::prepare_file(dir)?;
     let mut db = open::connect_writer(&path, settings)?;

@@ -40,8 +40,7 @@ async fn conversation(server: &TestServer) -> Vec<String> {
 }
 
 async fn chat(alice: &mut TestClient) {
-    for (number, message) in ["hello", "Grüße, 世界 👋🏽", "\"\\/<script>", "e\u{301}"].iter().enumerate()
-    {
+    for (number, message) in ["hello", "Grüße, 世界 👋🏽", "\"\\/<script>", "e\u{301}"].iter().enumerate() {
         let client_id = format!("c-{number}");
         alice.asks("send_message", json!({"room": "general", "message": message, "client_id": client_id})).await;
     }

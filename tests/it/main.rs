@@ -24,5 +24,6 @@ mod recovery;
 mod settings_cli;
 mod slow_clients;
 mod stopping;
+mod storage_copy;
 mod support;
 mod watching;

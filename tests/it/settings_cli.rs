@@ -45,6 +45,7 @@ fn help_names_every_command_and_flag() {
         (&["account", "--help"], &["add", "list", "disable", "reset-password"]),
         (&["account", "add", "--help"], &["--role", "--password-stdin"]),
         (&["invite", "--help"], &["--uses", "--expires", "--role"]),
+        (&["storage", "copy", "--help"], &["--from", "--to", "SWITCHBOARD_COPY_TO", "stop the server"]),
     ] {
         let Ended { code, stdout, stderr } = runs(data.path(), arguments, &[], "");
         assert_eq!((code, stderr.as_str()), (Some(0), ""), "{arguments:?}");

@@ -109,7 +109,7 @@ impl Client {
     }
 
     /// Statements without parameters, separated by semicolons, in one round trip.
-    pub(super) fn script(&self, sql: &str) -> Result<(), StoreError> {
+    pub(in crate::storage) fn script(&self, sql: &str) -> Result<(), StoreError> {
         self.wait_for(self.client.batch_execute(sql))
     }
 

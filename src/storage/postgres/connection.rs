@@ -26,6 +26,14 @@ pub(super) const LOCK_WAIT_MS: u32 = 4_000;
 /// "SWBD" and the schema: installations in other schemas of the database do not wait for us.
 pub(super) const LOCK: &str = "SELECT pg_advisory_xact_lock(1398227524, hashtext(current_schema()))";
 
+/// "SWCO" and the schema: held by whoever has the store open, so that a copy is told.
+const SHARE: &str = "SELECT pg_advisory_lock_shared(1398227791, hashtext(current_schema()))";
+/// Had by a copy that has the store alone: it waits for nobody.
+pub(super) const TAKE: &str = "SELECT CAST(pg_try_advisory_lock(1398227791, hashtext(current_schema())) AS INTEGER)";
+/// As [`SHARE`], without waiting.
+pub(super) const TRY_SHARE: &str =
+    "SELECT CAST(pg_try_advisory_lock_shared(1398227791, hashtext(current_schema())) AS INTEGER)";
+
 /// What a connection is for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Purpose {
@@ -47,8 +55,8 @@ impl Purpose {
             Self::Read => "",
         };
         format!(
-            "SET statement_timeout = 4500; SET lock_timeout = {LOCK_WAIT_MS}; SET idle_in_transaction_session_timeout = 10000; \
-             SET client_min_messages = warning; {durability}"
+            "SET statement_timeout = 4500; SET lock_timeout = {LOCK_WAIT_MS}; \
+             SET idle_in_transaction_session_timeout = 10000; SET client_min_messages = warning; {durability} {SHARE}"
         )
     }
 

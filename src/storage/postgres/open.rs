@@ -2,7 +2,7 @@
 
 use super::{
     client::{Client, NoConnection},
-    connection::{LOCK, Link, Purpose},
+    connection::{LOCK, Link, Purpose, TRY_SHARE},
 };
 use crate::{
     model::Epoch,
@@ -29,6 +29,7 @@ pub(super) fn open(
     let mut client = reach(database, patience)?;
     client.be_patient();
     check_encoding(&client)?;
+    lock(&client, TRY_SHARE, patience)?;
     migrate(&client, migrations::POSTGRES)?;
     let epoch = first_start(&client)?;
     drop(client);
@@ -42,7 +43,7 @@ pub(super) fn open(
 }
 
 /// Waits for a database that is away, starting perhaps, but not for one that refuses us.
-fn reach(database: &Database, patience: Duration) -> Result<Client, StoreError> {
+pub(super) fn reach(database: &Database, patience: Duration) -> Result<Client, StoreError> {
     let deadline = Instant::now() + patience;
     let mut told = false;
     loop {
@@ -61,8 +62,21 @@ fn reach(database: &Database, patience: Duration) -> Result<Client, StoreError> 
     }
 }
 
+/// Waits for a lock that somebody else has: a program that was killed is soon found dead.
+pub(super) fn lock(client: &Client, sql: &'static str, patience: Duration) -> Result<(), StoreError> {
+    let deadline = Instant::now() + patience;
+    // No answer: there is no schema, which is found out when its version is asked for.
+    while Db::Postgres(client).one(sql, (), |row| row.get::<Option<bool>>(0))?.flatten() == Some(false) {
+        if Instant::now() >= deadline {
+            return Err(StoreError::InUse);
+        }
+        thread::sleep(RETRY_PAUSE);
+    }
+    Ok(())
+}
+
 /// What people write has every character there is.
-fn check_encoding(client: &Client) -> Result<(), StoreError> {
+pub(super) fn check_encoding(client: &Client) -> Result<(), StoreError> {
     let db = Db::Postgres(client);
     let encoding = db.one("SELECT current_setting('server_encoding')", (), |row| row.get::<String>(0))?;
     match encoding.as_deref() {
@@ -79,10 +93,7 @@ fn check_encoding(client: &Client) -> Result<(), StoreError> {
 pub(super) fn migrate(client: &Client, migrations: &[&str]) -> Result<(), StoreError> {
     while in_transaction(client, |db| {
         let found = version(db)?;
-        let known = u32::try_from(migrations.len()).unwrap_or(u32::MAX);
-        if found > known {
-            return Err(StoreError::NewerSchema { found, known });
-        }
+        migrations::check_known(found, migrations)?;
         let Some(text) = migrations.get(found as usize) else { return Ok(false) };
         client.script(text)?;
         db.run("DELETE FROM schema_version", ())?;

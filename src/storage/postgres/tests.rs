@@ -2,7 +2,7 @@
 
 #[path = "../../../tests/it/support/postgres.rs"]
 #[allow(unreachable_pub)] // another test binary has it as a module of its own
-mod cluster;
+pub(in crate::storage) mod cluster;
 
 use super::*;
 use crate::{

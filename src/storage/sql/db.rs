@@ -23,9 +23,9 @@ pub(in crate::storage) enum Row<'r> {
 /// One change to many rows, as either engine likes it.
 pub(in crate::storage) struct ForEach {
     /// For one row.
-    pub(super) one: &'static str,
+    pub(in crate::storage) one: &'static str,
     /// For all of them: its parameters are arrays, one for each parameter of `one`.
-    pub(super) all: &'static str,
+    pub(in crate::storage) all: &'static str,
 }
 
 /// For what a column holds and no constructor accepts.
@@ -147,7 +147,8 @@ impl Row<'_> {
         Ok(text)
     }
 
-    fn value(&self, column: usize) -> Result<Value<'_>, StoreError> {
+    /// What a column holds, where it lies.
+    pub(in crate::storage) fn value(&self, column: usize) -> Result<Value<'_>, StoreError> {
         match self {
             Self::Sqlite(row) => sqlite::statement::value(row, column),
             Self::Postgres(row) => row.try_get(column).map_err(corrupt),

@@ -5,7 +5,7 @@ use crate::{
     model::Epoch,
     settings::{self, Synchronous},
     storage::{
-        StoreError,
+        StoreError, migrations,
         sql::{self, Db, corrupt},
     },
 };
@@ -24,9 +24,14 @@ const MAX_CHECKED_BYTES: u64 = 1 << 30;
 /// Marks the file as ours, in SQLite's header: "SWBD".
 const APPLICATION_ID: u32 = 0x5357_4244;
 
+/// Where the store is.
+pub(super) fn file(dir: &Path) -> PathBuf {
+    dir.join("switchboard.db")
+}
+
 /// Makes the data directory and the file, readable by nobody else, unless they are there.
 pub(super) fn prepare_file(dir: &Path) -> Result<PathBuf, StoreError> {
-    let path = dir.join("switchboard.db");
+    let path = file(dir);
     let prepare = || -> io::Result<()> {
         let (mut folder, mut file) = (fs::DirBuilder::new(), fs::OpenOptions::new());
         #[cfg(unix)]
@@ -45,16 +50,22 @@ pub(super) fn prepare_file(dir: &Path) -> Result<PathBuf, StoreError> {
 /// The connection that writes.
 pub(super) fn connect_writer(path: &Path, settings: &settings::Storage) -> Result<Connection, StoreError> {
     let db = connect(path)?;
-    use_wal(&db)?;
     let synchronous = match settings.synchronous {
         Synchronous::Full => "FULL",
         Synchronous::Normal => "NORMAL",
     };
+    prepare_to_write(&db, synchronous)?;
+    Ok(db)
+}
+
+/// What every connection that writes begins with.
+pub(super) fn prepare_to_write(db: &Connection, synchronous: &str) -> Result<(), StoreError> {
+    use_wal(db)?;
     db.pragma_update(None, "synchronous", synchronous)?;
     db.pragma_update(None, "cache_size", -16_000)?; // KiB
     db.pragma_update(None, "wal_autocheckpoint", 0)?; // the writer sees to it, when nobody waits for an answer
     db.pragma_update(None, "journal_size_limit", 64 * 1024 * 1024)?; // a burst's WAL shrinks again
-    Ok(db)
+    Ok(())
 }
 
 /// One that reads.
@@ -65,7 +76,7 @@ pub(super) fn connect_reader(path: &Path) -> Result<Connection, StoreError> {
     Ok(db)
 }
 
-fn connect(path: &Path) -> Result<Connection, StoreError> {
+pub(super) fn connect(path: &Path) -> Result<Connection, StoreError> {
     // A connection is used by one thread at a time, so it needs no lock of its own.
     let db = Connection::open_with_flags(path, OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX)?;
     db.busy_timeout(BUSY_WAIT)?;
@@ -123,6 +134,13 @@ pub(super) fn migrate(db: &mut Connection, migrations: &[&str]) -> Result<(), St
 
 /// The next schema's number and text.
 fn pending<'m>(db: &Connection, migrations: &[&'m str]) -> Result<Option<(u32, &'m str)>, StoreError> {
+    let found = version(db)?;
+    migrations::check_known(found, migrations)?;
+    Ok(migrations.get(found as usize).map(|text| (found + 1, *text)))
+}
+
+/// The number of the schema that is there; 0: none. Refuses somebody else's file.
+pub(super) fn version(db: &Connection) -> Result<u32, StoreError> {
     let (found, owner): (u32, u32) = db.query_row(
         "SELECT user_version, application_id FROM pragma_user_version, pragma_application_id",
         [],
@@ -135,11 +153,7 @@ fn pending<'m>(db: &Connection, migrations: &[&'m str]) -> Result<Option<(u32, &
     if !ours {
         return Err(corrupt("it is another program's database"));
     }
-    let known = u32::try_from(migrations.len()).unwrap_or(u32::MAX);
-    if found > known {
-        return Err(StoreError::NewerSchema { found, known });
-    }
-    Ok(migrations.get(found as usize).map(|text| (found + 1, *text)))
+    Ok(found)
 }
 
 /// The store's identity; a store without one gets it, and the room everyone is in.
