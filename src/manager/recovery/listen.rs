@@ -66,7 +66,12 @@ pub(in crate::manager) async fn listen(
     for topic in new.keys() {
         manager.subscribe(client, topic);
     }
-    let looked = look(manager, client, &heard, &new, epoch.as_ref()).await;
+    let looked = tokio::select! {
+        biased;
+        // Nobody waits for the rows any more.
+        () = client.closing().cancelled() => return Ok(Listened::nothing()),
+        looked = look(manager, client, &heard, &new, epoch.as_ref()) => looked,
+    };
     let Look { mut states, snapshots, already } = match looked {
         Ok(Some(look)) => look,
         Ok(None) => {

@@ -91,7 +91,8 @@ async fn a_stream_carries_rows_too() {
     let server = TestServer::start_watched(|_| {}).await;
     let writer = server.writer();
     let session = server.session("alice").await;
-    let topics = ["products.1", "products.*", "products.%31", "orders.1"];
+    // In a URL `%` is `%25`.
+    let topics = ["products.1", "products.*", "products.%2531", "orders.1"];
     let mut stream = server.streams(&session, &topics, "").await.ok().unwrap();
     let hello = stream.hears("hello").await;
     assert_eq!(hello["topics"].as_object().unwrap().keys().collect::<Vec<_>>(), ["products.*", "products.1"]);
