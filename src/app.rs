@@ -5,6 +5,7 @@ use crate::{
     auth::{self, AuthError, Door, Hasher, Keys, LoginOutcome, Otps, Policy, Secret},
     cluster::LocalBus,
     events::{Channels, Chat, Namespaces, Rooms},
+    feed::{self, FeedRows, Listener as FeedListener, Tools},
     http::{self, DoorState, HttpState, KeysState, PublishState, frontend::Frontend},
     journal::Journal,
     listener::{ListenError, Listener, Serving},
@@ -12,7 +13,7 @@ use crate::{
     metrics::Metrics,
     model::{Credential, SessionId, UserName},
     settings::{Settings, StoreAddress, TlsMode},
-    storage::{Check, SessionLimits, Store, StoreError, SweepLimits, now, postgres, sqlite},
+    storage::{Check, RowSource, SessionLimits, Store, StoreError, SweepLimits, now, postgres, sqlite},
     tls::{self, TlsError},
 };
 use std::{collections::HashSet, future::Future, net::SocketAddr, sync::Arc, time::Duration};
@@ -76,6 +77,9 @@ pub struct Server {
     journal: JoinHandle<()>,
     journal_ended: CancellationToken,
     stop_journal: CancellationToken,
+    rows: Arc<dyn RowSource>,
+    feeds: TaskTracker,
+    stop_feeds: CancellationToken,
     housekeeping: TaskTracker,
     stop_housekeeping: CancellationToken,
 }
@@ -130,6 +134,10 @@ pub async fn start_with(settings: Settings, register: impl FnOnce(&mut Registry)
         let _ended = ended;
         journal.await;
     });
+    let (feeds, stop_feeds) = (TaskTracker::new(), CancellationToken::new());
+    let rows = listen_to_feeds(&settings, &store, &journal_handle, &metrics, |listener| {
+        feeds.spawn(listener.run(stop_feeds.clone()));
+    })?;
     let stop_housekeeping = CancellationToken::new();
     let housekeeping = TaskTracker::new();
     let keep = |task| housekeeping.spawn(stop_housekeeping.clone().run_until_cancelled_owned(task));
@@ -180,9 +188,35 @@ pub async fn start_with(settings: Settings, register: impl FnOnce(&mut Registry)
         journal,
         journal_ended,
         stop_journal,
+        rows: Arc::new(rows),
+        feeds,
+        stop_feeds,
         housekeeping,
         stop_housekeeping,
     })
+}
+
+/// A listener for each database with watched tables, to be run; where their rows are asked for.
+fn listen_to_feeds(
+    settings: &Settings,
+    store: &Arc<dyn Store>,
+    journal: &Journal,
+    metrics: &Metrics,
+    run: impl Fn(FeedListener),
+) -> Result<FeedRows, StoreError> {
+    let mut all = FeedRows::default();
+    for source in feed::sources(settings).map_err(StoreError::Unavailable)? {
+        let names: Vec<_> = source.tables.iter().map(|table| table.topic.clone()).collect();
+        let meter = metrics.feed_meter(source.name);
+        let tools = Tools { store: store.clone(), journal: journal.clone(), meter };
+        let (listener, rows) = FeedListener::new(source, settings, tools);
+        let rows: Arc<dyn RowSource> = Arc::new(rows);
+        for name in names {
+            all.add(name, rows.clone());
+        }
+        run(listener);
+    }
+    Ok(all)
 }
 
 /// Tells the operator that one member may hear what is meant for another.
@@ -377,6 +411,12 @@ impl Server {
         &self.store
     }
 
+    /// Where the rows of watched tables are asked for.
+    #[must_use]
+    pub fn rows(&self) -> &Arc<dyn RowSource> {
+        &self.rows
+    }
+
     /// Its manager.
     #[must_use]
     pub fn manager(&self) -> &Arc<Manager> {
@@ -407,6 +447,10 @@ impl Server {
         }
         // Requests may hand in drafts: the journal outlives them.
         let _ = serving.task.await;
+        // What the listeners have handed in is committed, and they tidy up behind it.
+        self.stop_feeds.cancel();
+        self.feeds.close();
+        self.feeds.wait().await;
         self.stop_journal.cancel();
         let _ = journal.await;
         self.stop_housekeeping.cancel();

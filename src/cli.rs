@@ -4,11 +4,13 @@
 //! and while it does not. They are handed the store and the way to hash, and know no engine.
 
 pub mod account;
+pub mod feed;
 pub mod invite;
 pub mod key;
 mod password;
 
 use crate::{
+    feed::FeedError,
     model::KeyName,
     settings::{Fault, Overrides, Settings, SettingsError, TlsMode, environment},
     storage::StoreError,
@@ -49,6 +51,7 @@ Examples:
   switchboard invite                     print a link with which one person makes an account
   switchboard account add alice          make an account; the password is asked for
   switchboard key create shop --scope 'publish:*'    make a key with which a back end publishes
+  switchboard feed status                say whether changed rows reach those who watch them
   switchboard config check --config new.toml";
 
 /// What to do.
@@ -67,6 +70,9 @@ pub enum Command {
     /// Make, list and revoke the API keys of back ends; works while the server runs
     #[command(subcommand)]
     Key(key::KeyCommand),
+    /// Install, remove and look at what the feed of changed rows needs in PostgreSQL
+    #[command(subcommand)]
+    Feed(feed::FeedCommand),
 }
 
 /// Flags of `serve`; each overrides its setting.
@@ -202,6 +208,15 @@ pub enum CliError {
     /// The key is not made; the text says why.
     #[error("{0}")]
     Key(String),
+    /// A URL of the settings.
+    #[error("{0}")]
+    FeedSettings(String),
+    /// Some tables are not watched; which, the answer says.
+    #[error("{0} missing: see above")]
+    FeedIncomplete(usize),
+    /// The watched database.
+    #[error(transparent)]
+    Feed(#[from] FeedError),
     /// The store refused or failed.
     #[error(transparent)]
     Store(#[from] StoreError),
@@ -217,6 +232,17 @@ pub fn store_exit_code(error: &StoreError) -> u8 {
         StoreError::Unavailable(_) | StoreError::InDoubt(_) | StoreError::Closed => EXIT_UNAVAILABLE,
         StoreError::Corrupt(_) | StoreError::NewerSchema { .. } => EXIT_SETTINGS,
         StoreError::NameTaken | StoreError::AlreadySetUp | StoreError::InvitationSpent => EXIT_FAILURE,
+    }
+}
+
+/// The exit code for a feed that does not work.
+#[must_use]
+pub fn feed_exit_code(error: &FeedError) -> u8 {
+    match error {
+        FeedError::Store(error) => store_exit_code(error),
+        FeedError::Settings(_) => EXIT_SETTINGS,
+        error if error.is_passing() => EXIT_UNAVAILABLE,
+        _ => EXIT_FAILURE,
     }
 }
 

@@ -69,6 +69,8 @@ impl HandlerError {
             Self::Refused(Refusal::TooManyRooms) => ErrorCode::TooManyRooms,
             Self::Refused(Refusal::Conflict) => ErrorCode::Conflict,
             Self::Refused(Refusal::KeyEnded) => ErrorCode::BadKey,
+            // No client asks for it.
+            Self::Refused(Refusal::NotTheNextBatch) => ErrorCode::Internal,
             Self::Store(error) => store_code(error),
             Self::Commit(error) => store_code(error),
             Self::Internal(_) => ErrorCode::Internal,
