@@ -214,6 +214,6 @@ async fn unwatch(link: &Link, source: &Source, topic: &str) -> Result<(), FeedEr
 
 /// How many changes wait in the outbox, counted as far as `most`.
 pub(super) async fn waiting(link: &Link, schema: &str, most: i64) -> Result<i64, FeedError> {
-    let count = format!("SELECT count(*) FROM (SELECT FROM {}.outbox LIMIT $1) AS some", sql::name(schema));
+    let count = format!("SELECT count(*) FROM (SELECT FROM {}.outbox LIMIT $1) AS few", sql::name(schema));
     Ok(answer(link.client.query_one(&count, &[&most])).await?.get(0))
 }

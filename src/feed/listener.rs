@@ -69,6 +69,8 @@ struct Drained {
     /// How many batches are published.
     batch: u64,
     tables: Tables,
+    /// Something was published, or there was nothing to publish.
+    has_worked: bool,
     counted_at: Option<Instant>,
     /// When to try again to watch what could not be.
     mend_at: Option<Instant>,
@@ -108,11 +110,14 @@ impl Listener {
                 None => return,
                 Some(Ok(None)) => return, // there is nothing to watch
                 Some(Ok(Some(mut drained))) => {
-                    backoff.reset();
                     self.tools.meter.connected();
                     self.trouble.is_over();
                     self.counter.open();
-                    self.drain(&mut drained, &stop).await
+                    let ended = self.drain(&mut drained, &stop).await;
+                    if drained.has_worked {
+                        backoff.reset();
+                    }
+                    ended
                 }
                 Some(Err(error)) => Err(error),
             };
@@ -150,7 +155,7 @@ impl Listener {
         outbox.delete(&changes).await?;
         let tables = self.tables(&outbox.link).await?;
         let mend_at = has_faults.then(|| Instant::now() + MEND_PERIOD);
-        Ok(Some(Drained { outbox, id, batch, tables, counted_at: None, mend_at }))
+        Ok(Some(Drained { outbox, id, batch, tables, has_worked: false, counted_at: None, mend_at }))
     }
 
     /// The id of the outbox, and whether there are tables that cannot be watched.
@@ -208,6 +213,7 @@ impl Listener {
                     return drained.outbox.delete(&changes).await;
                 }
                 waiting = drained.outbox.delete_and_fetch(&changes, self.portion).await?;
+                drained.has_worked = true;
             }
             while let Ok(request) = self.counter.requests.try_recv() {
                 requests.push(request);
@@ -219,6 +225,7 @@ impl Listener {
             }
             if waiting.is_empty() {
                 self.mend(drained).await?;
+                drained.has_worked = true;
                 tokio::select! {
                     biased;
                     () = stop.cancelled() => return Ok(()),

@@ -45,7 +45,7 @@ pub(super) async fn take(
     let begun = outbox.link.client.build_transaction().isolation_level(IsolationLevel::RepeatableRead).read_only(true);
     let transaction = answer(begun.start()).await?;
     let count = format!(
-        "SELECT count(*), coalesce(sum(octet_length(body)), 0)::bigint FROM (SELECT body FROM {}.outbox LIMIT $1) AS some",
+        "SELECT count(*), coalesce(sum(octet_length(body)), 0)::bigint FROM (SELECT body FROM {}.outbox LIMIT $1) AS few",
         sql::name(&schema)
     );
     let counted = answer(transaction.query_one(&count, &[&(most.rows + 1)])).await?;

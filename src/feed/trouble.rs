@@ -1,4 +1,4 @@
-//! What the log says while a feed does not work: at once, and then now and then.
+//! What the log says while a feed does not work: at once, and then now and then, however often it seems to recover.
 
 use super::error::FeedError;
 use std::time::{Duration, Instant};
@@ -14,11 +14,13 @@ pub(super) struct Trouble {
     database: String,
     since: Option<Instant>,
     told: Option<(String, Instant)>,
+    /// The last line said that it works.
+    is_well: bool,
 }
 
 impl Trouble {
     pub(super) fn new(database: String) -> Self {
-        Self { database, since: None, told: None }
+        Self { database, since: None, told: None, is_well: false }
     }
 
     /// It does not work, because of `error`.
@@ -31,13 +33,14 @@ impl Trouble {
         if !is_known && !is_short {
             tracing::warn!(feed.database = self.database, error = why, "the feed waits; trying again");
             self.told = Some((why, now));
+            self.is_well = false;
         }
     }
 
     /// It works.
     pub(super) fn is_over(&mut self) {
-        let was_told = self.told.take().is_some();
-        if self.since.take().is_none() || was_told {
+        self.since = None;
+        if !std::mem::replace(&mut self.is_well, true) {
             tracing::info!(feed.database = self.database, "the feed is drained by this server");
         }
     }
