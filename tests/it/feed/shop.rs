@@ -2,12 +2,16 @@
 
 use crate::support::{BUDGET, TestServer, postgres::Cluster};
 use serde_json::Value;
-use std::time::{Duration, Instant};
+use std::{
+    fs,
+    path::{Path, PathBuf},
+    time::{Duration, Instant},
+};
 use switchboard::{
     app::Server,
     model::{FeedName, Offset, TopicName},
     settings::{FeedTable, Settings, Watchers},
-    storage::{LogRange, Wanted},
+    storage::{LogRange, Store, Wanted},
 };
 use tokio_postgres::{Client, NoTls};
 
@@ -34,7 +38,6 @@ pub const ITEMS: &str = "CREATE TABLE items (id text PRIMARY KEY, n bigint NOT N
 
 impl<'c> Shop<'c> {
     pub fn new(cluster: &'c Cluster, kept: Kept) -> Self {
-        let _ = tracing_subscriber::fmt().with_test_writer().try_init();
         let url = cluster.database();
         let storage = match kept {
             Kept::InSqlite => "sqlite".to_owned(),
@@ -96,11 +99,33 @@ impl<'c> Shop<'c> {
         server
     }
 
+    /// The same settings for the program: a file, and where it is.
+    pub fn config(&self, data_dir: &Path) -> PathBuf {
+        let file = data_dir.join("settings.toml");
+        let url = if self.kept == Kept::InTheSameDatabase { "" } else { &self.url };
+        let text = format!(
+            "[storage]\nurl = \"{}\"\n[feed]\nurl = \"{url}\"\n[[feed.table]]\ntable = \"items\"\nkey = \"id\"\n\
+             topic = \"items\"\nhistory_count = 1000000\n",
+            self.storage
+        );
+        fs::write(&file, text).unwrap();
+        file
+    }
+
     /// Waits until the server drains the outbox.
     pub async fn is_drained(&self, server: &TestServer) {
         let started = Instant::now();
         while server.server().rows().rows(Vec::new(), 0).await.is_err() || self.drainers() == 0 {
             assert!(started.elapsed() < BUDGET, "the outbox is not drained");
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+    }
+
+    /// Waits until some server drains the outbox.
+    pub async fn has_drainer(&self) {
+        let started = Instant::now();
+        while self.drainers() == 0 {
+            assert!(started.elapsed() < BUDGET, "nobody drains the outbox");
             tokio::time::sleep(Duration::from_millis(5)).await;
         }
     }
@@ -149,10 +174,15 @@ pub async fn head(server: &Server, name: &str) -> u64 {
 
 /// What was published on a topic.
 pub async fn log(server: &Server, name: &str) -> Vec<Value> {
+    log_in(&**server.store(), name).await
+}
+
+/// As [`log()`], in a store that no server has open.
+pub async fn log_in(store: &dyn Store, name: &str) -> Vec<Value> {
     let mut log: Vec<Value> = Vec::new();
     loop {
         let range = LogRange::new(topic(name), Offset(log.len() as u64), Offset(u64::MAX));
-        let next = server.store().read_log(range, 10_000).await.unwrap();
+        let next = store.read_log(range, 10_000).await.unwrap();
         if next.is_empty() {
             return log;
         }
