@@ -5,20 +5,17 @@ use crate::{
     auth::{self, AuthError, Door, Hasher, Keys, LoginOutcome, Otps, Policy, Secret},
     cluster::LocalBus,
     events::{Channels, Chat, Feeds, Namespaces, Products, Rooms, Topics},
+    feed::{self, FeedRows, Listener as FeedListener, Tools},
     http::{self, DoorState, HttpState, KeysState, ProductsState, PublishState, frontend::Frontend},
     journal::Journal,
     listener::{ListenError, Listener, Serving},
     manager::{Manager, Registry},
     metrics::Metrics,
-    model::{Credential, SessionId, TopicName, UserName},
+    model::{Credential, SessionId, UserName},
     settings::{FeedTable, Settings, StoreAddress, TlsMode},
-    storage::{
-        Check, ProductRows, RowSource, RowsAt, RowsError, SessionLimits, Store, StoreError, SweepLimits, now, postgres,
-        sqlite,
-    },
+    storage::{Check, ProductRows, RowSource, SessionLimits, Store, StoreError, SweepLimits, now, postgres, sqlite},
     tls::{self, TlsError},
 };
-use async_trait::async_trait;
 use std::{collections::HashSet, future::Future, net::SocketAddr, sync::Arc, time::Duration};
 use tokio::{
     task::JoinHandle,
@@ -81,6 +78,9 @@ pub struct Server {
     journal: JoinHandle<()>,
     journal_ended: CancellationToken,
     stop_journal: CancellationToken,
+    rows: Arc<dyn RowSource>,
+    feeds: TaskTracker,
+    stop_feeds: CancellationToken,
     housekeeping: TaskTracker,
     stop_housekeeping: CancellationToken,
 }
@@ -134,8 +134,8 @@ pub async fn start_watching(
     let namespaces = Namespaces::new(&settings);
     warn_of_cut_names(&namespaces, &*store).await?;
     let channels = Channels::new(store.clone(), journal_handle.clone(), namespaces);
-    let feeds =
-        Feeds::new(&settings, |table| rows_of(table, &store).unwrap_or_else(|| row_source(table, &store, &settings)));
+    let (listeners, rows) = feed_listeners(&settings, &store, &journal_handle, &metrics)?;
+    let feeds = Feeds::new(&settings, |table| rows_of(table, &store).unwrap_or_else(|| rows.source_of(&table.topic)));
     let topics = Topics::new(store.clone(), vec![channels.clone(), feeds]);
     let meter_of = Arc::new(topics.meters(&metrics));
     let mut registry = registry(&store, &journal_handle, &topics);
@@ -153,6 +153,10 @@ pub async fn start_watching(
         let _ended = ended;
         journal.await;
     });
+    let (feeds, stop_feeds) = (TaskTracker::new(), CancellationToken::new());
+    for listener in listeners {
+        feeds.spawn(listener.run(stop_feeds.clone()));
+    }
     let stop_housekeeping = CancellationToken::new();
     let housekeeping = TaskTracker::new();
     let keep = |task| housekeeping.spawn(stop_housekeeping.clone().run_until_cancelled_owned(task));
@@ -206,28 +210,37 @@ pub async fn start_watching(
         journal,
         journal_ended,
         stop_journal,
+        rows: Arc::new(rows),
+        feeds,
+        stop_feeds,
         housekeeping,
         stop_housekeeping,
     })
 }
 
-/// Where the rows of a watched table are read.
-fn row_source(table: &FeedTable, store: &Arc<dyn Store>, settings: &Settings) -> Arc<dyn RowSource> {
-    let embedded = matches!(settings.storage.url.address(), Ok(StoreAddress::Sqlite));
-    if table.is_products() && embedded {
-        return Arc::new(ProductRows(store.clone()));
+/// A listener for each database with watched tables, to be run when there is a journal; and where their rows are read.
+fn feed_listeners(
+    settings: &Settings,
+    store: &Arc<dyn Store>,
+    journal: &Journal,
+    metrics: &Metrics,
+) -> Result<(Vec<FeedListener>, FeedRows), StoreError> {
+    let (mut listeners, mut all) = (Vec::new(), FeedRows::default());
+    if let (Some(products), Ok(StoreAddress::Sqlite)) = (settings.feed.products(), settings.storage.url.address()) {
+        all.add(products.topic.clone(), Arc::new(ProductRows(store.clone())));
     }
-    Arc::new(NoRows(table.table.clone()))
-}
-
-/// Stands for a table whose rows cannot be read.
-struct NoRows(String);
-
-#[async_trait]
-impl RowSource for NoRows {
-    async fn rows(&self, _topics: Vec<TopicName>, _max_bytes: usize) -> Result<Vec<RowsAt>, RowsError> {
-        Err(RowsError::Unavailable(format!("nothing reads the table `{}`", self.0)))
+    for source in feed::sources(settings).map_err(StoreError::Unavailable)? {
+        let names: Vec<_> = source.tables.iter().map(|table| table.topic.clone()).collect();
+        let meter = metrics.feed_meter(source.name);
+        let tools = Tools { store: store.clone(), journal: journal.clone(), meter };
+        let (listener, rows) = FeedListener::new(source, settings, tools);
+        let rows: Arc<dyn RowSource> = Arc::new(rows);
+        for name in names {
+            all.add(name, rows.clone());
+        }
+        listeners.push(listener);
     }
+    Ok((listeners, all))
 }
 
 /// Tells the operator that one member may hear what is meant for another.
@@ -436,6 +449,12 @@ impl Server {
         &self.drafts
     }
 
+    /// Where the rows of watched tables are asked for.
+    #[must_use]
+    pub fn rows(&self) -> &Arc<dyn RowSource> {
+        &self.rows
+    }
+
     /// Its manager.
     #[must_use]
     pub fn manager(&self) -> &Arc<Manager> {
@@ -466,6 +485,10 @@ impl Server {
         }
         // Requests may hand in drafts: the journal outlives them.
         let _ = serving.task.await;
+        // What the listeners have handed in is committed, and they tidy up behind it.
+        self.stop_feeds.cancel();
+        self.feeds.close();
+        self.feeds.wait().await;
         self.stop_journal.cancel();
         let _ = journal.await;
         self.stop_housekeeping.cancel();

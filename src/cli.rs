@@ -4,12 +4,14 @@
 //! and while it does not. They are handed the store and the way to hash, and know no engine.
 
 pub mod account;
+pub mod feed;
 pub mod invite;
 pub mod key;
 mod password;
 pub mod storage;
 
 use crate::{
+    feed::FeedError,
     model::KeyName,
     settings::{Fault, Overrides, Settings, SettingsError, TlsMode, environment},
     storage::{StoreError, copy::CopyError},
@@ -51,6 +53,7 @@ Examples:
   switchboard account add alice          make an account; the password is asked for
   switchboard key create shop --scope 'publish:*'    make a key with which a back end publishes
   switchboard storage copy --to postgres://chat@db/chat    move everything into a database
+  switchboard feed status                say whether changed rows reach those who watch them
   switchboard config check --config new.toml";
 
 /// What to do.
@@ -72,6 +75,9 @@ pub enum Command {
     /// Move everything that is stored into another store: SQLite or PostgreSQL
     #[command(subcommand)]
     Storage(storage::StorageCommand),
+    /// Install, remove and look at what the feed of changed rows needs in PostgreSQL
+    #[command(subcommand)]
+    Feed(feed::FeedCommand),
 }
 
 /// Flags of `serve`; each overrides its setting.
@@ -221,6 +227,15 @@ pub enum CliError {
     /// The copy was refused, or a store failed.
     #[error(transparent)]
     CopyFailed(#[from] CopyError),
+    /// A URL of the settings.
+    #[error("{0}")]
+    FeedSettings(String),
+    /// Some tables are not watched; which, the answer says.
+    #[error("{0} missing: see above")]
+    FeedIncomplete(usize),
+    /// The watched database.
+    #[error(transparent)]
+    Feed(#[from] FeedError),
     /// The store refused or failed.
     #[error(transparent)]
     Store(#[from] StoreError),
@@ -252,6 +267,17 @@ pub fn store_exit_code(error: &StoreError) -> u8 {
         }
         StoreError::Corrupt(_) | StoreError::NewerSchema { .. } | StoreError::UnfinishedCopy => EXIT_SETTINGS,
         StoreError::NameTaken | StoreError::AlreadySetUp | StoreError::InvitationSpent => EXIT_FAILURE,
+    }
+}
+
+/// The exit code for a feed that does not work.
+#[must_use]
+pub fn feed_exit_code(error: &FeedError) -> u8 {
+    match error {
+        FeedError::Store(error) => store_exit_code(error),
+        FeedError::Settings(_) => EXIT_SETTINGS,
+        error if error.is_passing() => EXIT_UNAVAILABLE,
+        _ => EXIT_FAILURE,
     }
 }
 

@@ -9,6 +9,7 @@
 //! | [`listener`], [`tls`] | port, handshakes, deadlines, certificate |
 //! | [`http`] | router; login, ws, page, health. Translates, decides nothing |
 //! | [`events`] | the families, one module each |
+//! | [`feed`] | rows that change in PostgreSQL: outbox, listener, snapshots |
 //! | [`connection`] | one upgraded socket: read pump, write pump |
 //! | [`journal`] | group commit: drafts in, one transaction, publish in order, answer |
 //! | [`manager`] | client list, registry, subscriptions, egress, recovery. Names no feature |
@@ -27,6 +28,7 @@ pub mod cli;
 pub mod cluster;
 pub mod connection;
 pub mod events;
+pub mod feed;
 pub mod http;
 pub mod journal;
 pub mod listener;

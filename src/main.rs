@@ -8,7 +8,7 @@ use std::{
 };
 use switchboard::{
     app::{self, StartError, Stopped},
-    cli::{self, Cli, CliError, Command, account, invite, key, storage},
+    cli::{self, Cli, CliError, Command, account, feed, invite, key, storage},
     settings::{Settings, SettingsError},
     storage::Check,
     telemetry,
@@ -62,6 +62,7 @@ async fn operate(command: Command, settings: &Settings) -> anyhow::Result<()> {
         Command::Account(command) => account::run(command, &*store, &hash, out).await?,
         Command::Invite(command) => invite::run(command, &*store, settings, out).await?,
         Command::Key(command) => key::run(command, &*store, out).await?,
+        Command::Feed(command) => feed::run(command, &*store, settings, out).await?,
         Command::Serve(_) | Command::Config(_) | Command::Storage(_) => unreachable!("handled in run"),
     }
     store.close().await;
@@ -116,6 +117,8 @@ fn exit_code(error: &anyhow::Error) -> u8 {
     match (error.downcast_ref(), error.downcast_ref::<CliError>()) {
         (Some(error), _) | (_, Some(CliError::Store(error))) => cli::store_exit_code(error),
         (_, Some(CliError::CopyFailed(error))) => cli::copy_exit_code(error),
+        (_, Some(CliError::Feed(error))) => cli::feed_exit_code(error),
+        (_, Some(CliError::FeedSettings(_))) => cli::EXIT_SETTINGS,
         _ => cli::EXIT_FAILURE,
     }
 }

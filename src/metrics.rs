@@ -16,7 +16,7 @@ use prometheus_client::{
 use std::{
     borrow::Cow,
     sync::atomic::{AtomicUsize, Ordering},
-    time::Duration,
+    time::{Duration, SystemTime},
 };
 
 /// The `Content-Type` of [`Metrics::encode`].
@@ -99,6 +99,44 @@ impl TopicMeter {
     }
 }
 
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct DatabaseLabel {
+    database: &'static str,
+}
+
+/// What is counted of the feed of one database.
+#[derive(Debug, Clone)]
+pub struct FeedMeter {
+    changes: Counter,
+    batches: Counter,
+    connections: Counter,
+    waiting: Gauge,
+    lag: Histogram,
+}
+
+impl FeedMeter {
+    /// A batch of changes that were made at these moments.
+    pub fn published(&self, made: impl Iterator<Item = SystemTime>) {
+        self.batches.inc();
+        let now = SystemTime::now();
+        for at in made {
+            self.changes.inc();
+            // The clocks of two machines differ.
+            self.lag.observe(now.duration_since(at).unwrap_or_default().as_secs_f64());
+        }
+    }
+
+    /// So many changes wait.
+    pub fn waiting(&self, changes: i64) {
+        self.waiting.set(changes);
+    }
+
+    /// The outbox is drained, on a new connection.
+    pub fn connected(&self) {
+        self.connections.inc();
+    }
+}
+
 /// Everything that is counted.
 #[derive(Debug)]
 pub struct Metrics {
@@ -121,6 +159,11 @@ pub struct Metrics {
     deliveries: Family<NamespaceLabel, Counter>,
     slow_subscribers: Family<NamespaceLabel, Counter>,
     subscribers: Family<NamespaceLabel, Gauge>,
+    feed_changes: Family<DatabaseLabel, Counter>,
+    feed_batches: Family<DatabaseLabel, Counter>,
+    feed_connections: Family<DatabaseLabel, Counter>,
+    feed_waiting: Family<DatabaseLabel, Gauge>,
+    feed_lag: Family<DatabaseLabel, Histogram>,
 }
 
 impl Default for Metrics {
@@ -143,6 +186,12 @@ impl Default for Metrics {
             deliveries: Family::default(),
             slow_subscribers: Family::default(),
             subscribers: Family::default(),
+            feed_changes: Family::default(),
+            feed_batches: Family::default(),
+            feed_connections: Family::default(),
+            feed_waiting: Family::default(),
+            // 0.5 ms to an hour
+            feed_lag: Family::new_with_constructor(|| Histogram::new(exponential_buckets(0.000_5, 2.0, 24))),
         };
         metrics.register();
         // From the start at zero: a rate over a series that just appeared misses its first event.
@@ -189,6 +238,19 @@ impl Metrics {
             deliveries: self.deliveries.get_or_create(&label).clone(),
             slow: self.slow_subscribers.get_or_create(&label).clone(),
             subscribers: self.subscribers.get_or_create(&label).clone(),
+        }
+    }
+
+    /// Where the feed of a database is counted, `storage` or `feed`; ask once and keep it.
+    #[must_use]
+    pub fn feed_meter(&self, database: &'static str) -> FeedMeter {
+        let label = DatabaseLabel { database };
+        FeedMeter {
+            changes: self.feed_changes.get_or_create(&label).clone(),
+            batches: self.feed_batches.get_or_create(&label).clone(),
+            connections: self.feed_connections.get_or_create(&label).clone(),
+            waiting: self.feed_waiting.get_or_create(&label).clone(),
+            lag: self.feed_lag.get_or_create(&label).clone(),
         }
     }
 
@@ -254,6 +316,13 @@ impl Metrics {
         let text = "Subscribers closed for reading too slowly by the namespace that found no room";
         to.register("slow_subscribers", text, self.slow_subscribers.clone());
         to.register("subscribers", "Subscriptions now by namespace", self.subscribers.clone());
+        to.register("feed_changes", "Changes of watched rows that were published", self.feed_changes.clone());
+        to.register("feed_batches", "Batches of such changes", self.feed_batches.clone());
+        let text = "Connections on which an outbox was drained: one more than it was lost";
+        to.register("feed_connections", text, self.feed_connections.clone());
+        to.register("feed_waiting", "Changes that wait in an outbox", self.feed_waiting.clone());
+        let text = "Time from a change to its publication";
+        to.register_with_unit("feed_lag", text, Unit::Seconds, self.feed_lag.clone());
         to.register("http_requests", "Answers over HTTP by class of status", self.requests.clone());
     }
 }

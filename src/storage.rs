@@ -73,6 +73,14 @@ pub trait Store: Send + Sync + 'static {
     /// `limit` of them. Answers how many.
     async fn trim_log(&self, now: UnixMillis, retention_ms: i64, limit: u32) -> Result<u32, StoreError>;
 
+    // ---- the feed ------------------------------------------------------------------------
+
+    /// How far the outbox with this id is published.
+    async fn feed_progress(&self, outbox: &str) -> Result<FeedProgress, StoreError>;
+
+    /// Forgets how far an outbox is published that is gone.
+    async fn forget_feed(&self, outbox: &str) -> Result<(), StoreError>;
+
     // ---- rooms ---------------------------------------------------------------------------
 
     /// The rooms `user` is in, all of them, and the largest of the other public ones.

@@ -76,6 +76,8 @@ impl Store for Accounts {
     async fn read_log(&self, _: LogRange, _: u32) -> Answer<Vec<Publication>> { Err(StoreError::Closed) }
     async fn read_log_end(&self, _: LogRange, _: u32) -> Answer<Vec<Publication>> { Err(StoreError::Closed) }
     async fn trim_log(&self, _: UnixMillis, _: i64, _: u32) -> Answer<u32> { Err(StoreError::Closed) }
+    async fn feed_progress(&self, _: &str) -> Answer<FeedProgress> { Err(StoreError::Closed) }
+    async fn forget_feed(&self, _: &str) -> Answer<()> { Err(StoreError::Closed) }
     async fn rooms_for(&self, _: UserId) -> Answer<RoomList> { Err(StoreError::Closed) }
     async fn history(&self, _: UserId, _: &RoomName, _: HistoryPage) -> Answer<Option<History>> { Err(StoreError::Closed) }
     async fn rehash_password(&self, _: UserId, _: &str, _: &str) -> Answer<()> { Err(StoreError::Closed) }

@@ -75,6 +75,8 @@ impl HandlerError {
             Self::Refused(Refusal::RowLocked) => ErrorCode::Unavailable,
             Self::Refused(Refusal::Rejected) => ErrorCode::Conflict,
             Self::Refused(Refusal::CannotStore) => ErrorCode::StorageUnavailable,
+            // No client asks for it.
+            Self::Refused(Refusal::NotTheNextBatch) => ErrorCode::Internal,
             Self::Store(error) => store_code(error),
             Self::Commit(error) => store_code(error),
             Self::Internal(_) => ErrorCode::Internal,

@@ -20,7 +20,9 @@ mod value;
 
 pub(super) use client::Client;
 pub(super) use failure::Undone;
+pub use failure::{ends_connection, text as failure_text};
 pub(super) use prefetch::prefetch;
+pub use tls::connector;
 
 use super::{Check, StoreError, sql::SqlStore};
 use crate::settings::Database;

@@ -3,6 +3,7 @@
 
 mod accounts;
 mod commit;
+mod feed;
 mod history;
 mod invitations;
 mod keys;
@@ -14,6 +15,7 @@ mod sessions;
 
 pub(super) use accounts::*;
 pub(super) use commit::*;
+pub(super) use feed::*;
 pub(super) use history::*;
 pub(super) use invitations::*;
 pub(super) use keys::*;
@@ -69,6 +71,9 @@ macro_rules! store_suite {
             a_known_idempotency_key_with_another_request_is_a_conflict,
             a_key_that_has_ended_publishes_nothing,
             receipts_are_swept,
+            a_batch_of_an_outbox_is_published_once,
+            batches_of_one_transaction_follow_each_other,
+            an_outbox_that_is_gone_is_forgotten,
             any_drafts_leave_whole_logs,
             history_is_for_members,
             history_pages_in_every_direction,

@@ -43,6 +43,10 @@ impl Draft {
             Change::Publish { publications, .. } => {
                 publications.iter().map(|one| ENVELOPE + one.payload.get().len()).sum()
             }
+            // Each change stands in two logs, and few hear both.
+            Change::Feed { publications, .. } => {
+                publications.iter().map(|one| ENVELOPE + one.payload.get().len()).sum::<usize>() / 2
+            }
             Change::SendMessage { text, .. } => ENVELOPE + text.as_str().len(),
             // The row's topic and the table's: somebody may hear both.
             Change::Product { edit, .. } => 2 * (ENVELOPE + edit.weight()),
@@ -62,6 +66,15 @@ pub enum Change {
         once: Option<Once>,
         /// The API key that publishes: nothing is published once it has ended.
         key: Option<KeyId>,
+    },
+    /// The next batch of changes from a feed's outbox: appends to topics and notes what was published, both or neither.
+    Feed {
+        /// The id of the outbox.
+        outbox: String,
+        /// What is noted; refused unless its batch follows the one that is.
+        progress: FeedProgress,
+        /// What, in this order.
+        publications: Vec<NewPublication>,
     },
     /// A message: `new_message` on the room's topic. The author must be in the room.
     SendMessage {
@@ -159,6 +172,15 @@ impl Change {
         let publication = NewPublication { topic, event_type: event_type.into(), payload, keep: None, subscribers: 0 };
         Self::Publish { publications: vec![publication], once: None, key: None }
     }
+}
+
+/// How far an outbox is published.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct FeedProgress {
+    /// How many batches were; 0: none.
+    pub batch: u64,
+    /// The changes of the last one, each by its id and its moment in microseconds. They are perhaps still in the outbox.
+    pub changes: Vec<(i64, i64)>,
 }
 
 /// A publication that has no offset yet.
@@ -277,6 +299,9 @@ pub enum Refusal {
     /// The API key was revoked, or has expired.
     #[error("the API key has ended")]
     KeyEnded,
+    /// Another batch was published from the outbox meanwhile, perhaps this one.
+    #[error("this is not the next batch of the outbox")]
+    NotTheNextBatch,
     /// The author is in as many rooms as one account may be, or has made as many.
     #[error("you are in as many rooms as one account may be, or have made as many")]
     TooManyRooms,

@@ -8,13 +8,17 @@ use std::{
 
 /// Each layer and what it may use, from the top down. What everything may use is not listed.
 const LAYERS: &[(&str, &[&str])] = &[
-    ("cli", &["app", "auth", "http", "storage", "model", "tls"]),
+    ("cli", &["app", "auth", "feed", "http", "storage", "model", "tls"]),
     (
         "app",
-        &["http", "events", "journal", "manager", "auth", "cluster", "storage", "protocol", "model", "listener", "tls"],
+        &[
+            "http", "events", "feed", "journal", "manager", "auth", "cluster", "storage", "protocol", "model",
+            "listener", "tls",
+        ],
     ),
     ("http", &["events", "connection", "manager", "auth", "storage", "protocol", "model"]),
     ("events", &["journal", "manager", "storage", "protocol", "model"]),
+    ("feed", &["journal", "storage", "protocol", "model"]),
     ("connection", &["manager", "protocol"]),
     ("journal", &["manager", "storage", "model"]),
     ("manager", &["cluster", "storage", "protocol", "model"]),

@@ -13,6 +13,7 @@ mod door;
 mod events_stream;
 mod events_stream_access;
 mod events_stream_curl;
+mod feed;
 mod forgeries;
 mod kill_loop;
 mod layers;

@@ -7,7 +7,8 @@ use tokio_postgres::{
 };
 
 /// For people; without the values that the database's details may hold.
-pub(super) fn text(error: &Error) -> String {
+#[must_use]
+pub fn text(error: &Error) -> String {
     match error.as_db_error() {
         Some(db) => format!("{} ({})", db.message(), db.code().code()),
         None => error.to_string(),
@@ -26,7 +27,8 @@ impl From<Error> for StoreError {
 }
 
 /// Whether the database has ended the connection, or will.
-pub(super) fn ends_connection(error: &Error) -> bool {
+#[must_use]
+pub fn ends_connection(error: &Error) -> bool {
     match error.as_db_error() {
         Some(db) => matches!(db.parsed_severity(), Some(Severity::Fatal | Severity::Panic)),
         None => true,

@@ -7,7 +7,9 @@ use crate::{
     model::{ClientMessageId, RoomName, TopicName, UserId},
     storage::{
         Change, Draft, StoreError,
-        sql::{Batch, Known, LAST_MESSAGE, Receipt, RoomRow, Row, Rows as _, Topic, corrupt, offset},
+        sql::{
+            Batch, Known, LAST_MESSAGE, Receipt, RoomRow, Row, Rows as _, Topic, corrupt, offset, published_batches,
+        },
     },
 };
 use std::collections::HashSet;
@@ -25,6 +27,9 @@ const KNOWN: &str = "SELECT message.id, room_id, topic_offset, body, sent, messa
 const RECEIPTS: &str = "SELECT fingerprint, answer, issuer, idempotency_key FROM publish_receipt \
     JOIN unnest($1::text[], $2::text[]) AS asked (issuer, idempotency_key) USING (issuer, idempotency_key)";
 
+const OUTBOXES: &str = "SELECT batch, outbox FROM feed_source WHERE outbox = ANY ($1::text[])";
+const MAKE_TOPICS: &str = "INSERT INTO topic (name) SELECT * FROM unnest($1::text[]) RETURNING id, head, name";
+
 /// Fills `batch` with what the drafts are about.
 pub(in crate::storage) fn prefetch(client: &Client, batch: &mut Batch<'_>, drafts: &[Draft]) -> Result<(), StoreError> {
     let asked = Asked::of(drafts);
@@ -32,6 +37,7 @@ pub(in crate::storage) fn prefetch(client: &Client, batch: &mut Batch<'_>, draft
     let topics: Vec<_> = asked.topics.iter().map(|name| [name.as_str()]).collect();
     let members: Vec<_> = asked.members.iter().map(|(user, room)| (room.as_str(), user.0)).collect();
     let receipts: Vec<_> = asked.receipts.iter().copied().collect();
+    let outboxes: Vec<_> = asked.outboxes.iter().map(|outbox| [*outbox]).collect();
     let known: Vec<_> = asked.known.iter().map(|(author, client_id)| (author.0, *client_id)).collect();
     let mut questions = Vec::new();
     if !topics.is_empty() {
@@ -45,6 +51,9 @@ pub(in crate::storage) fn prefetch(client: &Client, batch: &mut Batch<'_>, draft
     }
     if !receipts.is_empty() {
         questions.push((RECEIPTS, receipts.columns()));
+    }
+    if !asked.outboxes.is_empty() {
+        questions.push((OUTBOXES, outboxes.columns()));
     }
     if questions.is_empty() {
         return Ok(()); // of what nobody else has a part in: products, say
@@ -63,7 +72,26 @@ pub(in crate::storage) fn prefetch(client: &Client, batch: &mut Batch<'_>, draft
     if !known.is_empty() {
         asked.learn_known(batch, &next())?;
     }
-    asked.learn_receipts(batch, &next())
+    if !receipts.is_empty() {
+        asked.learn_receipts(batch, &next())?;
+    }
+    if !outboxes.is_empty() {
+        asked.learn_outboxes(batch, &next())?;
+        make_topics(client, batch, &asked)?;
+    }
+    Ok(())
+}
+
+/// A feed's new topics, one for each new key, all at once. Should the feed's batch be refused, it was published before and
+/// none of its topics is new.
+fn make_topics(client: &Client, batch: &mut Batch<'_>, asked: &Asked<'_>) -> Result<(), StoreError> {
+    let new: Vec<_> = asked.of_feeds.iter().filter(|name| !batch.topics.contains_key(**name)).collect();
+    let new: Vec<_> = new.into_iter().map(|name| [name.as_str()]).collect();
+    if new.is_empty() {
+        return Ok(());
+    }
+    let made = client.ask(vec![(MAKE_TOPICS, new.columns())])?;
+    made.iter().try_for_each(|rows| learn_topics(batch, rows))
 }
 
 /// Those that are there; new ones are made when something is appended.
@@ -83,6 +111,9 @@ struct Asked<'d> {
     members: HashSet<(UserId, &'d RoomName)>,
     known: HashSet<(UserId, &'d ClientMessageId)>,
     receipts: HashSet<(&'d str, &'d str)>,
+    outboxes: HashSet<&'d str>,
+    /// Of `topics`, those that a feed publishes to.
+    of_feeds: HashSet<&'d TopicName>,
 }
 
 impl<'d> Asked<'d> {
@@ -96,6 +127,11 @@ impl<'d> Asked<'d> {
                 }
                 Change::Product { once, .. } => {
                     asked.receipts.extend(once.iter().map(|once| (once.issuer.as_str(), once.key.as_str())));
+                }
+                Change::Feed { outbox, publications, .. } => {
+                    asked.topics.extend(publications.iter().map(|one| one.topic.clone()));
+                    asked.of_feeds.extend(publications.iter().map(|one| &one.topic));
+                    asked.outboxes.insert(outbox);
                 }
                 Change::SendMessage { author, room, client_id, .. } => {
                     asked.room(author.id, room);
@@ -147,6 +183,14 @@ impl<'d> Asked<'d> {
         batch.receipts.extend(unknown);
         for row in rows.iter().map(Row::Postgres) {
             batch.receipts.insert((row.get(2)?, row.get(3)?), Some(Receipt::read(&row)?));
+        }
+        Ok(())
+    }
+
+    fn learn_outboxes(&self, batch: &mut Batch<'_>, rows: &[tokio_postgres::Row]) -> Result<(), StoreError> {
+        batch.outboxes.extend(self.outboxes.iter().map(|outbox| ((*outbox).to_owned(), 0)));
+        for row in rows.iter().map(Row::Postgres) {
+            batch.outboxes.insert(row.get(1)?, published_batches(&row, 0)?);
         }
         Ok(())
     }

@@ -13,8 +13,11 @@ use rustls::{
 use std::{fs::File, io::BufReader, path::Path, sync::Arc};
 use tokio_postgres_rustls::MakeRustlsConnect;
 
-/// What makes TLS connections. The error is for people.
-pub(super) fn connector(trust: &Trust) -> Result<MakeRustlsConnect, String> {
+/// What makes TLS connections to a database.
+///
+/// # Errors
+/// What is wrong with the authorities' file, for people.
+pub fn connector(trust: &Trust) -> Result<MakeRustlsConnect, String> {
     let provider = Arc::new(aws_lc_rs::default_provider());
     let (authorities, any_name) = match trust {
         Trust::Anyone => (None, true),

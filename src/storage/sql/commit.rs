@@ -9,6 +9,7 @@
 
 use super::{
     db::{Db, corrupt},
+    feed::FeedRow,
     keys,
     log::{PublicationRow, Topic},
     messages::{Known, NewMessages},
@@ -52,6 +53,9 @@ pub(in crate::storage) struct Batch<'t> {
     /// What is known under an idempotency key: whose, which.
     pub(in crate::storage) receipts: HashMap<(String, String), Option<Receipt>>,
     pub(super) new_receipts: Vec<ReceiptRow>,
+    /// How many batches of an outbox are published.
+    pub(in crate::storage) outboxes: HashMap<String, u64>,
+    pub(super) new_progress: Vec<FeedRow>,
     keys: HashMap<KeyId, bool>,
 }
 
@@ -67,6 +71,8 @@ impl<'t> Batch<'t> {
             publications: Vec::new(),
             receipts: HashMap::new(),
             new_receipts: Vec::new(),
+            outboxes: HashMap::new(),
+            new_progress: Vec::new(),
             keys: HashMap::new(),
         }
     }
@@ -80,6 +86,9 @@ impl<'t> Batch<'t> {
                     return Ok(Err(Refusal::KeyEnded));
                 }
                 self.publish(publications, once.as_ref(), draft.at)
+            }
+            Change::Feed { outbox, progress, publications } => {
+                self.publish_from_outbox(outbox, progress, publications, draft.at)
             }
             Change::SendMessage { author, room, text, client_id } => {
                 self.send_message(author, draft.at, room, text, client_id.as_ref())

@@ -3,6 +3,7 @@
 use super::{
     commit::Batch,
     db::{Db, ForEach, Row, corrupt},
+    feed::NOTE_PROGRESS,
     messages::INSERT_MESSAGE,
     publish::INSERT_RECEIPT,
 };
@@ -103,6 +104,7 @@ impl Batch<'_> {
             (&INSERT_MESSAGE, &self.messages.rows),
             (&INSERT_PUBLICATION, &self.publications),
             (&INSERT_RECEIPT, &self.new_receipts),
+            (&NOTE_PROGRESS, &self.new_progress),
             (&SET_HEAD, &heads),
             (&FORGET_UP_TO, &surplus),
             (&MARK_TRIMMED, &surplus),

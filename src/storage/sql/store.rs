@@ -1,7 +1,7 @@
 //! The store on any engine that speaks SQL: one thread writes, a few connections read beside it.
 
 use super::{
-    accounts, commit, connection::Connection, db::Db, invitations, keys, log, messages, probe::Probe, products,
+    accounts, commit, connection::Connection, db::Db, feed, invitations, keys, log, messages, probe::Probe, products,
     readers::Readers, rooms, sessions, trim, writer::Writer,
 };
 use crate::{
@@ -10,9 +10,9 @@ use crate::{
         TopicName, UnixMillis, User, UserId, UserName,
     },
     storage::{
-        Committed, Draft, History, HistoryPage, Invitation, LogRange, NewAccount, NewInvitation, NewKey, NewSession,
-        ProductPage, Refusal, RoomList, RowsAt, RowsError, Session, SessionLimits, Store, StoreError, SweepLimits,
-        TokenHash, TopicState, Wanted,
+        Committed, Draft, FeedProgress, History, HistoryPage, Invitation, LogRange, NewAccount, NewInvitation, NewKey,
+        NewSession, ProductPage, Refusal, RoomList, RowsAt, RowsError, Session, SessionLimits, Store, StoreError,
+        SweepLimits, TokenHash, TopicState, Wanted,
     },
 };
 use async_trait::async_trait;
@@ -79,6 +79,16 @@ impl Store for SqlStore {
 
     async fn trim_log(&self, now: UnixMillis, retention_ms: i64, limit: u32) -> Result<u32, StoreError> {
         self.writer.run_alone(move |db| trim::trim(db, now, retention_ms, limit)).await
+    }
+
+    async fn feed_progress(&self, outbox: &str) -> Result<FeedProgress, StoreError> {
+        let outbox = outbox.to_owned();
+        self.readers.run(move |db| feed::progress(db, &outbox)).await
+    }
+
+    async fn forget_feed(&self, outbox: &str) -> Result<(), StoreError> {
+        let outbox = outbox.to_owned();
+        self.writer.run(move |db| feed::forget(db, &outbox)).await
     }
 
     async fn rooms_for(&self, user: UserId) -> Result<RoomList, StoreError> {

@@ -43,10 +43,22 @@ impl ServerProcess {
         Self::start_logging_to(File::create(log).unwrap().into(), data_dir, env)
     }
 
+    /// As [`ServerProcess::start`], with settings in a file, the store among them.
+    pub fn start_with_config(config: &Path, data_dir: &Path) -> Self {
+        let mut command = switchboard(data_dir);
+        command.env_remove("SWITCHBOARD__STORAGE__URL").arg("--config").arg(config);
+        Self::spawn(command, Stdio::null())
+    }
+
     fn start_logging_to(log: Stdio, data_dir: &Path, env: &[(&str, &str)]) -> Self {
-        let mut child = switchboard(data_dir)
+        let mut command = switchboard(data_dir);
+        command.envs(env.iter().copied());
+        Self::spawn(command, log)
+    }
+
+    fn spawn(mut command: Command, log: Stdio) -> Self {
+        let mut child = command
             .args(["serve", "--listen", "127.0.0.1:0", "--tls", "off"])
-            .envs(env.iter().copied())
             .stdout(Stdio::piped())
             .stderr(log)
             .spawn()

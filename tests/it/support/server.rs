@@ -69,8 +69,14 @@ impl TestServer {
 
     /// Stops it cleanly and starts it again on the same store, at another port.
     pub async fn restart(self) -> Self {
+        self.restart_with(async |_| {}).await
+    }
+
+    /// As [`Self::restart`]; something happens in between.
+    pub async fn restart_with(self, happens: impl AsyncFnOnce(&Settings)) -> Self {
         let Self { server, settings, data } = self;
         stop(server).await;
+        happens(&settings).await;
         let server = app::start(settings.clone()).await.expect("the server starts again");
         Self { server, settings, data }
     }

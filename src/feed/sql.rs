@@ -1,0 +1,160 @@
+//! What is made in a watched database.
+
+use super::table::Table;
+use sha2::{Digest as _, Sha256};
+use std::fmt::Write as _;
+
+/// What is installed; a program refuses what a newer one has made.
+pub(super) const VERSION: i32 = 1;
+
+/// What makes the text of a value the same whoever writes it, in a trigger as in a snapshot.
+const TEXTS: [(&str, &str); 5] = [
+    ("TimeZone", "UTC"),
+    ("DateStyle", "ISO"),
+    ("IntervalStyle", "postgres"),
+    ("bytea_output", "hex"),
+    ("extra_float_digits", "1"),
+];
+
+/// The same for our own connection.
+pub(super) const SAME_TEXTS: &str = "SET TimeZone = 'UTC'; SET DateStyle = 'ISO'; SET IntervalStyle = 'postgres'; \
+    SET bytea_output = 'hex'; SET extra_float_digits = 1;";
+
+/// A name as it stands in a statement.
+pub(super) fn name(text: &str) -> String {
+    format!("\"{}\"", text.replace('"', "\"\""))
+}
+
+/// A text as it stands in a statement; `standard_conforming_strings` is on.
+pub(super) fn literal(text: &str) -> String {
+    format!("'{}'", text.replace('\'', "''"))
+}
+
+/// The outbox, and what is known of it. It is emptied as fast as it is filled, so it is vacuumed far more often than
+/// other tables.
+pub(super) fn make_outbox(schema: &str) -> String {
+    let schema = name(schema);
+    format!(
+        "CREATE TABLE IF NOT EXISTS {schema}.outbox (\
+            id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY, \
+            at timestamptz NOT NULL DEFAULT clock_timestamp(), \
+            topic text NOT NULL, action text NOT NULL, key text NOT NULL, body text NOT NULL\
+        ) WITH (autovacuum_vacuum_scale_factor = 0, autovacuum_vacuum_threshold = 1000, \
+            autovacuum_vacuum_cost_delay = 0, autovacuum_analyze_scale_factor = 0, \
+            autovacuum_analyze_threshold = 100000, toast.autovacuum_vacuum_scale_factor = 0, \
+            toast.autovacuum_vacuum_threshold = 1000, toast.autovacuum_vacuum_cost_delay = 0);\
+        CREATE TABLE IF NOT EXISTS {schema}.installation (\
+            outbox text PRIMARY KEY, epoch text NOT NULL, version integer NOT NULL);\
+        CREATE TABLE IF NOT EXISTS {schema}.watched (\
+            topic text PRIMARY KEY, relation oid NOT NULL, definition text NOT NULL);"
+    )
+}
+
+/// The functions of a table's topic, and its triggers.
+///
+/// The row trigger's name makes it the first of its table: were it called after one that changes the row once more, the
+/// later change would be in the outbox first. It rings for each row and not once a statement, since a statement on a
+/// partition does not call its table's statement triggers; of many rings in a transaction one is sent.
+///
+/// Who may write the table need not be able to write the outbox, hence SECURITY DEFINER.
+pub(super) fn watch(schema: &str, topic: &str, table: &Table) -> String {
+    let (key, relation) = (name(&table.key), table.quoted());
+    let only = if table.is_partitioned { "" } else { "ONLY " };
+    let outbox = format!("{}.outbox (topic, action, key, body)", name(schema));
+    let ring = format!("PERFORM pg_notify({}, '');", literal(schema));
+    let values = |action: &str, row: &str| {
+        format!("({}, '{action}', {row}.{key}::text, row_to_json({row})::text)", literal(topic))
+    };
+    let (insert, update, delete) = (values("INSERT", "NEW"), values("UPDATE", "NEW"), values("DELETE", "OLD"));
+    let changed = format!(
+        "BEGIN\n\
+         IF TG_OP = 'INSERT' THEN INSERT INTO {outbox} VALUES {insert};\n\
+         ELSIF TG_OP = 'DELETE' THEN INSERT INTO {outbox} VALUES {delete};\n\
+         ELSIF OLD.{key}::text = NEW.{key}::text THEN INSERT INTO {outbox} VALUES {update};\n\
+         ELSE INSERT INTO {outbox} VALUES {delete}, {insert};\n\
+         END IF;\n{ring}\nRETURN NULL;\nEND"
+    );
+    let emptied = format!(
+        "BEGIN\nINSERT INTO {outbox} SELECT {}, 'DELETE', t.{key}::text, row_to_json(t.*)::text \
+         FROM {only}{relation} AS t ORDER BY t.{key};\n{ring}\nRETURN NULL;\nEND",
+        literal(topic)
+    );
+    let key_of = format!("BEGIN\nRETURN $1::{};\nEXCEPTION WHEN others THEN RETURN NULL;\nEND", table.key_type);
+    let [on_row, on_truncate, key_function] = functions(schema, topic);
+    let mut sql = String::new();
+    let texts: String = TEXTS.iter().fold(String::new(), |mut all, (setting, value)| {
+        let _ = write!(all, " SET {setting} = '{value}'");
+        all
+    });
+    for (function, body) in [(&on_row, changed), (&on_truncate, emptied)] {
+        let _ = write!(
+            sql,
+            "CREATE FUNCTION {function}() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER \
+             SET search_path = pg_catalog, pg_temp{texts} AS {};\nREVOKE ALL ON FUNCTION {function}() FROM PUBLIC;\n",
+            literal(&body)
+        );
+    }
+    let _ = writeln!(
+        sql,
+        "CREATE FUNCTION {key_function}(text) RETURNS {} LANGUAGE plpgsql STABLE \
+         SET search_path = pg_catalog, pg_temp{texts} AS {};",
+        table.key_type,
+        literal(&key_of)
+    );
+    let trigger = |kind: &str| name(&format!("!{kind}.{schema}.{topic}"));
+    let _ = write!(
+        sql,
+        "CREATE TRIGGER {} AFTER INSERT OR UPDATE OR DELETE ON {relation} FOR EACH ROW EXECUTE FUNCTION {on_row}();\n\
+         CREATE TRIGGER {} BEFORE TRUNCATE ON {relation} FOR EACH STATEMENT EXECUTE FUNCTION {on_truncate}();\n",
+        trigger("row"),
+        trigger("truncate")
+    );
+    sql
+}
+
+/// Takes back [`watch`], wherever its triggers are: whoever owns a function may drop it, with the triggers of tables that
+/// they do not own.
+pub(super) fn unwatch(schema: &str, topic: &str) -> String {
+    let [on_row, on_truncate, key_function] = functions(schema, topic);
+    format!(
+        "DROP FUNCTION IF EXISTS {on_row}() CASCADE;\nDROP FUNCTION IF EXISTS {on_truncate}() CASCADE;\n\
+         DROP FUNCTION IF EXISTS {key_function}(text);\n"
+    )
+}
+
+/// The function for a key's text as a value of the key's type, or null when it is none.
+pub(super) fn key_function(schema: &str, topic: &str) -> String {
+    let [_, _, key] = functions(schema, topic);
+    key
+}
+
+fn functions(schema: &str, topic: &str) -> [String; 3] {
+    ["row", "truncate", "key"].map(|kind| format!("{}.{}", name(schema), name(&format!("{kind}_{topic}"))))
+}
+
+/// What tells one definition from another.
+pub(super) fn fingerprint(definition: &str) -> String {
+    Sha256::digest(definition).iter().fold(String::new(), |mut hex, byte| {
+        let _ = write!(hex, "{byte:02x}");
+        hex
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_and_texts_are_quoted() {
+        assert_eq!(name(r#"a"b.c"#), r#""a""b.c""#);
+        assert_eq!(literal("it's"), "'it''s'");
+    }
+
+    #[test]
+    fn what_the_triggers_set_the_connection_sets_too() {
+        for (setting, value) in TEXTS {
+            assert!(SAME_TEXTS.contains(&format!("SET {setting} = ")), "{setting}");
+            assert!(SAME_TEXTS.contains(value), "{setting}");
+        }
+    }
+}

@@ -1,0 +1,8 @@
+//! Rows that change in a real PostgreSQL, and what is published of it. Without PostgreSQL on the machine these tests are
+//! skipped.
+
+mod changes;
+mod installing;
+mod shop;
+mod snapshots;
+mod surviving;

@@ -1,0 +1,149 @@
+//! Rows as they are, at the place where the stream of their changes goes on.
+
+use super::shop::{EVERYWHERE, Kept, Shop, head, log, topic};
+use crate::support::{TestServer, postgres::Cluster};
+use rand::RngExt;
+use serde_json::Value;
+use std::{
+    collections::BTreeMap,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::{Duration, Instant},
+};
+use switchboard::storage::{RowsAt, RowsError};
+
+type Rows = BTreeMap<String, Value>;
+
+fn rows_of(at: &RowsAt) -> Rows {
+    let row = |row: &switchboard::storage::Row| (row.key.clone(), serde_json::from_str(row.row.get()).unwrap());
+    at.rows.iter().map(row).collect()
+}
+
+/// Follows a stream from where a snapshot stood.
+fn follow(rows: &mut Rows, log: &[Value], from: u64) {
+    for change in &log[usize::try_from(from).unwrap()..] {
+        let key = change["key"].as_str().unwrap().to_owned();
+        match change["action"].as_str().unwrap() {
+            "INSERT" => assert!(rows.insert(key, change["row"].clone()).is_none(), "{change} was there"),
+            "UPDATE" => assert!(rows.insert(key, change["row"].clone()).is_some(), "{change} was not there"),
+            _ => assert!(rows.remove(&key).is_some(), "{change} was not there"),
+        }
+    }
+}
+
+/// Writes at random until it is over.
+async fn write(session: tokio_postgres::Client, over: Arc<AtomicBool>) {
+    while !over.load(Ordering::Relaxed) {
+        let mut sql = String::from("BEGIN;");
+        for _ in 0..rand::rng().random_range(1..5) {
+            let (key, n) = (rand::rng().random_range(0..40), rand::rng().random_range(0..1_000_000));
+            sql += &match rand::rng().random_range(0..10) {
+                0..5 => format!("INSERT INTO items VALUES ('k {key}', {n}) ON CONFLICT (id) DO UPDATE SET n = {n};"),
+                5..7 => format!("UPDATE items SET n = {n} WHERE id = 'k {key}';"),
+                7 => format!("SAVEPOINT s; DELETE FROM items; ROLLBACK TO s;"),
+                _ => format!("DELETE FROM items WHERE id = 'k {key}';"),
+            };
+        }
+        sql += if rand::rng().random_range(0..4) == 0 { "ROLLBACK" } else { "COMMIT" };
+        if session.batch_execute(&sql).await.is_err() {
+            session.batch_execute("ROLLBACK").await.unwrap(); // a deadlock
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_snapshot_and_what_follows_are_the_table() {
+    let Some(cluster) = Cluster::shared() else { return };
+    for kept in EVERYWHERE {
+        let shop = Shop::with_items(cluster, kept);
+        let server = shop.server().await;
+        let over = Arc::new(AtomicBool::new(false));
+        let mut writing = Vec::new();
+        for _ in 0..4 {
+            writing.push(tokio::spawn(write(shop.session().await, over.clone())));
+        }
+        let keys: Vec<_> = (0..40).map(|key| format!("items.k%20{key}")).collect();
+        let mut snapshots = Vec::new();
+        let started = Instant::now();
+        while started.elapsed() < Duration::from_millis(1_500) {
+            let topics = keys.iter().map(|key| topic(key)).chain([topic("items.*")]).collect();
+            snapshots.push(server.server().rows().rows(topics, 1 << 20).await.unwrap());
+        }
+        over.store(true, Ordering::Relaxed);
+        for writer in writing {
+            writer.await.unwrap();
+        }
+        shop.is_empty().await;
+        let table = log(server.server(), "items.*").await;
+        let now: Rows = serde_json::from_str(
+            &shop.sql("SELECT coalesce(json_object_agg(id, row_to_json(items)), '{}') FROM items"),
+        )
+        .unwrap();
+        let mut logs = Vec::new();
+        for key in &keys {
+            logs.push(log(server.server(), key).await);
+        }
+        assert!(snapshots.len() > 5, "{} snapshots", snapshots.len());
+        for snapshot in &snapshots {
+            let (whole, single) = snapshot.split_last().unwrap();
+            let mut rows = rows_of(whole);
+            // All of it is one snapshot.
+            let together: Rows = single.iter().flat_map(|at| rows_of(at)).collect();
+            assert_eq!(together, rows);
+            follow(&mut rows, &table, whole.state.head.0);
+            assert_eq!(rows, now);
+            for (at, log) in single.iter().zip(&logs) {
+                let mut row = rows_of(at);
+                follow(&mut row, log, at.state.head.0);
+                assert_eq!(
+                    row.values().next(),
+                    at.state.topic.as_str().strip_prefix("items.k%20").and_then(|key| now.get(&format!("k {key}")))
+                );
+            }
+        }
+        println!("{kept:?}: {} snapshots over {} changes", snapshots.len(), table.len());
+        server.stop().await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_snapshot_is_bounded_and_in_key_order() {
+    let Some(cluster) = Cluster::shared() else { return };
+    let shop = Shop::new(cluster, Kept::InSqlite);
+    shop.sql("CREATE TABLE items (id int PRIMARY KEY, n int)");
+    let server = shop.server().await;
+    shop.sql("INSERT INTO items SELECT n, n FROM generate_series(-5, 2000) AS n");
+    let rows = server.server().rows();
+    let all = rows.rows(vec![topic("items.*")], 1 << 20).await.unwrap();
+    let keys: Vec<i64> = all[0].rows.iter().map(|row| row.key.parse().unwrap()).collect();
+    assert_eq!(keys, (-5..=2000).collect::<Vec<_>>());
+    assert_eq!(all[0].state.head.0, 2006);
+    assert!(matches!(rows.rows(vec![topic("items.*")], 10_000).await, Err(RowsError::TooLarge)));
+    let few = ["items.7", "items.-5", "items.07", "items.seven", "items.99999999999", "items.2001", "items.%20%37"];
+    let found = rows.rows(few.map(topic).to_vec(), 10_000).await.unwrap();
+    assert_eq!(found.iter().map(|at| at.rows.len()).collect::<Vec<_>>(), [1, 1, 0, 0, 0, 0, 0]);
+    assert!(matches!(rows.rows(few.map(topic).to_vec(), 20).await, Err(RowsError::TooLarge)));
+    assert!(matches!(rows.rows(vec![topic("other.7")], 20).await, Err(RowsError::Unavailable(_))));
+    server.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn there_is_no_snapshot_while_the_database_is_away() {
+    let Some(cluster) = Cluster::start() else { return };
+    let shop = Shop::with_items(&cluster, Kept::InSqlite);
+    let server: TestServer = shop.server().await;
+    shop.sql("INSERT INTO items VALUES ('a', 1)");
+    cluster.order("crash");
+    let asked = Instant::now();
+    let answer = server.server().rows().rows(vec![topic("items.*")], 1_000).await;
+    assert!(matches!(answer, Err(RowsError::Unavailable(_))), "{answer:?}");
+    assert!(asked.elapsed() < Duration::from_secs(2));
+    cluster.order("start");
+    shop.is_drained(&server).await;
+    let answer = server.server().rows().rows(vec![topic("items.*")], 1_000).await.unwrap();
+    assert_eq!((answer[0].rows.len(), answer[0].state.head.0), (1, 1));
+    assert_eq!(head(server.server(), "items.*").await, 1);
+    server.stop().await;
+}
