@@ -1,6 +1,6 @@
 //! Connections cut, listeners away, servers killed: each change once all the same.
 
-use super::shop::{EVERYWHERE, Kept, Shop, head, log, log_of, told};
+use super::shop::{EVERYWHERE, Kept, Shop, head, idle, log, log_of, told};
 use crate::support::{BUDGET, ServerProcess, TestServer, postgres::Cluster};
 use std::time::{Duration, Instant};
 use switchboard::{
@@ -100,8 +100,8 @@ async fn of_two_servers_one_drains_and_the_other_takes_over() {
     shop.sql("INSERT INTO items VALUES ('a', 1)");
     log_of(&other, "items.a", 1).await;
     assert_eq!(shop.drainers(), 1);
-    assert!(one.server().rows().rows(Vec::new(), 0).await.is_ok());
-    assert!(other.server().rows().rows(Vec::new(), 0).await.is_err());
+    assert_eq!(idle(&one).await, None);
+    assert!(idle(&other).await.unwrap().contains("another server drains the outbox"));
     one.stop().await;
     shop.sql("UPDATE items SET n = 2");
     assert_counts(&log_of(&other, "items.a", 2).await, 2);
@@ -121,7 +121,7 @@ async fn a_connection_that_is_silent_is_made_anew() {
     rustix::process::kill_process(pid, rustix::process::Signal::STOP).unwrap();
     shop.sql("INSERT INTO items VALUES ('a', 1)");
     let started = Instant::now();
-    while server.server().rows().rows(Vec::new(), 0).await.is_ok() {
+    while idle(&server).await.is_none() {
         assert!(started.elapsed() < BUDGET, "nobody notices");
         tokio::time::sleep(Duration::from_millis(10)).await;
     }
