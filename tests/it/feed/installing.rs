@@ -40,7 +40,7 @@ fn table(table: &str, key: &str, topic: &str) -> String {
 #[test]
 fn it_is_installed_once_and_leaves_no_trace() {
     let Some(cluster) = Cluster::shared() else { return };
-    let shop = Shop::with_items(cluster, Kept::InSqlite);
+    let shop = Shop::with_items(cluster, Kept::Embedded);
     shop.sql("CREATE SCHEMA \"odd schema\"; CREATE TABLE \"odd schema\".\"T.\"\"x\"\"'$\" (\"the key\" uuid UNIQUE NOT NULL)");
     shop.sql(
         "CREATE TABLE parts (id int PRIMARY KEY) PARTITION BY LIST (id); CREATE TABLE part PARTITION OF parts DEFAULT",
@@ -89,7 +89,7 @@ fn it_is_installed_once_and_leaves_no_trace() {
 #[test]
 fn what_cannot_be_watched_is_named_and_the_rest_is() {
     let Some(cluster) = Cluster::shared() else { return };
-    let shop = Shop::with_items(cluster, Kept::InSqlite);
+    let shop = Shop::with_items(cluster, Kept::Embedded);
     shop.sql(
         "CREATE VIEW view AS SELECT * FROM items; CREATE UNLOGGED TABLE unlogged (id int PRIMARY KEY); \
          CREATE TABLE nullable (id int UNIQUE); CREATE TABLE plain (id int NOT NULL); \
@@ -134,7 +134,7 @@ fn what_cannot_be_watched_is_named_and_the_rest_is() {
 #[test]
 fn a_schema_of_somebody_elses_is_left_alone() {
     let Some(cluster) = Cluster::shared() else { return };
-    let shop = Shop::with_items(cluster, Kept::InSqlite);
+    let shop = Shop::with_items(cluster, Kept::Embedded);
     shop.sql("CREATE SCHEMA switchboard_feed; CREATE TABLE switchboard_feed.mine ()");
     let data = tempfile::tempdir().unwrap();
     let tables = table("items", "id", "items");
@@ -154,7 +154,7 @@ fn a_schema_of_somebody_elses_is_left_alone() {
 #[test]
 fn two_installations_do_not_share_an_outbox() {
     let Some(cluster) = Cluster::shared() else { return };
-    let shop = Shop::with_items(cluster, Kept::InSqlite);
+    let shop = Shop::with_items(cluster, Kept::Embedded);
     let (one, other) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
     let tables = table("items", "id", "items");
     assert_eq!(feed(&shop, one.path(), &tables, &["install"]).0, 0);
@@ -178,7 +178,7 @@ fn role(shop: &Shop<'_>, name: &str, grants: &str) -> String {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_server_without_rights_serves_and_watches_what_others_have_installed() {
     let Some(cluster) = Cluster::start() else { return };
-    let shop = Shop::with_items(&cluster, Kept::InSqlite);
+    let shop = Shop::with_items(&cluster, Kept::Embedded);
     let url = role(&shop, "reader", "GRANT SELECT ON items TO reader");
     let server = TestServer::start_with(|settings| {
         shop.settings(settings);
@@ -217,7 +217,7 @@ async fn a_server_without_rights_serves_and_watches_what_others_have_installed()
 #[tokio::test(flavor = "multi_thread")]
 async fn writers_need_no_rights_on_the_outbox() {
     let Some(cluster) = Cluster::start() else { return };
-    let shop = Shop::with_items(&cluster, Kept::InSqlite);
+    let shop = Shop::with_items(&cluster, Kept::Embedded);
     let server = shop.server().await;
     role(&shop, "writer", "GRANT SELECT, INSERT, UPDATE, DELETE, TRUNCATE ON items TO writer");
     shop.sql("SET ROLE writer; INSERT INTO items VALUES ('a', 1); UPDATE items SET n = 2; TRUNCATE items");
@@ -234,7 +234,7 @@ async fn writers_need_no_rights_on_the_outbox() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_restart_watches_what_has_come_and_forgets_what_has_gone() {
     let Some(cluster) = Cluster::shared() else { return };
-    let shop = Shop::with_items(cluster, Kept::InTheSameDatabase);
+    let shop = Shop::with_items(cluster, Kept::SameDatabase);
     let server = TestServer::start_with(|settings| {
         shop.settings_for(settings, &[watched("items", "id", "items"), watched("later", "id", "later")]);
     })

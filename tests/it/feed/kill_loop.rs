@@ -185,17 +185,17 @@ fn harm(shop: &Shop<'_>, mut server: ServerProcess, place: (&Path, &Path), chang
 
 #[tokio::test(flavor = "multi_thread")]
 async fn few_changes_arrive_once_while_everything_is_killed() {
-    survives(Kept::InSqlite, 4_000).await;
+    survives(Kept::Embedded, 4_000).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 #[ignore = "takes a minute"]
 async fn a_hundred_thousand_changes_arrive_once_while_everything_is_killed() {
-    survives(Kept::InSqlite, 100_000).await;
+    survives(Kept::Embedded, 100_000).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 #[ignore = "takes a minute"]
 async fn a_hundred_thousand_changes_arrive_once_with_the_store_in_the_same_database() {
-    survives(Kept::InTheSameDatabase, 100_000).await;
+    survives(Kept::SameDatabase, 100_000).await;
 }

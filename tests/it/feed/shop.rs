@@ -18,12 +18,12 @@ use tokio_postgres::{Client, NoTls};
 /// Where the server keeps its own things.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Kept {
-    InSqlite,
-    InTheSameDatabase,
-    InAnotherDatabase,
+    Embedded,
+    SameDatabase,
+    OtherDatabase,
 }
 
-pub const EVERYWHERE: [Kept; 3] = [Kept::InSqlite, Kept::InTheSameDatabase, Kept::InAnotherDatabase];
+pub const EVERYWHERE: [Kept; 3] = [Kept::Embedded, Kept::SameDatabase, Kept::OtherDatabase];
 
 /// A database of the test's own.
 pub struct Shop<'c> {
@@ -40,9 +40,9 @@ impl<'c> Shop<'c> {
     pub fn new(cluster: &'c Cluster, kept: Kept) -> Self {
         let url = cluster.database();
         let storage = match kept {
-            Kept::InSqlite => "sqlite".to_owned(),
-            Kept::InTheSameDatabase => url.clone(),
-            Kept::InAnotherDatabase => cluster.database(),
+            Kept::Embedded => "sqlite".to_owned(),
+            Kept::SameDatabase => url.clone(),
+            Kept::OtherDatabase => cluster.database(),
         };
         Self { cluster, url, kept, storage }
     }
@@ -77,7 +77,7 @@ impl<'c> Shop<'c> {
 
     pub fn settings_for(&self, settings: &mut Settings, tables: &[FeedTable]) {
         settings.storage.url = self.storage.as_str().into();
-        if self.kept != Kept::InTheSameDatabase {
+        if self.kept != Kept::SameDatabase {
             settings.feed.url = self.url.as_str().into();
         }
         settings.feed.table = tables.to_vec();
@@ -102,7 +102,7 @@ impl<'c> Shop<'c> {
     /// The same settings for the program: a file, and where it is.
     pub fn config(&self, data_dir: &Path) -> PathBuf {
         let file = data_dir.join("settings.toml");
-        let url = if self.kept == Kept::InTheSameDatabase { "" } else { &self.url };
+        let url = if self.kept == Kept::SameDatabase { "" } else { &self.url };
         let text = format!(
             "[storage]\nurl = \"{}\"\n[feed]\nurl = \"{url}\"\n[[feed.table]]\ntable = \"items\"\nkey = \"id\"\n\
              topic = \"items\"\nhistory_count = 1000000\n",

@@ -91,7 +91,7 @@ async fn a_snapshot_and_what_follows_are_the_table() {
             let (whole, single) = snapshot.split_last().unwrap();
             let mut rows = rows_of(whole);
             // All of it is one snapshot.
-            let together: Rows = single.iter().flat_map(|at| rows_of(at)).collect();
+            let together: Rows = single.iter().flat_map(rows_of).collect();
             assert_eq!(together, rows);
             follow(&mut rows, &table, whole.state.head.0);
             assert_eq!(rows, now);
@@ -112,7 +112,7 @@ async fn a_snapshot_and_what_follows_are_the_table() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_snapshot_is_bounded_and_in_key_order() {
     let Some(cluster) = Cluster::shared() else { return };
-    let shop = Shop::new(cluster, Kept::InSqlite);
+    let shop = Shop::new(cluster, Kept::Embedded);
     shop.sql("CREATE TABLE items (id int PRIMARY KEY, n int)");
     let server = shop.server().await;
     shop.sql("INSERT INTO items SELECT n, n FROM generate_series(-5, 2000) AS n");
@@ -133,7 +133,7 @@ async fn a_snapshot_is_bounded_and_in_key_order() {
 #[tokio::test(flavor = "multi_thread")]
 async fn there_is_no_snapshot_while_the_database_is_away() {
     let Some(cluster) = Cluster::start() else { return };
-    let shop = Shop::with_items(&cluster, Kept::InSqlite);
+    let shop = Shop::with_items(&cluster, Kept::Embedded);
     let server: TestServer = shop.server().await;
     shop.sql("INSERT INTO items VALUES ('a', 1)");
     cluster.order("crash");
