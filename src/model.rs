@@ -19,7 +19,7 @@ mod topic;
 
 pub use account::{Account, Role, User};
 pub use channel::{ChannelName, ChannelPattern, InvalidChannel, InvalidPattern, NamedUser};
-pub use feed::{FeedName, InvalidFeedName, ROW_CHANGED, RowTopic};
+pub use feed::{FeedName, InvalidFeedName, RowTopic};
 pub use id::{ClientId, InvitationId, KeyId, MessageId, Offset, ProductId, SessionId, UserId};
 pub use key::{ApiKey, InvalidScope, KeyName, Scope};
 pub use message::{ClientMessageId, InvalidClientId, InvalidText, Message, MessageText};
@@ -33,7 +33,7 @@ pub use product::{
 };
 pub use publication::Publication;
 pub use room::{GENERAL, Room};
-pub use row_change::{RowAction, RowChange};
+pub use row_change::{ROW_CHANGED, RowAction, RowChange};
 pub use topic::{InvalidTopic, TopicName};
 
 /// Milliseconds since 1970-01-01 UTC.

@@ -2,16 +2,13 @@
 
 use super::outbox::Waiting;
 use crate::{
-    model::{FeedName, TopicName},
+    model::{FeedName, Product, ROW_CHANGED, RowChange, TopicName},
     protocol::compact,
     settings::FeedTable,
     storage::{Keep, NewPublication},
 };
-use serde::{Deserialize, Serialize};
-use serde_json::value::{RawValue, to_raw_value};
-use std::{borrow::Cow, collections::HashMap, sync::Arc};
-
-const ROW_CHANGED: &str = "row_changed";
+use serde_json::value::RawValue;
+use std::{collections::HashMap, sync::Arc};
 
 /// The feeds of one database, by name.
 #[derive(Debug)]
@@ -24,24 +21,10 @@ pub(super) struct Feed {
     is_products: bool,
 }
 
-/// The payload of `row_changed`.
-#[derive(Serialize)]
-struct RowChanged<'c> {
-    action: &'c str,
-    key: &'c str,
-    row: Option<&'c RawValue>,
-    /// Why there is no row.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    omitted: Option<&'static str>,
-}
-
 impl Feeds {
     pub(super) fn new(tables: &[FeedTable]) -> Self {
         let feed = |table: &FeedTable| {
-            let age_ms = i64::try_from(table.history_age.as_millis()).unwrap_or(i64::MAX);
-            // What is kept for no time is not kept at all.
-            let count = if age_ms == 0 { 0 } else { table.history_count };
-            let keep = Keep { count, age_ms };
+            let keep = Keep::new(table.history_count, table.history_age);
             (table.topic.to_string(), Feed { name: table.topic.clone(), keep, is_products: table.is_products() })
         };
         Self(tables.iter().map(feed).collect())
@@ -73,7 +56,7 @@ impl Feed {
             Some(None) => (None, Some("unreadable")),
             None => (None, Some("too_large")),
         };
-        to_raw_value(&RowChanged { action, key, row, omitted }).expect("texts are JSON").into()
+        RowChange { action, key, row, omitted }.to_json()
     }
 
     /// A row as it is sent; `None`: the database's JSON is none.
@@ -91,21 +74,7 @@ impl Feed {
 
 /// A row of our own products, as REST shows it; `None`: somebody has changed the table.
 fn product(row: &str) -> Option<Arc<RawValue>> {
-    #[derive(Deserialize, Serialize)]
-    struct Product<'r> {
-        #[serde(rename(serialize = "productId"))]
-        product_id: i64,
-        #[serde(borrow)]
-        manufacturer: Cow<'r, str>,
-        #[serde(rename(serialize = "pricePerUnit"), borrow)]
-        price_per_unit: &'r RawValue,
-        #[serde(rename(serialize = "unitsAvailable"))]
-        units_available: i64,
-        #[serde(rename(serialize = "productName"), borrow)]
-        product_name: Cow<'r, str>,
-    }
-    let product: Product<'_> = serde_json::from_str(row).ok()?;
-    to_raw_value(&product).ok().map(Into::into)
+    Product::from_columns(row).ok().map(|product| product.to_json())
 }
 
 /// The name of the feed whose topic this is.

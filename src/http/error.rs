@@ -87,6 +87,9 @@ pub(super) struct ErrorBody {
     error: ErrorDetail,
 }
 
+/// The type of problems of which the status and `error.code` say all (RFC 9457 section 4.2.1).
+const TOLD_BY_STATUS: &str = "about:blank";
+
 /// The same for programs that know problem details (RFC 9457).
 #[derive(Debug, Serialize, ToSchema)]
 pub(super) struct Problem {
@@ -127,7 +130,7 @@ impl From<ApiError> for Problem {
         let status = error.status();
         let ApiError { code, message, faults, .. } = error;
         Self {
-            r#type: "about:blank",
+            r#type: TOLD_BY_STATUS,
             title: status.canonical_reason().unwrap_or_default(),
             status: status.as_u16(),
             detail: message.clone(),

@@ -4,9 +4,6 @@ use super::TopicName;
 use serde::{Deserialize, Serialize};
 use std::{borrow::Cow, fmt, sync::Arc};
 
-/// The event type of what happens to a row.
-pub const ROW_CHANGED: &str = "row_changed";
-
 /// The name of a watched table on the wire: 1 to 32 of a–z and `_`, e.g. `products`.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]

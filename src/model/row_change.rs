@@ -4,9 +4,11 @@ use serde::Serialize;
 use serde_json::value::{RawValue, to_raw_value};
 use std::sync::Arc;
 
+/// The event type.
+pub const ROW_CHANGED: &str = "row_changed";
+
 /// What has happened to a row.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "UPPERCASE")]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum RowAction {
     /// It is new.
     Insert,
@@ -16,21 +18,33 @@ pub enum RowAction {
     Delete,
 }
 
+impl RowAction {
+    /// As it is sent, and as triggers call it.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Insert => "INSERT",
+            Self::Update => "UPDATE",
+            Self::Delete => "DELETE",
+        }
+    }
+}
+
 /// The payload of `row_changed`.
 #[derive(Debug, Clone, Serialize)]
 pub struct RowChange<'r> {
-    /// What has happened.
-    pub action: RowAction,
+    /// As [`RowAction::as_str`] says.
+    pub action: &'r str,
     /// What tells the row apart, as text.
     pub key: &'r str,
     /// The row as it is now, or as it was when it was deleted.
-    pub row: &'r RawValue,
+    pub row: Option<&'r RawValue>,
+    /// Why the row is not sent along.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub omitted: Option<&'static str>,
 }
 
 impl RowChange<'_> {
-    /// The event type.
-    pub const EVENT_TYPE: &'static str = "row_changed";
-
     /// Its JSON.
     #[must_use]
     pub fn to_json(&self) -> Arc<RawValue> {

@@ -44,6 +44,22 @@ pub enum Trust {
     Host(PathBuf),
 }
 
+impl Database {
+    /// Whether both are the same, whoever asks and however: two outboxes in one schema would be one.
+    #[must_use]
+    pub fn is_where(&self, other: &Self) -> bool {
+        let place = |config: &Config| {
+            let name = config.get_dbname().or(config.get_user()).map(str::to_owned);
+            let ports = match config.get_ports() {
+                [] => vec![5432],
+                ports => ports.to_vec(),
+            };
+            (config.get_hosts().to_vec(), config.get_hostaddrs().to_vec(), ports, name)
+        };
+        place(&self.config) == place(&other.config)
+    }
+}
+
 impl StoreUrl {
     /// Whether it is the embedded store.
     #[must_use]

@@ -132,12 +132,20 @@ fn contradictions_are_refused() {
         ("[http]\nidle_wait_secs = 60", "http.idle_wait_secs"),
         ("[log]\nfilter = \"switchboard=loud\"", "log.filter"),
         ("[server]\nname = \"\"", "server.name"),
+        (
+            "[storage]\nurl = \"postgres://a@h/d\"\n[feed]\nurl = \"postgresql://b:c@h:5432/d?sslmode=disable\"",
+            "feed.url",
+        ),
+        ("[feed]\nurl = \"mysql://a@h/d\"", "feed.url"),
         ("[journal]\nretention_days = 1e300", "journal.retention_days"),
     ] {
         let found = faults(toml, &[]);
         assert!(found.len() == 1 && found[0].contains(key), "{toml}: {found:?}");
     }
     load("[tls]\nmode = \"off\"\nallow_plain_on_network = true\n[server]\nlisten = \"0.0.0.0:80\"", &[]).unwrap();
+    for other in ["", "postgres://a@h/d", "postgres://a@h/e", "postgres://a@h:5433/d", "postgres://a@i/d"] {
+        load(&format!("[storage]\nurl = \"postgres://a@h/d\"\n[feed]\nurl = \"{other}\""), &[]).unwrap();
+    }
     load("[http]\nallowed_origins = [\"https://[::1]:8443\", \"http://a\"]\nhosts = [\"[::1]:80\", \"A:80\"]", &[])
         .unwrap();
 }

@@ -1,6 +1,6 @@
 //! Relations between settings, and limits that a type does not show.
 
-use super::{Fault, Settings, Subscribers, TlsMode, split_authority};
+use super::{Fault, Settings, StoreAddress, Subscribers, TlsMode, split_authority};
 use crate::model::FeedName;
 use axum::http::Uri;
 use std::{collections::BTreeSet, ops::RangeInclusive, time::Duration};
@@ -210,6 +210,11 @@ fn feed(settings: &Settings, check: &mut Check) {
         };
         check.that(problem.is_none(), ["feed.url"], problem.unwrap_or_default());
     }
+    let storage = settings.storage.url.address();
+    let is_same = feed.url != settings.storage.url
+        && matches!((&storage, &database), (Ok(StoreAddress::Postgres(one)), Ok(Some(other))) if one.is_where(other));
+    let message = "are the same database, written differently: leave the first empty";
+    check.that(!is_same || feed.url.is_empty(), ["feed.url", "storage.url"], message);
     check.some_time("feed.probe_secs", feed.probe_period);
     let good = FeedName::parse(&feed.schema).is_ok() && !feed.schema.starts_with("pg_");
     check.that(good, ["feed.schema"], "must be 1 to 32 of a-z and _, and not begin with pg_");

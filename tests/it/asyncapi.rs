@@ -36,6 +36,8 @@ const OF_HTTP: &[ErrorCode] = &[
     ErrorCode::Misdirected,
     ErrorCode::UpgradeRequired,
     ErrorCode::Timeout,
+    ErrorCode::PreconditionFailed,
+    ErrorCode::InvalidProduct,
 ];
 
 #[tokio::test]

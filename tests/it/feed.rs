@@ -3,6 +3,7 @@
 
 mod changes;
 mod installing;
+mod kill_loop;
 mod shop;
 mod snapshots;
 mod surviving;

@@ -11,7 +11,7 @@ use super::{
 };
 use crate::{
     model::{
-        FeedName, NewProduct, OnlyIf, Price, Product, ProductId, Publication, RowAction, RowChange, RowTopic,
+        FeedName, NewProduct, OnlyIf, Price, Product, ProductId, Publication, ROW_CHANGED, RowAction, RowChange, RowTopic,
         TopicName, UnixMillis,
     },
     storage::{
@@ -124,11 +124,12 @@ impl Batch<'_> {
     ) -> Result<Vec<Publication>, StoreError> {
         let feed = feed()?;
         let (key, row) = (product.product_id.to_string(), product.to_json());
-        let payload = RowChange { action, key: &key, row: &row }.to_json();
+        let change = RowChange { action: action.as_str(), key: &key, row: Some(&row), omitted: None };
+        let payload = change.to_json();
         let topics = feed.row(&key).into_iter().chain([feed.table()]);
         let publish = |topic| {
             let payload = payload.clone();
-            let event_type = RowChange::EVENT_TYPE.into();
+            let event_type = ROW_CHANGED.into();
             self.append(&NewPublication { topic, event_type, payload, keep: Some(keep), subscribers: 0 }, at)
         };
         topics.map(publish).collect()

@@ -28,7 +28,7 @@ async fn every_change_is_published_on_its_row_and_its_table() {
 #[tokio::test(flavor = "multi_thread")]
 async fn rows_of_any_size_are_told() {
     let Some(cluster) = Cluster::shared() else { return };
-    let shop = Shop::with_items(cluster, Kept::InSqlite);
+    let shop = Shop::with_items(cluster, Kept::Embedded);
     let server = shop.server().await;
     // Random, so that it does not compress to nothing. A quarter of an egress is 256 KiB.
     let long = |repeats| format!("(SELECT string_agg(md5(random()::text), '') FROM generate_series(1, {repeats}))");
@@ -48,7 +48,7 @@ async fn rows_of_any_size_are_told() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_thousand_rows_in_one_statement_are_a_thousand_changes() {
     let Some(cluster) = Cluster::shared() else { return };
-    let shop = Shop::with_items(cluster, Kept::InTheSameDatabase);
+    let shop = Shop::with_items(cluster, Kept::SameDatabase);
     let server = shop.server().await;
     shop.sql("INSERT INTO items SELECT n, n FROM generate_series(1, 1000) AS n; UPDATE items SET n = n + 1");
     let log = log_of(&server, "items.*", 2_000).await;
@@ -82,7 +82,7 @@ async fn what_commits_out_of_order_is_not_skipped() {
 #[tokio::test(flavor = "multi_thread")]
 async fn what_is_rolled_back_is_not_published() {
     let Some(cluster) = Cluster::shared() else { return };
-    let shop = Shop::with_items(cluster, Kept::InSqlite);
+    let shop = Shop::with_items(cluster, Kept::Embedded);
     let server = shop.server().await;
     shop.sql("BEGIN; INSERT INTO items VALUES ('a', 1); ROLLBACK");
     shop.sql(
@@ -98,7 +98,7 @@ async fn what_is_rolled_back_is_not_published() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_changed_key_is_a_row_that_goes_and_one_that_comes() {
     let Some(cluster) = Cluster::shared() else { return };
-    let shop = Shop::with_items(cluster, Kept::InSqlite);
+    let shop = Shop::with_items(cluster, Kept::Embedded);
     let server = shop.server().await;
     shop.sql("INSERT INTO items VALUES ('old', 1); UPDATE items SET id = 'new', n = 2");
     let gone = json!({"action": "DELETE", "key": "old", "row": {"id": "old", "n": 1, "note": null}});
@@ -112,7 +112,7 @@ async fn a_changed_key_is_a_row_that_goes_and_one_that_comes() {
 #[tokio::test(flavor = "multi_thread")]
 async fn truncating_deletes_each_row() {
     let Some(cluster) = Cluster::shared() else { return };
-    let shop = Shop::with_items(cluster, Kept::InSqlite);
+    let shop = Shop::with_items(cluster, Kept::Embedded);
     let server = shop.server().await;
     shop.sql("INSERT INTO items SELECT n, n FROM generate_series(1, 3) AS n");
     shop.sql("BEGIN; TRUNCATE items; ROLLBACK");
@@ -157,7 +157,7 @@ async fn the_changes_of_one_row_are_in_order_whoever_writes() {
 #[tokio::test(flavor = "multi_thread")]
 async fn keys_may_be_any_text() {
     let Some(cluster) = Cluster::shared() else { return };
-    let shop = Shop::with_items(cluster, Kept::InTheSameDatabase);
+    let shop = Shop::with_items(cluster, Kept::SameDatabase);
     let server = shop.server().await;
     let keys = ["a b", "a.b", "a'b\"c", "ключ", "*", "%41", "a\nb", "\\", "$1", " ", "🦀", "a/b?c#d"];
     let session = shop.session().await;
@@ -189,7 +189,7 @@ async fn keys_may_be_any_text() {
 #[tokio::test(flavor = "multi_thread")]
 async fn values_are_written_the_same_whoever_writes_them() {
     let Some(cluster) = Cluster::shared() else { return };
-    let shop = Shop::new(cluster, Kept::InSqlite);
+    let shop = Shop::new(cluster, Kept::Embedded);
     shop.sql(
         "CREATE TABLE odd (at timestamptz PRIMARY KEY, price numeric(20, 4), big bigint, real float8, raw bytea, \
          doc json, \"Übergröße \"\"x\"\"\" text, t text DEFAULT 't', tags text[], span interval)",
@@ -229,7 +229,7 @@ async fn values_are_written_the_same_whoever_writes_them() {
 #[tokio::test(flavor = "multi_thread")]
 async fn our_own_products_are_told_as_rest_shows_them() {
     let Some(cluster) = Cluster::shared() else { return };
-    let shop = Shop::new(cluster, Kept::InTheSameDatabase);
+    let shop = Shop::new(cluster, Kept::SameDatabase);
     let server = TestServer::start_with(|settings| {
         let tables = settings.feed.table.clone();
         shop.settings_for(settings, &tables);
@@ -255,7 +255,7 @@ async fn our_own_products_are_told_as_rest_shows_them() {
 #[tokio::test(flavor = "multi_thread")]
 async fn partitions_are_watched_with_their_table() {
     let Some(cluster) = Cluster::shared() else { return };
-    let shop = Shop::new(cluster, Kept::InSqlite);
+    let shop = Shop::new(cluster, Kept::Embedded);
     shop.sql(
         "CREATE TABLE items (id bigint PRIMARY KEY, n bigint, note text) PARTITION BY RANGE (id); \
          CREATE TABLE low PARTITION OF items FOR VALUES FROM (0) TO (100); \
@@ -278,7 +278,7 @@ async fn partitions_are_watched_with_their_table() {
 #[tokio::test(flavor = "multi_thread")]
 async fn what_triggers_of_the_table_change_comes_after_what_they_followed() {
     let Some(cluster) = Cluster::shared() else { return };
-    let shop = Shop::with_items(cluster, Kept::InSqlite);
+    let shop = Shop::with_items(cluster, Kept::Embedded);
     shop.sql(
         "CREATE FUNCTION again() RETURNS trigger LANGUAGE plpgsql AS $$BEGIN \
          UPDATE items SET n = n + 1 WHERE id = NEW.id AND n < 3; RETURN NULL; END$$; \

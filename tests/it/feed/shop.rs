@@ -18,12 +18,12 @@ use tokio_postgres::{Client, NoTls};
 /// Where the server keeps its own things.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Kept {
-    InSqlite,
-    InTheSameDatabase,
-    InAnotherDatabase,
+    Embedded,
+    SameDatabase,
+    OtherDatabase,
 }
 
-pub const EVERYWHERE: [Kept; 3] = [Kept::InSqlite, Kept::InTheSameDatabase, Kept::InAnotherDatabase];
+pub const EVERYWHERE: [Kept; 3] = [Kept::Embedded, Kept::SameDatabase, Kept::OtherDatabase];
 
 /// A database of the test's own.
 pub struct Shop<'c> {
@@ -40,9 +40,9 @@ impl<'c> Shop<'c> {
     pub fn new(cluster: &'c Cluster, kept: Kept) -> Self {
         let url = cluster.database();
         let storage = match kept {
-            Kept::InSqlite => "sqlite".to_owned(),
-            Kept::InTheSameDatabase => url.clone(),
-            Kept::InAnotherDatabase => cluster.database(),
+            Kept::Embedded => "sqlite".to_owned(),
+            Kept::SameDatabase => url.clone(),
+            Kept::OtherDatabase => cluster.database(),
         };
         Self { cluster, url, kept, storage }
     }
@@ -77,7 +77,7 @@ impl<'c> Shop<'c> {
 
     pub fn settings_for(&self, settings: &mut Settings, tables: &[FeedTable]) {
         settings.storage.url = self.storage.as_str().into();
-        if self.kept != Kept::InTheSameDatabase {
+        if self.kept != Kept::SameDatabase {
             settings.feed.url = self.url.as_str().into();
         }
         settings.feed.table = tables.to_vec();
@@ -102,7 +102,7 @@ impl<'c> Shop<'c> {
     /// The same settings for the program: a file, and where it is.
     pub fn config(&self, data_dir: &Path) -> PathBuf {
         let file = data_dir.join("settings.toml");
-        let url = if self.kept == Kept::InTheSameDatabase { "" } else { &self.url };
+        let url = if self.kept == Kept::SameDatabase { "" } else { &self.url };
         let text = format!(
             "[storage]\nurl = \"{}\"\n[feed]\nurl = \"{url}\"\n[[feed.table]]\ntable = \"items\"\nkey = \"id\"\n\
              topic = \"items\"\nhistory_count = 1000000\n",
@@ -115,7 +115,7 @@ impl<'c> Shop<'c> {
     /// Waits until the server drains the outbox.
     pub async fn is_drained(&self, server: &TestServer) {
         let started = Instant::now();
-        while server.server().rows().rows(Vec::new(), 0).await.is_err() || self.drainers() == 0 {
+        while idle(server).await.is_some() {
             assert!(started.elapsed() < BUDGET, "the outbox is not drained");
             tokio::time::sleep(Duration::from_millis(5)).await;
         }
@@ -166,10 +166,17 @@ pub fn topic(name: &str) -> TopicName {
     TopicName::parse(name).unwrap()
 }
 
-/// How far the log of a topic reaches.
+/// Why the server does not drain the outbox; `None`: it does.
+pub async fn idle(server: &TestServer) -> Option<String> {
+    let feed = &server.server().manager().settings().feed.table[0].topic;
+    let asked = server.server().rows().rows(vec![feed.row("none").unwrap()], 1_000).await;
+    asked.err().map(|error| error.to_string())
+}
+
+/// How far the log of a topic reaches, as far as the store can be read.
 pub async fn head(server: &Server, name: &str) -> u64 {
     let wanted = Wanted { heard_by: None, named: vec![topic(name)] };
-    server.store().topic_states(wanted).await.unwrap()[0].head.0
+    server.store().topic_states(wanted).await.map_or(0, |states| states[0].head.0)
 }
 
 /// What was published on a topic.

@@ -37,19 +37,20 @@ fn follow(rows: &mut Rows, log: &[Value], from: u64) {
 async fn write(session: tokio_postgres::Client, over: Arc<AtomicBool>) {
     while !over.load(Ordering::Relaxed) {
         let mut sql = String::from("BEGIN;");
-        for _ in 0..rand::rng().random_range(1..5) {
-            let (key, n) = (rand::rng().random_range(0..40), rand::rng().random_range(0..1_000_000));
+        // In the order of their keys, so that writers wait for each other and never in a circle.
+        let mut keys: Vec<_> = (0..rand::rng().random_range(1..5)).map(|_| rand::rng().random_range(0..40)).collect();
+        keys.sort();
+        for key in keys {
+            let n = rand::rng().random_range(0..1_000_000);
             sql += &match rand::rng().random_range(0..10) {
                 0..5 => format!("INSERT INTO items VALUES ('k {key}', {n}) ON CONFLICT (id) DO UPDATE SET n = {n};"),
                 5..7 => format!("UPDATE items SET n = {n} WHERE id = 'k {key}';"),
-                7 => format!("SAVEPOINT s; DELETE FROM items; ROLLBACK TO s;"),
+                7 => format!("SAVEPOINT s; DELETE FROM items WHERE id = 'k {key}'; ROLLBACK TO s;"),
                 _ => format!("DELETE FROM items WHERE id = 'k {key}';"),
             };
         }
         sql += if rand::rng().random_range(0..4) == 0 { "ROLLBACK" } else { "COMMIT" };
-        if session.batch_execute(&sql).await.is_err() {
-            session.batch_execute("ROLLBACK").await.unwrap(); // a deadlock
-        }
+        session.batch_execute(&sql).await.unwrap();
     }
 }
 
@@ -90,7 +91,7 @@ async fn a_snapshot_and_what_follows_are_the_table() {
             let (whole, single) = snapshot.split_last().unwrap();
             let mut rows = rows_of(whole);
             // All of it is one snapshot.
-            let together: Rows = single.iter().flat_map(|at| rows_of(at)).collect();
+            let together: Rows = single.iter().flat_map(rows_of).collect();
             assert_eq!(together, rows);
             follow(&mut rows, &table, whole.state.head.0);
             assert_eq!(rows, now);
@@ -111,7 +112,7 @@ async fn a_snapshot_and_what_follows_are_the_table() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_snapshot_is_bounded_and_in_key_order() {
     let Some(cluster) = Cluster::shared() else { return };
-    let shop = Shop::new(cluster, Kept::InSqlite);
+    let shop = Shop::new(cluster, Kept::Embedded);
     shop.sql("CREATE TABLE items (id int PRIMARY KEY, n int)");
     let server = shop.server().await;
     shop.sql("INSERT INTO items SELECT n, n FROM generate_series(-5, 2000) AS n");
@@ -121,9 +122,9 @@ async fn a_snapshot_is_bounded_and_in_key_order() {
     assert_eq!(keys, (-5..=2000).collect::<Vec<_>>());
     assert_eq!(all[0].state.head.0, 2006);
     assert!(matches!(rows.rows(vec![topic("items.*")], 10_000).await, Err(RowsError::TooLarge)));
-    let few = ["items.7", "items.-5", "items.07", "items.seven", "items.99999999999", "items.2001", "items.%20%37"];
+    let few = ["items.7", "items.-5", "items.07", "items.seven", "items.99999999999", "items.2001"];
     let found = rows.rows(few.map(topic).to_vec(), 10_000).await.unwrap();
-    assert_eq!(found.iter().map(|at| at.rows.len()).collect::<Vec<_>>(), [1, 1, 0, 0, 0, 0, 0]);
+    assert_eq!(found.iter().map(|at| at.rows.len()).collect::<Vec<_>>(), [1, 1, 0, 0, 0, 0]);
     assert!(matches!(rows.rows(few.map(topic).to_vec(), 20).await, Err(RowsError::TooLarge)));
     assert!(matches!(rows.rows(vec![topic("other.7")], 20).await, Err(RowsError::Unavailable(_))));
     server.stop().await;
@@ -132,7 +133,7 @@ async fn a_snapshot_is_bounded_and_in_key_order() {
 #[tokio::test(flavor = "multi_thread")]
 async fn there_is_no_snapshot_while_the_database_is_away() {
     let Some(cluster) = Cluster::start() else { return };
-    let shop = Shop::with_items(&cluster, Kept::InSqlite);
+    let shop = Shop::with_items(&cluster, Kept::Embedded);
     let server: TestServer = shop.server().await;
     shop.sql("INSERT INTO items VALUES ('a', 1)");
     cluster.order("crash");

@@ -1,6 +1,6 @@
 //! Connections cut, listeners away, servers killed: each change once all the same.
 
-use super::shop::{EVERYWHERE, Kept, Shop, head, log, log_of, told};
+use super::shop::{EVERYWHERE, Kept, Shop, head, idle, log, log_of, told};
 use crate::support::{BUDGET, ServerProcess, TestServer, postgres::Cluster};
 use std::time::{Duration, Instant};
 use switchboard::{
@@ -44,7 +44,7 @@ async fn a_connection_that_is_cut_in_the_middle_loses_and_doubles_nothing() {
 #[tokio::test(flavor = "multi_thread")]
 async fn what_piles_up_while_no_server_runs_is_published_later() {
     let Some(cluster) = Cluster::shared() else { return };
-    for kept in [Kept::InSqlite, Kept::InTheSameDatabase] {
+    for kept in [Kept::Embedded, Kept::SameDatabase] {
         let shop = Shop::with_items(cluster, kept);
         let server = shop.server().await;
         shop.sql("INSERT INTO items VALUES ('a', 1)");
@@ -94,14 +94,14 @@ async fn what_is_published_and_still_in_the_outbox_is_not_published_again() {
 #[tokio::test(flavor = "multi_thread")]
 async fn of_two_servers_one_drains_and_the_other_takes_over() {
     let Some(cluster) = Cluster::shared() else { return };
-    let shop = Shop::with_items(cluster, Kept::InTheSameDatabase);
+    let shop = Shop::with_items(cluster, Kept::SameDatabase);
     let one = shop.server().await;
     let other = TestServer::start_with(|settings| shop.settings(settings)).await;
     shop.sql("INSERT INTO items VALUES ('a', 1)");
     log_of(&other, "items.a", 1).await;
     assert_eq!(shop.drainers(), 1);
-    assert!(one.server().rows().rows(Vec::new(), 0).await.is_ok());
-    assert!(other.server().rows().rows(Vec::new(), 0).await.is_err());
+    assert_eq!(idle(&one).await, None);
+    assert!(idle(&other).await.unwrap().contains("another server drains the outbox"));
     one.stop().await;
     shop.sql("UPDATE items SET n = 2");
     assert_counts(&log_of(&other, "items.a", 2).await, 2);
@@ -113,7 +113,7 @@ async fn of_two_servers_one_drains_and_the_other_takes_over() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_connection_that_is_silent_is_made_anew() {
     let Some(cluster) = Cluster::start() else { return };
-    let shop = Shop::with_items(&cluster, Kept::InSqlite);
+    let shop = Shop::with_items(&cluster, Kept::Embedded);
     let server = shop.server_with(|settings| settings.feed.probe_period = Duration::from_millis(200)).await;
     let pid: i32 =
         shop.sql("SELECT pid FROM pg_locks WHERE locktype = 'advisory' AND classid = 1398227526").parse().unwrap();
@@ -121,7 +121,7 @@ async fn a_connection_that_is_silent_is_made_anew() {
     rustix::process::kill_process(pid, rustix::process::Signal::STOP).unwrap();
     shop.sql("INSERT INTO items VALUES ('a', 1)");
     let started = Instant::now();
-    while server.server().rows().rows(Vec::new(), 0).await.is_ok() {
+    while idle(&server).await.is_none() {
         assert!(started.elapsed() < BUDGET, "nobody notices");
         tokio::time::sleep(Duration::from_millis(10)).await;
     }
@@ -135,7 +135,7 @@ async fn a_connection_that_is_silent_is_made_anew() {
 #[tokio::test(flavor = "multi_thread")]
 async fn changes_wait_for_a_store_that_is_away() {
     let (Some(cluster), Some(other)) = (Cluster::shared(), Cluster::start()) else { return };
-    let shop = Shop::with_items(cluster, Kept::InSqlite);
+    let shop = Shop::with_items(cluster, Kept::Embedded);
     let server = shop.server_with(|settings| settings.storage.url = other.url("postgres").as_str().into()).await;
     shop.sql("INSERT INTO items VALUES ('a', 1)");
     log_of(&server, "items.a", 1).await;
@@ -161,7 +161,7 @@ async fn changes_wait_for_a_store_that_is_away() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_server_that_is_killed_publishes_each_change_once() {
     let Some(cluster) = Cluster::shared() else { return };
-    for kept in [Kept::InSqlite, Kept::InTheSameDatabase] {
+    for kept in [Kept::Embedded, Kept::SameDatabase] {
         let shop = Shop::with_items(cluster, kept);
         let data = tempfile::tempdir().unwrap();
         let config = shop.config(data.path());

@@ -15,16 +15,17 @@ use std::{
 
 /// Keeps a database server until its standard input ends, which it does however whoever holds the other end goes.
 ///
-/// Nothing survives the machine, so nothing waits for the disk.
+/// Nothing survives the machine, so nothing waits for the disk, unless a test wants to know.
 const KEEPER: &str = r#"
 set -eu
 bin=$1
+options=$2
 dir=$(mktemp -d "${TMPDIR:-/tmp}/switchboard-postgres.XXXXXX")
 trap 'kill -QUIT $server 2>/dev/null || true; wait; rm -rf "$dir"' EXIT
 "$bin/initdb" -D "$dir/data" -A trust -U postgres -N --locale=C -E UTF8 >"$dir/log" 2>&1
 echo "listen_addresses = ''" >>"$dir/data/postgresql.conf"
 start() {
-  "$bin/postgres" -D "$dir/data" -k "$dir" -c fsync=off -c full_page_writes=off \
+  "$bin/postgres" -D "$dir/data" -k "$dir" $options \
     -c max_connections=300 -c autovacuum_naptime=10 </dev/null >>"$dir/log" 2>&1 &
   server=$!
   until "$bin/pg_isready" -q -h "$dir"; do
@@ -63,6 +64,15 @@ impl Cluster {
 
     /// One of the test's own, to be stopped and started.
     pub fn start() -> Option<Self> {
+        Self::start_with("-c fsync=off -c full_page_writes=off")
+    }
+
+    /// One of the test's own that waits for the disk as others do.
+    pub fn start_durable() -> Option<Self> {
+        Self::start_with("")
+    }
+
+    fn start_with(options: &str) -> Option<Self> {
         let Some(bin) = binaries() else {
             assert!(env::var_os("CI").is_none(), "there is no PostgreSQL: apt-get install postgresql");
             // Not `eprintln!`, which a test that passes does not show.
@@ -75,7 +85,7 @@ impl Cluster {
         if is_root {
             command.args(["-u", "postgres", "--", "sh"]);
         }
-        command.args(["-c", KEEPER, "keeper"]).arg(&bin).current_dir("/");
+        command.args(["-c", KEEPER, "keeper"]).arg(&bin).arg(options).current_dir("/");
         // In a group of its own: Ctrl-C is for the tests, and the keeper tidies up after them.
         let command = command.process_group(0).stdin(Stdio::piped()).stdout(Stdio::piped());
         let mut process = command.spawn().expect("the keeper starts");
@@ -116,6 +126,14 @@ impl Cluster {
         let done = psql.stdin(Stdio::null()).output().expect("psql starts");
         assert!(done.status.success(), "{sql}: {}", String::from_utf8_lossy(&done.stderr));
         String::from_utf8_lossy(&done.stdout).trim().to_owned()
+    }
+
+    /// A `psql` that does what it is told on its standard input, as far as it gets.
+    pub fn psql(&self, database: &str) -> Command {
+        let mut psql = Command::new(self.bin.join("psql"));
+        psql.arg("-h").arg(&self.dir).args(["-U", "postgres", "-d", database, "-Xq"]);
+        psql.stdin(Stdio::piped()).stdout(Stdio::null()).stderr(Stdio::null());
+        psql
     }
 
     /// `start`, `stop` (cleanly) or `crash`, and it is done.
