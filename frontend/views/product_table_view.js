@@ -35,6 +35,7 @@ export function ProductTableView({ products, narrow, connected, onDelete, onSave
       if (element) {
         next.current = null;
         /** @type {HTMLElement} */ (element).focus();
+        element.closest("tr")?.scrollIntoView({ block: "nearest" }); // with its buttons
         if (element instanceof HTMLInputElement) element.select();
       }
     }

@@ -269,6 +269,7 @@ describe("products", () => {
     });
     await editing(page).getByRole("button", { name: "Save" }).click();
     await editing(page).getByText("Price per unit was changed to 13.00").waitFor();
+    await editing(page).locator(".save[aria-busy=false]").waitFor();
     await editing(page).getByRole("button", { name: "Keep mine: 11" }).click();
     await editing(page).getByRole("button", { name: "Save" }).click();
     await row(page, "Disputed").getByText("11.00").waitFor();
