@@ -37,6 +37,8 @@ export class ProductTable extends Model {
   #sorted = [];
   /** @type {string[]} those that are found */
   #shown = [];
+  /** What is looked for. @type {string[]} */
+  #words = [];
   #outdated = false;
   /** Why nothing may move just now. @type {Set<string>} */
   #holds = new Set();
@@ -98,6 +100,7 @@ export class ProductTable extends Model {
     const text = searchable(`${product.productName} ${product.manufacturer}`);
     if (!line || line.phase === "gone") {
       if (line) this.#gone -= 1;
+      else if (this.#holds.size > 0 && this.#isFound(text)) this.#shown.push(key);
       this.#mark({ key, product, phase: "came", marks: {}, text });
       this.#outdated = true;
       this.tally.came += 1;
@@ -161,7 +164,7 @@ export class ProductTable extends Model {
   }
 
   /**
-   * While anybody holds it no row moves: values change in their places, new rows wait, and those that went stay visible.
+   * While anybody holds it no row moves: values change in their places, new rows come last, and those that went stay.
    * @param {string} reason
    * @param {boolean} held
    */
@@ -170,17 +173,8 @@ export class ProductTable extends Model {
     this.#arrange(); // what is held is the order of this moment
     if (held) this.#holds.add(reason);
     else this.#holds.delete(reason);
-    if (this.#holds.size === 0) this.#release();
-    this.changed();
-  }
-
-  /** What came while nothing could move is seen coming now. */
-  #release() {
-    for (const [key] of [...this.#marked]) {
-      const line = this.#lines.get(key);
-      if (line?.phase === "came") this.#mark(line);
-    }
     this.#sweep();
+    this.changed();
   }
 
   /** Everything into its order now, whoever holds it. */
@@ -216,7 +210,7 @@ export class ProductTable extends Model {
         break;
       }
       const line = /** @type {Line} */ (this.#lines.get(key));
-      if (line.phase !== "there" && this.#holds.size > 0) continue; // it keeps its place, or waits for one
+      if (line.phase === "gone" && this.#holds.size > 0) continue; // it keeps its place
       some = true;
       this.#marked.delete(key);
       if (line.phase === "gone") this.#drop(key);
@@ -240,11 +234,13 @@ export class ProductTable extends Model {
     const keys = this.#sorted.filter((key) => this.#lines.has(key));
     for (const key of this.#lines.keys()) if (!known.has(key)) keys.push(key);
     this.#sorted = this.#inOrder(keys);
-    const words = searchable(this.filter).split(/\s+/).filter(Boolean);
-    this.#shown =
-      words.length === 0
-        ? this.#sorted
-        : this.#sorted.filter((key) => words.every((word) => this.#lines.get(key)?.text.includes(word)));
+    this.#words = searchable(this.filter).split(/\s+/).filter(Boolean);
+    this.#shown = this.#sorted.filter((key) => this.#isFound(this.#lines.get(key)?.text ?? ""));
+  }
+
+  /** @param {string} text */
+  #isFound(text) {
+    return this.#words.every((word) => text.includes(word));
   }
 
   /** Almost in order they are already, which is what makes it quick. @param {string[]} keys */

@@ -20,6 +20,7 @@ const FAILURES = /** @type {Record<string, string>} */ ({
   forbidden: "You may look at the products, but not change them.",
   precondition_failed: "Somebody else changes it at the same time. Look at what it has become, and try again.",
   not_found: "It has been deleted meanwhile.",
+  conflict: "The database has rules of its own, which do not take it.",
 });
 
 /** Why the table is not live. @param {import("../transport/event_socket.js").Refused} refusal */

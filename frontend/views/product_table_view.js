@@ -7,7 +7,8 @@ import { SortHeader } from "./sort_header.js";
 /** @typedef {import("../lib/product.js").Field} Field */
 
 /**
- * One page of the table, drawn whenever whoever shows it is. As long as the focus is in a row, or anybody writes into one, no row moves.
+ * One page of the table, drawn whenever whoever shows it is. As long as somebody is in a row with the
+ * keyboard, or writes into one, no row moves.
  * @param {object} props
  * @param {import("../models/products.js").Products} props.products
  * @param {boolean} props.narrow
@@ -21,7 +22,11 @@ export function ProductTableView({ products, narrow, connected, onDelete, onSave
   /** What gets the focus as soon as it is drawn. */
   const next = useRef(/** @type {{ key: string, selector: string } | null} */ (null));
 
-  const settle = () => table.hold("focus", rows.current?.contains(document.activeElement) ?? false);
+  const settle = () => {
+    const at = document.activeElement;
+    // Whoever has clicked on something there may be anywhere now.
+    table.hold("focus", (rows.current?.contains(at) && at?.matches(":focus-visible")) ?? false);
+  };
   const onFocus = () => queueMicrotask(settle); // on the way out the focus is nowhere yet
   useLayoutEffect(() => {
     if (next.current) {
@@ -30,6 +35,7 @@ export function ProductTableView({ products, narrow, connected, onDelete, onSave
       if (element) {
         next.current = null;
         /** @type {HTMLElement} */ (element).focus();
+        element.closest("tr")?.scrollIntoView({ block: "nearest" }); // with its buttons
         if (element instanceof HTMLInputElement) element.select();
       }
     }

@@ -62,7 +62,7 @@ export function ProductsView({ chat, origin, onBack }) {
         !readOnly &&
         h(
           "button",
-          { type: "button", class: "button quiet", "aria-label": "Add a product", onClick: add },
+          { type: "button", class: "button quiet", "aria-label": "Add product", onClick: add },
           h(Icon, { name: "add" }),
           h("span", { class: "wide-only" }, "Add product"),
         ),

@@ -45,6 +45,7 @@ def closed(node):
 
 COMPONENTS = closed(DOCUMENT["components"])
 
+ANVIL = {"manufacturer": "Acme", "pricePerUnit": 12.50, "unitsAvailable": 3, "productName": "Anvil"}
 # Who asks what, in this order; `None` is no request but a text that is not JSON, and a path is asked over HTTP: by the
 # shop with the key, by others with their session. A new request joins here.
 TALK = [
@@ -65,6 +66,7 @@ TALK = [
     ("bob", "subscribe", {"topics": {"channel.bunno": 1, "channel.new": None, "channel.orders.42.status": 9}}),
     ("bob", "subscribe", {"topics": {"channel.other": 3}, "epoch": "of another store"}),
     ("bob", "subscribe", {"topics": ["products.42", "products.*", "orders.1"], "snapshot": True}),
+    ("shop", "/products", ANVIL),
     ("bob", "get_publications", {"topic": "channel.bunno", "before": 3, "limit": 1}),
     ("ada", "subscribe", {"topics": {"channel.orders.42.status": 0, "channel.bunno": None}}),
     ("ada", "list_rooms", {}),

@@ -38,6 +38,9 @@ const row = (page, name) =>
 /** @param {Page} page */
 const editing = (page) => page.locator("tr.editing");
 
+/** A field of the row that is being edited. @param {Page} page @param {string} name */
+const entry = (page, name) => editing(page).getByRole("textbox", { name });
+
 /** A column, as it is read. @param {Page} page @param {number} index */
 const column = (page, index) =>
   page
@@ -66,8 +69,13 @@ describe("products", () => {
     await server?.remove();
   });
 
+  /** Nothing flashes, comes or goes; what is fading away is not there to be read. @param {Page} page */
+  const calm = (page) =>
+    until(async () => (await page.locator(".product-value:is(.up, .down, .other), tr:is(.came, .gone)").count()) === 0, "it is calm");
+
   /** @param {Page} page @param {string} what */
   async function accessibleInBoth(page, what) {
+    await calm(page);
     for (const colorScheme of /** @type {const} */ (["light", "dark"])) {
       await page.emulateMedia({ colorScheme });
       await accessible(page, `${what}, ${colorScheme}`);
@@ -136,7 +144,7 @@ describe("products", () => {
     await up.getByText("10.10").waitFor();
     assert.equal(await up.locator(".product-arrow").innerText(), "▲");
     await row(page, "Flasher").locator(".product-value.down", { hasText: "4" }).waitFor();
-    await until(async () => (await page.locator(".product-value:is(.up, .down), tr.came").count()) === 0, "it is calm");
+    await calm(page);
     await remove(id);
     await page.locator("tr.gone", { hasText: "Flasher" }).getByText("Deleted").waitFor();
     await row(page, "Flasher").waitFor({ state: "detached" });
@@ -172,7 +180,7 @@ describe("products", () => {
     const { page } = alice;
     await row(page, "Digits").getByText("9007199254740991").dblclick();
     assert.equal(await page.evaluate(() => document.activeElement?.getAttribute("name")), "unitsAvailable");
-    await editing(page).getByLabel("Price per unit").fill("1.1");
+    await entry(page, "Price per unit").fill("1.1");
     await page.keyboard.press("Enter");
     await row(page, "Digits").getByText("1.10").waitFor();
     const { body } = await server.call(key, "GET", `/products/${id}`);
@@ -194,9 +202,9 @@ describe("products", () => {
     await until(async () => (await names(page)).join() === "Äpfel,Chair 9,Chair 10,Desk lamp", "words are in order");
     assert.equal(await head("Product").getAttribute("aria-sort"), "ascending");
     await page.getByRole("button", { name: "Price per unit" }).click();
-    assert.deepEqual(await column(page, 3), ["3.00", "20.00", "49.90", "100.00"]);
+    await until(async () => (await column(page, 3)).join() === "3.00,20.00,49.90,100.00", "it is cheapest first");
     await page.getByRole("button", { name: "Price per unit" }).press("Enter");
-    assert.deepEqual(await column(page, 3), ["100.00", "49.90", "20.00", "3.00"]);
+    await until(async () => (await column(page, 3)).join() === "100.00,49.90,20.00,3.00", "it is dearest first");
     assert.equal(await head("Price per unit").getAttribute("aria-sort"), "descending");
     assert.equal(await page.locator("[aria-sort]").count(), 1);
     const filter = page.getByRole("searchbox", { name: "Filter by product or manufacturer" });
@@ -207,7 +215,7 @@ describe("products", () => {
     await filter.fill("gruen");
     await page.getByText("None of 5 products matches.").waitFor();
     await filter.fill("grun");
-    assert.deepEqual(await names(page), ["Äpfel"]);
+    await until(async () => (await names(page)).join() === "Äpfel", "it is found without its dots");
     await filter.fill("nothing");
     await page.getByRole("button", { name: "Show all" }).click();
     await page.getByText("5 products", { exact: true }).waitFor();
@@ -217,7 +225,7 @@ describe("products", () => {
   it("are edited in place", async () => {
     const { page } = alice;
     await page.getByRole("button", { name: "Edit Chair 10" }).click();
-    await editing(page).getByLabel("Price per unit").fill("1,234");
+    await entry(page, "Price per unit").fill("1,234");
     await page.keyboard.press("Enter");
     await editing(page).getByText("at most two decimals").waitFor();
     assert.equal(await page.evaluate(() => document.activeElement?.getAttribute("name")), "pricePerUnit");
@@ -226,8 +234,8 @@ describe("products", () => {
     assert.equal(await editing(page).count(), 0);
     assert.equal(await page.evaluate(() => document.activeElement?.getAttribute("aria-label")), "Edit Chair 10");
     await page.keyboard.press("Enter");
-    await editing(page).getByLabel("Product of").fill("Chair 10 plus");
-    await editing(page).getByLabel("Price per unit").fill("120");
+    await entry(page, "Product of").fill("Chair 10 plus");
+    await entry(page, "Price per unit").fill("120");
     await accessibleInBoth(page, "editing");
     await page.keyboard.press("Enter");
     await row(bob.page, "Chair 10 plus").getByText("120.00").waitFor();
@@ -240,12 +248,12 @@ describe("products", () => {
     const { page } = alice;
     const id = await add({ productName: "Disputed", pricePerUnit: "10.00", unitsAvailable: "1" });
     await page.getByRole("button", { name: "Edit Disputed" }).click();
-    const price = editing(page).getByLabel("Price per unit");
+    const price = entry(page, "Price per unit");
     await price.fill("11");
     await change(id, { productName: "Disputed", pricePerUnit: "12.00", unitsAvailable: "2" });
     await editing(page).getByText("Price per unit was changed to 12.00 while you were writing.").waitFor();
     assert.equal(await price.inputValue(), "11");
-    assert.equal(await editing(page).getByLabel("Units available").inputValue(), "2");
+    assert.equal(await entry(page, "Units available").inputValue(), "2");
     await accessibleInBoth(page, "a conflict");
     await editing(page).getByRole("button", { name: "Save" }).click();
     await editing(page).getByRole("button", { name: "Keep mine: 11" }).click();
@@ -261,17 +269,18 @@ describe("products", () => {
     });
     await editing(page).getByRole("button", { name: "Save" }).click();
     await editing(page).getByText("Price per unit was changed to 13.00").waitFor();
+    await editing(page).locator(".save[aria-busy=false]").waitFor();
     await editing(page).getByRole("button", { name: "Keep mine: 11" }).click();
     await editing(page).getByRole("button", { name: "Save" }).click();
     await row(page, "Disputed").getByText("11.00").waitFor();
     assert.equal(writes, 2);
     await page.unroute(`**/products/${id}`);
     await page.getByRole("button", { name: "Edit Disputed" }).click();
-    await editing(page).getByLabel("Units available").fill("50");
+    await entry(page, "Units available").fill("50");
     await change(id, { productName: "Disputed", pricePerUnit: "11.00", unitsAvailable: "40" });
     await editing(page).getByRole("button", { name: "Take theirs: 40" }).click();
-    assert.equal(await editing(page).getByLabel("Units available").inputValue(), "40");
-    await editing(page).getByLabel("Units available").fill("60");
+    assert.equal(await entry(page, "Units available").inputValue(), "40");
+    await entry(page, "Units available").fill("60");
     await remove(id);
     await editing(page).getByText("Somebody has deleted this product meanwhile.").waitFor();
     await accessibleInBoth(page, "deleted while editing");
@@ -284,8 +293,11 @@ describe("products", () => {
     const { page } = alice;
     const [low, high] = [await add({ productName: "Low", pricePerUnit: "1.00" }), await add({ productName: "High", pricePerUnit: "900.00" })];
     await row(page, "High").waitFor();
-    assert.equal((await names(page))[0], "High", "the dearest comes first");
-    await page.getByRole("button", { name: "Edit Chair 9" }).focus();
+    await page.getByRole("searchbox").focus();
+    await until(async () => (await names(page))[0] === "High", "the dearest comes first");
+    await page.getByRole("button", { name: "Units available" }).focus();
+    for (let step = 0; step < 3; step += 1) await page.keyboard.press("Tab");
+    await calm(page);
     const order = await names(page);
     await change(low, { productName: "Low", pricePerUnit: "950.00" });
     await row(page, "Low").getByText("950.00").waitFor();
@@ -293,8 +305,8 @@ describe("products", () => {
     await remove(high);
     await page.locator("tr.gone", { hasText: "High" }).waitFor();
     await page.getByText("Rows keep their places while you are in the table.").waitFor();
-    assert.deepEqual(await page.locator("th[scope=row] > .product-value").allInnerTexts(), order);
-    await accessibleInBoth(page, "rows that wait");
+    await row(page, "Late").waitFor();
+    assert.deepEqual(await page.locator("th[scope=row] > .product-value").allInnerTexts(), [...order, "Late"]);
     await page.getByRole("searchbox").focus();
     await until(async () => (await names(page)).slice(0, 2).join() === "Late,Low", "all are in order");
     await page.getByText("Rows keep their places").waitFor({ state: "detached" });
@@ -302,7 +314,7 @@ describe("products", () => {
 
   it("are added and deleted on the page", async () => {
     const { page } = alice;
-    await page.getByRole("button", { name: "Add a product" }).click();
+    await page.getByRole("button", { name: "Add product" }).click();
     const dialog = page.getByRole("dialog", { name: "Add a product" });
     await dialog.getByRole("button", { name: "Add product" }).click();
     await dialog.getByText("A whole number, 0 or more.").waitFor();
@@ -343,12 +355,12 @@ describe("products", () => {
     );
     await page.goto("/");
     await page.getByRole("button", { name: "Edit Low" }).click();
-    await editing(page).getByLabel("Price per unit").fill("2");
+    await entry(page, "Price per unit").fill("2");
     await page.keyboard.press("Enter");
     await editing(page).getByText("Not saved. You may look at the products, but not change them.").waitFor();
-    assert.equal(await editing(page).getByLabel("Price per unit").inputValue(), "2");
+    assert.equal(await entry(page, "Price per unit").inputValue(), "2");
     await page.getByRole("status").getByText("You may look at the products, but not change them.").first().waitFor();
-    assert.equal(await page.getByRole("button", { name: /^(Edit|Delete|Add a product)/ }).count(), 0);
+    assert.equal(await page.getByRole("button", { name: /^(Edit|Delete|Add product)/ }).count(), 0);
     await page.close();
   });
 
@@ -374,7 +386,8 @@ describe("products", () => {
       await page.getByText("Not available").waitFor();
       await accessibleInBoth(page, code);
       refusing = false;
-      await page.getByRole("button", { name: "Try again" }).click();
+      // What passes by itself is tried again by itself.
+      if (code === "too_large") await page.getByRole("button", { name: "Try again" }).click();
       await row(page, "Low").waitFor();
       await page.close();
     }
@@ -383,7 +396,7 @@ describe("products", () => {
   it("wait with what is written while there is no connection", async () => {
     const { page } = alice;
     await page.getByRole("button", { name: "Edit Low" }).click();
-    await editing(page).getByLabel("Units available").fill("33");
+    await entry(page, "Units available").fill("33");
     await alice.context.setOffline(true);
     await server.stop("SIGKILL");
     await banner(page).getByText("The table is as it was then").waitFor();
@@ -391,14 +404,14 @@ describe("products", () => {
     await editing(page).getByText("What you have written stays here").waitFor();
     assert.equal(await editing(page).getByRole("button", { name: "Save" }).isDisabled(), true);
     await accessibleInBoth(page, "offline");
-    await page.getByRole("button", { name: "Add a product" }).click();
-    assert.equal(await page.getByRole("button", { name: "Add product", exact: true }).last().isDisabled(), true);
+    await page.getByRole("button", { name: "Add product" }).click();
+    assert.equal(await page.getByRole("dialog").getByRole("button", { name: "Add product" }).isDisabled(), true);
     await page.keyboard.press("Escape");
     await server.run();
     await alice.context.setOffline(false);
     await page.getByRole("button", { name: "Try now" }).click({ timeout: 2000 }).catch(() => undefined);
     await page.locator(".room-heading").getByText("Live").waitFor();
-    assert.equal(await editing(page).getByLabel("Units available").inputValue(), "33");
+    assert.equal(await entry(page, "Units available").inputValue(), "33");
     await editing(page).getByRole("button", { name: "Save" }).click();
     await row(page, "Low").getByText("33").waitFor();
   });
@@ -415,7 +428,7 @@ describe("products", () => {
       await banner(alice.page).waitFor();
       await server.run();
       // Long before the pages are back.
-      await change(/** @type {number} */ (ids[round]), { productName: `Tough ${round}`, unitsAvailable: `${round}77` });
+      await change(/** @type {number} */ (ids[round]), { productName: `Tough ${round}`, unitsAvailable: `${round + 1}77` });
       await add({ productName: `Round ${round}` });
       if (round === 1) await remove(/** @type {number} */ (ids[5]));
       if (round === 1) ids.pop();
@@ -477,7 +490,7 @@ describe("products", () => {
     assert.deepEqual(await small(), []);
     await accessibleInBoth(page, "the table on a phone");
     await page.getByRole("button", { name: "Edit Äpfel" }).click();
-    await editing(page).getByLabel("Price per unit").fill("3,50");
+    await entry(page, "Price per unit").fill("3,50");
     assert.equal(await overflows(page), false);
     assert.deepEqual(await small(), []);
     await accessibleInBoth(page, "editing on a phone");
