@@ -1,7 +1,7 @@
 //! The suite on this engine, and what only this engine can get wrong.
 
 #[path = "../../../tests/it/support/postgres.rs"]
-#[allow(unreachable_pub)] // another test binary has it as a module of its own
+#[allow(unreachable_pub, dead_code)] // another test binary has it as a module of its own, and uses more of it
 pub(in crate::storage) mod cluster;
 
 use super::*;

@@ -11,8 +11,8 @@ use super::{
 };
 use crate::{
     model::{
-        FeedName, NewProduct, OnlyIf, Price, Product, ProductId, Publication, ROW_CHANGED, RowAction, RowChange, RowTopic,
-        TopicName, UnixMillis,
+        FeedName, NewProduct, OnlyIf, Price, Product, ProductId, Publication, ROW_CHANGED, RowAction, RowChange,
+        RowTopic, TopicName, UnixMillis,
     },
     storage::{
         self, Committed, Keep, MAX_PAGE_BYTES, NewPublication, Once, Outcome, ProductEdit, ProductPage, Refusal,

@@ -14,6 +14,8 @@ use std::{
 };
 use switchboard::storage::{RowsAt, RowsError};
 
+const SNAPSHOTS: usize = 20;
+
 type Rows = BTreeMap<String, Value>;
 
 fn rows_of(at: &RowsAt) -> Rows {
@@ -67,8 +69,7 @@ async fn a_snapshot_and_what_follows_are_the_table() {
         }
         let keys: Vec<_> = (0..40).map(|key| format!("items.k%20{key}")).collect();
         let mut snapshots = Vec::new();
-        let started = Instant::now();
-        while started.elapsed() < Duration::from_millis(1_500) {
+        for _ in 0..SNAPSHOTS {
             let topics = keys.iter().map(|key| topic(key)).chain([topic("items.*")]).collect();
             snapshots.push(server.server().rows().rows(topics, 1 << 20).await.unwrap());
         }
@@ -86,7 +87,6 @@ async fn a_snapshot_and_what_follows_are_the_table() {
         for key in &keys {
             logs.push(log(server.server(), key).await);
         }
-        assert!(snapshots.len() > 5, "{} snapshots", snapshots.len());
         for snapshot in &snapshots {
             let (whole, single) = snapshot.split_last().unwrap();
             let mut rows = rows_of(whole);
