@@ -98,10 +98,10 @@ fn told(change: &Value) -> Told {
     (change["action"].as_str().unwrap().to_owned(), change["row"]["mark"].as_i64().unwrap())
 }
 
-/// How many changes were committed so far, about; `None`: the database is away.
+/// How many changes were committed so far; `None`: the database is away.
 fn progress(shop: &Shop<'_>) -> Option<u64> {
     let mut psql = shop.cluster.psql(shop.name());
-    psql.args(["-Atc", "SELECT coalesce(max(place), 0) FROM audit"]);
+    psql.args(["-Atc", "SELECT count(*) FROM audit"]);
     let output = psql.stdout(std::process::Stdio::piped()).output().ok()?;
     String::from_utf8(output.stdout).ok()?.trim().parse().ok()
 }
@@ -160,7 +160,7 @@ fn harm(shop: &Shop<'_>, mut server: ServerProcess, place: (&Path, &Path), chang
     let (mut kills, mut restarts) = (0, 0);
     let mut next = changes / 20;
     loop {
-        thread::sleep(Duration::from_millis(20));
+        thread::sleep(Duration::from_millis(50));
         match progress(shop) {
             Some(place) if place >= changes && kills > 0 && restarts > 1 => break,
             Some(place) if place < next => continue,
