@@ -373,7 +373,8 @@ describe("channels", () => {
     await fillAccount(carol.page, "carol");
     await carol.page.getByRole("button", { name: "Create account and join" }).click();
     await inRoom(carol.page, "General");
-    assert.equal(await carol.page.getByRole("navigation").locator(".room-item").count(), 1);
+    await carol.page.getByRole("button", { name: "Products" }).waitFor();
+    assert.deepEqual(await carol.page.locator(".room-item").allInnerTexts(), ["General", "Products"]);
     await carol.context.close();
   });
 

@@ -295,9 +295,9 @@ describe("products", () => {
     await row(page, "High").waitFor();
     await page.getByRole("searchbox").focus();
     await until(async () => (await names(page))[0] === "High", "the dearest comes first");
+    await calm(page); // nothing that goes away stays only because of us
     await page.getByRole("button", { name: "Units available" }).focus();
     for (let step = 0; step < 3; step += 1) await page.keyboard.press("Tab");
-    await calm(page);
     const order = await names(page);
     await change(low, { productName: "Low", pricePerUnit: "950.00" });
     await row(page, "Low").getByText("950.00").waitFor();
