@@ -93,9 +93,21 @@ struct Announcement<'a> {
 }
 
 #[derive(Deserialize)]
-struct Message<'a> {
-    #[serde(alias = "data")]
-    message: &'a str,
+#[serde(untagged)]
+enum Message<'a> {
+    Said {
+        #[serde(alias = "data")]
+        message: &'a str,
+    },
+    Changed {
+        #[serde(borrow)]
+        row: Row<'a>,
+    },
+}
+
+#[derive(Deserialize)]
+struct Row<'a> {
+    note: &'a str,
 }
 
 impl Client {
@@ -145,9 +157,9 @@ impl Client {
         Ok(())
     }
 
-    /// Begins to hear its channel; a room is heard anyway.
+    /// Begins to hear its channel or table; a room is heard anyway.
     pub(crate) async fn subscribe(&self) -> Result<()> {
-        if self.topic.over == Over::Channels {
+        if self.topic.over != Over::Chat {
             self.request(&wire::subscribe_request(std::slice::from_ref(&self.full_name))).await?;
         }
         Ok(())
@@ -247,8 +259,11 @@ impl Client {
             && self.hub.recording.get()
         {
             let announcement: Announcement<'_> = serde_json::from_slice(text)?;
-            let sent =
-                wire::sent_at(self.hub.zero, announcement.payload.message).context("a message without a time")?;
+            let text = match announcement.payload {
+                Message::Said { message } => message,
+                Message::Changed { row } => row.note,
+            };
+            let sent = wire::sent_at(self.hub.zero, text).context("a message without a time")?;
             latencies.borrow_mut().push(micros(now.saturating_duration_since(sent)));
         }
         Ok(())

@@ -10,6 +10,7 @@ mod connect;
 mod dial;
 mod disk;
 mod fanout;
+mod feed;
 mod fence;
 mod fleet;
 mod idle;
@@ -19,6 +20,9 @@ mod peer_floor;
 mod peer_usual;
 mod peers;
 mod pin;
+#[path = "../../tests/it/support/postgres.rs"]
+#[allow(dead_code)]
+mod postgres;
 mod proc;
 mod report;
 mod rooms;
@@ -55,6 +59,8 @@ enum Scenario {
     Rooms(rooms::Options),
     /// Everybody to one channel, one client to many.
     Subscribe(subscribe::Options),
+    /// From a change in a database to the clients that watch its table, beside a bare LISTEN.
+    Feed(feed::Options),
     /// From send to `ok`, with durable commits, beside the price of the disk's own sync.
     Ack(ack::Options),
     /// One-time password and upgrade: rate and CPU.
@@ -75,6 +81,7 @@ fn main() -> Result<()> {
         Some(Scenario::Fanout(options)) => repeat(runs, options.report(), |cores| options.run(cores))?,
         Some(Scenario::Rooms(options)) => repeat(runs, options.report(), |cores| options.run(cores))?,
         Some(Scenario::Subscribe(options)) => repeat(runs, options.report(), |cores| options.run(cores))?,
+        Some(Scenario::Feed(options)) => repeat(runs, options.report(), |cores| options.run(cores))?,
         Some(Scenario::Ack(options)) => repeat(runs, options.report(), |cores| options.run(cores))?,
         Some(Scenario::Connect(options)) => repeat(runs, options.report(), |cores| options.run(cores))?,
         Some(Scenario::Idle(options)) => repeat(runs, options.report(), |cores| options.run(cores))?,

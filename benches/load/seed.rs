@@ -9,10 +9,11 @@ use std::{
     time::{SystemTime, UNIX_EPOCH},
 };
 use switchboard::{
+    app::open_store,
     auth::{KeyRequest, make_key},
     model::{KeyName, Role, RoomName, RoomTitle, User, UserName},
     settings::{Settings, Synchronous},
-    storage::{Change, Check, Draft, NewAccount, NewSession, Store, sqlite},
+    storage::{Change, Check, Draft, NewAccount, NewSession},
 };
 
 /// What there is to be when the server starts.
@@ -40,12 +41,16 @@ pub(crate) struct Planted {
     pub(crate) key: String,
 }
 
-/// Fills the store in `dir`.
-pub(crate) async fn plant(dir: &Path, seed: Seed) -> Result<Planted> {
-    let mut settings = Settings::defaults().storage;
+/// Fills the embedded store in `dir`, or the one with this URL.
+pub(crate) async fn plant(dir: &Path, storage: Option<&str>, seed: Seed) -> Result<Planted> {
+    let mut settings = Settings::defaults();
     // Nobody has been promised anything yet.
-    settings.synchronous = Synchronous::Normal;
-    let store = sqlite::open(dir, &settings, Check::Skip)?;
+    settings.storage.synchronous = Synchronous::Normal;
+    settings.server.data_dir = dir.to_owned();
+    if let Some(url) = storage {
+        settings.storage.url = url.into();
+    }
+    let store = open_store(&settings, Check::Skip)?;
     let at = i64::try_from(SystemTime::now().duration_since(UNIX_EPOCH)?.as_millis())?;
     let mut users = Vec::new();
     let mut sessions = Vec::new();
@@ -69,7 +74,7 @@ pub(crate) async fn plant(dir: &Path, seed: Seed) -> Result<Planted> {
         }
     }
     let key = KeyRequest { name: KeyName::parse("load")?, scopes: vec!["publish:*".parse()?], expires_in: None };
-    let key = make_key(&store, key).await?.secret.expose().to_owned();
+    let key = make_key(&*store, key).await?.secret.expose().to_owned();
     store.close().await;
     Ok(Planted { sessions, key })
 }

@@ -58,17 +58,38 @@ const LIMITS: [(&str, &str); 7] = [
     ("SWITCHBOARD__OTP__MAX_PER_USER", "100000"),
 ];
 
+/// Where the real server keeps things, and what it is told beside its defaults.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Place {
+    /// `storage.url`; the embedded store when there is none.
+    pub(crate) storage: Option<String>,
+    /// A settings file.
+    pub(crate) settings: Option<String>,
+}
+
 impl Server {
     /// Seeds a store on a real disk and starts the server on it.
     pub(crate) async fn start(kind: Kind, tls: bool, cores: Cores, seed: Seed) -> Result<Self> {
+        Self::start_in(&Place::default(), kind, tls, cores, seed).await
+    }
+
+    /// As [`Self::start`], elsewhere.
+    pub(crate) async fn start_in(place: &Place, kind: Kind, tls: bool, cores: Cores, seed: Seed) -> Result<Self> {
         // Not the usual temporary directory, which may be memory: commits are to be durable.
         let files = tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR"))?;
         let data = files.path().join("data");
         let (command, planted) = match kind {
             Kind::Switchboard => {
-                let planted = seed::plant(&data, seed).await?;
+                let storage = place.storage.as_deref();
+                let planted = seed::plant(&data, storage, seed).await?;
                 let mut command = cores.server_command(Path::new(env!("CARGO_BIN_EXE_switchboard")));
                 command.args(["serve", "--listen", "127.0.0.1:0", "--data-dir"]).arg(&data).envs(LIMITS);
+                command.envs(storage.map(|url| ("SWITCHBOARD__STORAGE__URL", url)));
+                if let Some(settings) = &place.settings {
+                    let file = files.path().join("settings.toml");
+                    fs::write(&file, settings)?;
+                    command.arg("--config").arg(file);
+                }
                 if !tls {
                     command.args(["--tls", "off"]);
                 }

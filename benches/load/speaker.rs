@@ -47,6 +47,7 @@ impl Options {
         match self.over {
             Over::Chat => "",
             Over::Channels => ", channels",
+            Over::Rows => ", rows",
         }
     }
 
@@ -57,6 +58,7 @@ impl Options {
         let back_end = match self.over {
             Over::Chat => None,
             Over::Channels => Some(self.back_end(server, fleet)?),
+            Over::Rows => bail!("rows are written with SQL: see the scenario `feed`"),
         };
         Ok(Speaker { fleet: fleet.clone(), messages, back_end })
     }

@@ -1,4 +1,4 @@
-//! What clients listen to: a room of chat, or a push channel. Everything else about a scenario is the same, so that
+//! What clients listen to: a room of chat, a push channel, or a watched table. Everything else about a scenario is the same, so that
 //! the two can be compared.
 
 use clap::ValueEnum;
@@ -12,13 +12,16 @@ pub(crate) enum Over {
     Chat,
     /// A back end publishes over HTTP; clients have subscribed.
     Channels,
+    /// Rows change in a database; clients have subscribed to their table.
+    #[value(skip)]
+    Rows,
 }
 
-/// A room or a channel.
+/// A room, a channel or a table.
 #[derive(Debug, Clone)]
 pub(crate) struct Topic {
     pub(crate) over: Over,
-    /// The room's or the channel's name.
+    /// The name of the room, the channel or the feed.
     pub(crate) name: String,
 }
 
@@ -32,6 +35,7 @@ impl Topic {
         match self.over {
             Over::Chat => format!("room.{}", self.name),
             Over::Channels => format!("channel.{}", self.name),
+            Over::Rows => format!("{}.*", self.name),
         }
     }
 
@@ -40,6 +44,7 @@ impl Topic {
         let event_type = match self.over {
             Over::Chat => "new_message",
             Over::Channels => "published",
+            Over::Rows => "row_changed",
         };
         format!(r#"{{"type":"{event_type}","topic":"{}","offset":"#, self.full_name())
     }
@@ -52,6 +57,9 @@ impl Topic {
                 r#"{prefix}100000,"payload":{{"id":100000,"room":"{name}","from":"u00001","message":"","sent":1795262401234}}}}"#
             ),
             Over::Channels => format!(r#"{prefix}100000,"payload":{{"channel":"{name}","data":""}}}}"#),
+            Over::Rows => {
+                format!(r#"{prefix}100000,"payload":{{"action":"UPDATE","key":"100","row":{{"id":100,"note":""}}}}}}"#)
+            }
         }
     }
 

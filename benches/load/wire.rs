@@ -49,7 +49,7 @@ pub(crate) fn append_frame(bytes: &mut Vec<u8>, opcode: u8, payload: &[u8]) {
 }
 
 /// Digits of a time stamp: microseconds for thirty years.
-const STAMP_DIGITS: usize = 15;
+pub(crate) const STAMP_DIGITS: usize = 15;
 
 /// Writes messages whose text begins with the time of sending: `send_message` requests for a room, publications for a
 /// channel.
@@ -67,6 +67,7 @@ impl Messages {
     pub(crate) fn new(zero: Instant, topic: &Topic, frame_bytes: usize) -> Self {
         let (name, padding) = (&topic.name, "x".repeat(topic.text_bytes(frame_bytes).saturating_sub(STAMP_DIGITS)));
         let (before, after) = match topic.over {
+            Over::Rows => unreachable!("rows are written with SQL"),
             Over::Chat => (format!(r#","payload":{{"room":"{name}","message":""#), format!("{padding}\"}}}}")),
             Over::Channels => (format!(r#"{{"channel":"{name}","data":""#), format!("{padding}\"}}")),
         };
@@ -84,12 +85,12 @@ impl Messages {
             Over::Chat => {
                 write!(self.text, r#"{{"type":"send_message","id":{id}{before}{micros:0STAMP_DIGITS$}{after}"#)
             }
-            Over::Channels => write!(self.text, "{before}{micros:0STAMP_DIGITS$}{after}"),
+            Over::Channels | Over::Rows => write!(self.text, "{before}{micros:0STAMP_DIGITS$}{after}"),
         };
         written.expect("a Vec takes every byte");
         match self.over {
             Over::Chat => append_frame(bytes, TEXT, &self.text),
-            Over::Channels => bytes.extend_from_slice(&self.text),
+            Over::Channels | Over::Rows => bytes.extend_from_slice(&self.text),
         }
     }
 }
