@@ -88,7 +88,7 @@ impl Options {
 
     pub(crate) fn run(&self, cores: Cores) -> Run<'_> {
         Box::pin(async move {
-            let cluster = Cluster::durable(env!("CARGO_TARGET_TMPDIR").as_ref()).context("PostgreSQL is needed")?;
+            let cluster = Cluster::start_durable().context("PostgreSQL is needed")?;
             let url = cluster.database();
             let database = url.rsplit('/').next().context("a URL ends with the database")?;
             cluster.sql(database, TABLE);
@@ -104,9 +104,8 @@ impl Options {
 
     async fn through_switchboard(&self, cores: Cores, cluster: &Cluster, url: &str) -> Result<Figures> {
         let storage = (self.store == StoreKind::Postgres).then(|| cluster.database());
-        let settings = format!(
-            "[feed]\nurl = \"{url}\"\n[[feed.table]]\ntable = \"price\"\nkey = \"id\"\ntopic = \"price\"\n"
-        );
+        let settings =
+            format!("[feed]\nurl = \"{url}\"\n[[feed.table]]\ntable = \"price\"\nkey = \"id\"\ntopic = \"price\"\n");
         let place = Place { storage, settings: Some(settings) };
         let seed = Seed { users: self.clients, rooms: 0, members: 0 };
         let server = Server::start_in(&place, Kind::Switchboard, false, cores, seed).await?;
@@ -129,7 +128,8 @@ impl Options {
         figures.add("changes_per_s", heard as f64 / self.clients as f64 / cost.elapsed.as_secs_f64());
         fleet.take_latencies().add_to(&mut figures, "delivery");
         fleet.take_answers().add_to(&mut figures, "commit");
-        figures.add("server_cpu_us_per_change", cost.server_cpu.as_secs_f64() * 1e6 * self.clients as f64 / heard as f64);
+        figures
+            .add("server_cpu_us_per_change", cost.server_cpu.as_secs_f64() * 1e6 * self.clients as f64 / heard as f64);
         cost.add_to(&mut figures);
         Ok(figures)
     }

@@ -21,7 +21,7 @@ mod peer_usual;
 mod peers;
 mod pin;
 #[path = "../../tests/it/support/postgres.rs"]
-#[allow(dead_code)]
+#[allow(dead_code, unreachable_pub)] // the tests have it as a module of their own, and use more of it
 mod postgres;
 mod proc;
 mod report;
