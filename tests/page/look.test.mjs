@@ -202,7 +202,7 @@ describe("the page", () => {
     await page.mouse.click(640, 2); // from where Tab begins
     await page.locator(".sidebar .brand").click();
     const stops = [];
-    for (let step = 0; step < 10; step += 1) {
+    for (let step = 0; step < 11; step += 1) {
       await page.keyboard.press("Tab");
       stops.push(
         await page.evaluate(() => {
@@ -222,6 +222,7 @@ describe("the page", () => {
         "Plans",
         "Secret, private",
         "Add a channel",
+        "Products",
         "me",
         "Invite people",
         "Messages in General",
