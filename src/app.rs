@@ -227,7 +227,7 @@ fn feed_listeners(
 ) -> Result<(Vec<FeedListener>, FeedRows), StoreError> {
     let (mut listeners, mut all) = (Vec::new(), FeedRows::default());
     if let (Some(products), Ok(StoreAddress::Sqlite)) = (settings.feed.products(), settings.storage.url.address()) {
-        all.add(products.topic.clone(), Arc::new(ProductRows(store.clone())));
+        all.add(products.topic.clone(), Arc::new(ProductRows::new(store.clone())));
     }
     for source in feed::sources(settings).map_err(StoreError::Unavailable)? {
         let names: Vec<_> = source.tables.iter().map(|table| table.topic.clone()).collect();

@@ -5,6 +5,7 @@ use crate::model::TopicName;
 use async_trait::async_trait;
 use serde_json::value::RawValue;
 use std::sync::Arc;
+use tokio::sync::Semaphore;
 
 /// Where watched rows are read, at the place where the stream of their changes can be taken up.
 #[async_trait]
@@ -50,11 +51,24 @@ pub enum RowsError {
 }
 
 /// Our own products, in a store that publishes their changes itself: what is committed there is in the logs at once.
-pub struct ProductRows(pub Arc<dyn Store>);
+pub struct ProductRows {
+    store: Arc<dyn Store>,
+    /// Whose turn it is: whoever asks again and again must not take all readers of the store.
+    turn: Semaphore,
+}
+
+impl ProductRows {
+    /// Those of this store.
+    #[must_use]
+    pub fn new(store: Arc<dyn Store>) -> Self {
+        Self { store, turn: Semaphore::new(1) }
+    }
+}
 
 #[async_trait]
 impl RowSource for ProductRows {
     async fn rows(&self, topics: Vec<TopicName>, max_bytes: usize) -> Result<Vec<RowsAt>, RowsError> {
-        self.0.product_rows(topics, max_bytes).await
+        let _turn = self.turn.acquire().await; // never closed
+        self.store.product_rows(topics, max_bytes).await
     }
 }

@@ -56,8 +56,17 @@ pub(super) async fn take(
                     );
                 }
                 Err(RowsError::TooLarge) if topics.len() > 1 && attempts < MAX_ATTEMPTS => {
-                    let second_half = topics.split_off(topics.len() / 2);
-                    parts.extend([second_half, topics]);
+                    match topics.partition_point(|topic| !is_table(topic)) {
+                        // Each table by itself: with others it would be read again for each part of them.
+                        rows if rows < topics.len() => {
+                            parts.extend(topics.split_off(rows).into_iter().map(|table| vec![table]));
+                            parts.extend((!topics.is_empty()).then_some(topics));
+                        }
+                        rows => {
+                            let second_half = topics.split_off(rows / 2);
+                            parts.extend([second_half, topics]);
+                        }
+                    }
                 }
                 Err(RowsError::TooLarge) => refuse(&mut snapshots, topics, &too_large(max_bytes)),
                 Err(RowsError::Unavailable(why)) => {
@@ -81,9 +90,13 @@ fn by_source(asked: Vec<(TopicName, Arc<dyn RowSource>)>) -> Vec<(Arc<dyn RowSou
         }
     }
     for (_, topics) in &mut sources {
-        topics.sort_by_key(|topic| topic.as_str().ends_with(".*"));
+        topics.sort_by_key(is_table);
     }
     sources
+}
+
+fn is_table(topic: &TopicName) -> bool {
+    topic.as_str().ends_with(".*")
 }
 
 fn refuse(snapshots: &mut Snapshots, topics: impl IntoIterator<Item = TopicName>, why: &Refused) {
@@ -169,6 +182,17 @@ mod tests {
         assert_eq!(had, ["a.1", "a.2", "b.2"]);
         let too_large = |topic: &str| (topic.to_owned(), ErrorCode::TooLarge);
         assert_eq!(refused, [too_large("a.*"), too_large("b.1")]);
+    }
+
+    #[tokio::test]
+    async fn a_table_that_is_too_large_is_read_twice_at_most() {
+        let names: Vec<&'static str> = (0..100).map(|n| &*format!("a.{n}").leak()).collect();
+        let sizes: Vec<_> = names.iter().map(|name| (*name, 10)).chain([("a.*", 5_000)]).collect();
+        let a = Rows::of(&sizes);
+        let asked: Vec<_> = sizes.iter().map(|(name, _)| (*name, &a)).collect();
+        let (had, refused) = taken(&asked, 1_500).await;
+        assert_eq!((had.len(), refused), (100, vec![("a.*".to_owned(), ErrorCode::TooLarge)]));
+        assert_eq!(*a.asked.lock().unwrap(), [101, 100, 1]);
     }
 
     #[tokio::test]

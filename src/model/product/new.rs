@@ -145,8 +145,25 @@ fn field<T>(
 fn text(json: &str) -> Result<String, Problem> {
     let text: String = serde_json::from_str(json).map_err(|_| "must be a text")?;
     let text = text.trim();
-    let good = (1..=NewProduct::MAX_CHARS).contains(&text.chars().count()) && text.chars().all(is_printable);
-    if good { Ok(text.to_owned()) } else { Err("must have 1 to 200 printable characters".into()) }
+    let has_length = (1..=NewProduct::MAX_CHARS).contains(&text.chars().count());
+    let is_shown = text.chars().all(|c| is_printable(c) && !breaks_or_turns(c)) && text.chars().any(is_seen);
+    if has_length && is_shown { Ok(text.to_owned()) } else { Err("must have 1 to 200 printable characters".into()) }
+}
+
+/// Line and paragraph separators, and marks that turn the direction of what follows.
+fn breaks_or_turns(c: char) -> bool {
+    matches!(c, '\u{2028}' | '\u{2029}' | '\u{200e}' | '\u{200f}' | '\u{61c}')
+}
+
+/// Whether there is anything to see, as there is not of joiners, fillers and spaces.
+fn is_seen(c: char) -> bool {
+    let is_joiner_or_filler = matches!(
+        c,
+        '\u{ad}' | '\u{34f}' | '\u{115f}' | '\u{1160}' | '\u{17b4}' | '\u{17b5}' | '\u{180b}'..='\u{180f}'
+            | '\u{200b}'..='\u{200d}' | '\u{2060}'..='\u{2064}' | '\u{206a}'..='\u{206f}' | '\u{2800}' | '\u{3164}'
+            | '\u{fe00}'..='\u{fe0f}' | '\u{feff}' | '\u{ffa0}' | '\u{e0000}'..='\u{e0fff}'
+    );
+    !c.is_whitespace() && !is_joiner_or_filler
 }
 
 fn price(json: &str) -> Result<Price, Problem> {
@@ -192,6 +209,16 @@ mod tests {
         };
         assert!(NewProduct::check(&fields(&long(200))).is_ok());
         assert_eq!(NewProduct::check(&fields(&long(201))).unwrap_err().len(), 2);
+    }
+
+    #[test]
+    fn a_name_can_be_seen() {
+        for good in ["a\u{200d}b", "👩\u{200d}👧", "क\u{94d}ष", "'"] {
+            assert!(text(&serde_json::to_string(good).unwrap()).is_ok(), "{good:?}");
+        }
+        for bad in ["\u{200b}", "\u{feff}\u{3164}", "\u{2800}", "a\u{2028}b", "a\u{200f}", "\u{61c}a"] {
+            assert!(text(&serde_json::to_string(bad).unwrap()).is_err(), "{bad:?}");
+        }
     }
 
     #[test]

@@ -181,7 +181,7 @@ pub(crate) async fn a_key_that_has_ended_writes_no_product(store: Fresh) {
 pub(crate) async fn rows_and_where_their_logs_stand_are_one_snapshot(store: Fresh) {
     let rows = async |topics: &[&str], max_bytes| {
         let topics = topics.iter().map(|name| topic(name)).collect();
-        let rows = ProductRows(store.clone()).rows(topics, max_bytes).await;
+        let rows = ProductRows::new(store.clone()).rows(topics, max_bytes).await;
         rows.map(|all| {
             let texts = |at: &RowsAt| at.rows.iter().map(|row| (row.key.clone(), row.row.get().to_owned())).collect();
             all.iter()
