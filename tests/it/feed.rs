@@ -7,3 +7,4 @@ mod kill_loop;
 mod shop;
 mod snapshots;
 mod surviving;
+mod watchers;

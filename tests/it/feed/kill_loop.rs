@@ -1,8 +1,12 @@
 //! Eight `psql` write at random while the server is killed and the database restarted at random: each committed change
-//! arrives once, in order per key. The long ones: `cargo test --release --test it feed::kill_loop -- --ignored --nocapture`.
+//! arrives once, in order per key, in the logs and at those who watch all the while. The long ones: `cargo test --release --test it feed::kill_loop -- --ignored --nocapture`.
 
-use super::shop::{Kept, Shop, log_in};
-use crate::support::{ServerProcess, postgres::Cluster};
+use super::{
+    shop::{Kept, Shop, log_in},
+    snapshots::{Rows, follow},
+    watchers::{Account, Count, Follower, Looker, Place, TABLE},
+};
+use crate::support::{BUDGET, Http, ServerProcess, postgres::Cluster};
 use rand::RngExt;
 use serde_json::Value;
 use std::{
@@ -15,9 +19,12 @@ use std::{
     time::{Duration, Instant},
 };
 use switchboard::{app, settings::Settings, storage::Check};
+use tokio::{sync::watch, task::JoinHandle, time::timeout};
 
 const SESSIONS: u64 = 8;
 const KEYS: u32 = 1_000;
+/// Every so many-th key is watched alone.
+const WATCHED: usize = 5;
 /// Transactions that one `psql` is given.
 const SCRIPT: u32 = 100;
 
@@ -83,9 +90,11 @@ fn write(cluster: &Cluster, database: &str, next_mark: &AtomicU64, over: &Atomic
 /// What a change is, apart from its row.
 type Told = (String, i64);
 
-/// What was committed, by key.
-fn committed(shop: &Shop<'_>) -> BTreeMap<String, Vec<Told>> {
-    let mut all = BTreeMap::<_, Vec<_>>::new();
+/// What was told, by key.
+type Changes = BTreeMap<String, Vec<Told>>;
+
+fn committed(shop: &Shop<'_>) -> Changes {
+    let mut all = Changes::new();
     for line in shop.sql("SELECT id, action, mark FROM audit ORDER BY place").lines() {
         let [id, action, mark] = line.split('|').collect::<Vec<_>>().try_into().unwrap();
         all.entry(id.to_owned()).or_default().push((action.to_owned(), mark.parse().unwrap()));
@@ -96,6 +105,15 @@ fn committed(shop: &Shop<'_>) -> BTreeMap<String, Vec<Told>> {
 fn told(change: &Value) -> Told {
     assert_eq!(change["key"], change["row"]["id"].to_string());
     (change["action"].as_str().unwrap().to_owned(), change["row"]["mark"].as_i64().unwrap())
+}
+
+/// What a log of the whole table tells.
+fn by_key(log: &[Value]) -> Changes {
+    let mut all = Changes::new();
+    for change in log {
+        all.entry(change["key"].as_str().unwrap().to_owned()).or_default().push(told(change));
+    }
+    all
 }
 
 /// How many changes were committed so far; `None`: the database is away.
@@ -116,11 +134,13 @@ async fn survives(kept: Kept, changes: u64) {
     let started = Instant::now();
     let server = ServerProcess::start_with_config(&config, data.path());
     shop.has_drainer().await;
+    let (place, here) = watch::channel(Some(server.http));
+    let mut audience = Audience::of(&server, &here).await;
     let (next_mark, over) = (AtomicU64::new(1), AtomicBool::new(false));
     let (server, kills, restarts, cuts) = thread::scope(|scope| {
         let writers: Vec<_> =
             (0..SESSIONS).map(|_| scope.spawn(|| write(&cluster, shop.name(), &next_mark, &over))).collect();
-        let harm = scope.spawn(|| harm(&shop, server, (&config, data.path()), changes));
+        let harm = scope.spawn(|| harm(&shop, server, (&config, data.path(), &place), changes));
         let (server, kills, restarts) = harm.join().unwrap();
         over.store(true, Ordering::Relaxed);
         let cuts: u32 = writers.into_iter().map(|writer| writer.join().unwrap()).sum();
@@ -129,16 +149,16 @@ async fn survives(kept: Kept, changes: u64) {
     let written = started.elapsed();
     shop.is_empty().await;
     let drained = started.elapsed();
-    assert!(server.terminate().success());
     let committed = committed(&shop);
+    audience.has_heard(&committed).await;
+    place.send_replace(None);
+    assert!(server.terminate().success());
+    let seen = audience.judge(&shop, &committed).await;
     let mut settings = Settings::defaults();
     shop.settings(&mut settings);
     settings.server.data_dir = data.path().to_owned();
     let store = app::open_store(&settings, Check::Skip).unwrap();
-    let mut by_key = BTreeMap::<_, Vec<_>>::new();
-    for change in log_in(&*store, "items.*").await {
-        by_key.entry(change["key"].as_str().unwrap().to_owned()).or_default().push(told(&change));
-    }
+    let by_key = by_key(&log_in(&*store, TABLE).await);
     for (key, changes) in &committed {
         assert_eq!(by_key.get(key), Some(changes), "{key} on the table's topic");
         let log: Vec<_> = log_in(&*store, &format!("items.{key}")).await.iter().map(told).collect();
@@ -150,20 +170,86 @@ async fn survives(kept: Kept, changes: u64) {
     assert!(count as u64 >= changes);
     println!(
         "{kept:?}: {count} changes of {} rows in {written:.1?}, told by {drained:.1?}; {kills} kills of the server, \
-         {restarts} restarts of the database, {cuts} cut sessions",
+         {restarts} restarts of the database, {cuts} cut sessions; {seen}",
         committed.len()
     );
 }
 
+/// Those who watch from before the first change until after the last.
+struct Audience {
+    /// Of the whole table, and of some of its keys.
+    followers: [JoinHandle<Follower>; 2],
+    looker: JoinHandle<Looker>,
+    heard: [Count; 3],
+}
+
+impl Audience {
+    async fn of(server: &ServerProcess, place: &Place) -> Self {
+        let account = Account::of(server).await;
+        let (table, by_table) = Follower::new(&account, [TABLE.to_owned()]);
+        let (keys, by_keys) = Follower::new(&account, watched().map(|key| format!("items.{key}")));
+        let (looker, by_looker) = Looker::new(&account);
+        Self {
+            followers: [table, keys].map(|follower| tokio::spawn(follower.follows(place.clone()))),
+            looker: tokio::spawn(looker.looks(place.clone())),
+            heard: [by_table, by_keys, by_looker],
+        }
+    }
+
+    /// Waits until each has heard as much as there is to hear.
+    async fn has_heard(&mut self, committed: &Changes) {
+        let all: usize = committed.values().map(Vec::len).sum();
+        let of_keys: usize = watched().filter_map(|key| committed.get(&key)).map(Vec::len).sum();
+        for (heard, there) in self.heard.iter_mut().zip([all, of_keys, all]) {
+            let enough = timeout(BUDGET * 3, heard.wait_for(|heard| *heard >= there as u64)).await;
+            let failed = enough.map(|enough| enough.is_err());
+            assert_eq!(failed, Ok(false), "a watcher has heard {} of {there} changes", *heard.borrow());
+        }
+    }
+
+    /// Compares, once the server is gone and nothing more can come.
+    async fn judge(self, shop: &Shop<'_>, committed: &Changes) -> String {
+        let [table, keys] = self.followers;
+        let (table, keys, looker) = (table.await.unwrap(), keys.await.unwrap(), self.looker.await.unwrap());
+        let log = &table.heard[TABLE];
+        assert!(by_key(log) == *committed, "who watched the table heard something else than what was committed");
+        for key in watched() {
+            let heard: Vec<_> = keys.heard[&format!("items.{key}")].iter().map(told).collect();
+            assert_eq!(heard, committed.get(&key).cloned().unwrap_or_default(), "who watched {key}");
+        }
+        let (mut rows, mut at) = (Rows::new(), 0);
+        for (offset, snapshot) in &looker.snapshots {
+            follow(&mut rows, &log[..*offset as usize], at);
+            at = *offset;
+            assert_eq!(*snapshot, rows, "a snapshot at {offset}");
+        }
+        let now = shop.sql("SELECT coalesce(json_object_agg(id, row_to_json(items)), '{}') FROM items");
+        let now: Rows = serde_json::from_str(&now).unwrap();
+        assert_eq!(looker.rows, now, "a snapshot and what followed");
+        let snapshots = looker.snapshots.len();
+        format!("watched by {} and {} arrivals and {snapshots} snapshots", table.arrivals, keys.arrivals)
+    }
+}
+
+/// Keys that somebody watches one by one.
+fn watched() -> impl Iterator<Item = String> {
+    (1..=KEYS).step_by(WATCHED).map(|key| key.to_string())
+}
+
 /// Kills and restarts at random until enough is written; the server that runs in the end.
-fn harm(shop: &Shop<'_>, mut server: ServerProcess, place: (&Path, &Path), changes: u64) -> (ServerProcess, u32, u32) {
+fn harm(
+    shop: &Shop<'_>,
+    mut server: ServerProcess,
+    (config, data, place): (&Path, &Path, &watch::Sender<Option<Http>>),
+    changes: u64,
+) -> (ServerProcess, u32, u32) {
     let (mut kills, mut restarts) = (0, 0);
     let mut next = changes / 20;
     loop {
         thread::sleep(Duration::from_millis(50));
         match progress(shop) {
-            Some(place) if place >= changes && kills > 0 && restarts > 1 => break,
-            Some(place) if place < next => continue,
+            Some(committed) if committed >= changes && kills > 0 && restarts > 1 => break,
+            Some(committed) if committed < next => continue,
             _ => {}
         }
         next += changes / rand::rng().random_range(10..30);
@@ -175,7 +261,8 @@ fn harm(shop: &Shop<'_>, mut server: ServerProcess, place: (&Path, &Path), chang
             }
             _ => {
                 server.kill();
-                server = ServerProcess::start_with_config(place.0, place.1);
+                server = ServerProcess::start_with_config(config, data);
+                place.send_replace(Some(server.http));
                 kills += 1;
             }
         }
@@ -186,6 +273,11 @@ fn harm(shop: &Shop<'_>, mut server: ServerProcess, place: (&Path, &Path), chang
 #[tokio::test(flavor = "multi_thread")]
 async fn few_changes_arrive_once_while_everything_is_killed() {
     survives(Kept::Embedded, 4_000).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn few_changes_arrive_once_with_the_store_in_the_same_database() {
+    survives(Kept::SameDatabase, 4_000).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
