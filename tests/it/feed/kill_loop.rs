@@ -25,8 +25,10 @@ const SESSIONS: u64 = 8;
 const KEYS: u32 = 1_000;
 /// Every so many-th key is watched alone.
 const WATCHED: usize = 5;
+/// Longest wait for those who watch to be back before the next kill.
+const PATIENCE: Duration = Duration::from_secs(3);
 /// Transactions that one `psql` is given.
-const SCRIPT: u32 = 100;
+const SCRIPT: u32 = 25;
 
 /// The table, and beside it what was committed: written by the test's own trigger, in the writers' transactions, in the
 /// order of each row's lock.
@@ -73,12 +75,34 @@ fn script(next_mark: &AtomicU64) -> String {
     sql
 }
 
+/// What the writers know of each other and of those who watch.
+struct Writing {
+    next_mark: AtomicU64,
+    /// How many changes were committed when that was last looked at.
+    committed: AtomicU64,
+    heard: Count,
+    /// So far ahead of those who watch they may be: it is not their speed that is judged.
+    most_ahead: u64,
+    over: AtomicBool,
+}
+
+impl Writing {
+    fn is_far_ahead(&self) -> bool {
+        let somebody_watches = self.heard.has_changed().is_ok();
+        somebody_watches && self.committed.load(Ordering::Relaxed) > *self.heard.borrow() + self.most_ahead
+    }
+}
+
 /// A session, over and over: `psql` ends when its connection is cut.
-fn write(cluster: &Cluster, database: &str, next_mark: &AtomicU64, over: &AtomicBool) -> u32 {
+fn write(shop: &Shop<'_>, writing: &Writing) -> u32 {
     let mut cut = 0;
-    while !over.load(Ordering::Relaxed) {
-        let mut psql = cluster.psql(database).spawn().expect("psql starts");
-        let sent = psql.stdin.take().expect("piped").write_all(script(next_mark).as_bytes());
+    while !writing.over.load(Ordering::Relaxed) {
+        if writing.is_far_ahead() {
+            thread::sleep(Duration::from_millis(10));
+            continue;
+        }
+        let mut psql = shop.cluster.psql(shop.name()).spawn().expect("psql starts");
+        let sent = psql.stdin.take().expect("piped").write_all(script(&writing.next_mark).as_bytes());
         if !psql.wait().expect("it ends").success() || sent.is_err() {
             cut += 1;
             thread::sleep(Duration::from_millis(20));
@@ -136,14 +160,20 @@ async fn survives(kept: Kept, changes: u64) {
     shop.has_drainer().await;
     let (place, here) = watch::channel(Some(server.http));
     let mut audience = Audience::of(&server, &here).await;
-    let (next_mark, over) = (AtomicU64::new(1), AtomicBool::new(false));
+    let writing = Writing {
+        next_mark: AtomicU64::new(1),
+        committed: AtomicU64::new(0),
+        heard: audience.heard[0].clone(),
+        most_ahead: changes / 4,
+        over: AtomicBool::new(false),
+    };
     let (server, kills, restarts, cuts) = thread::scope(|scope| {
-        let writers: Vec<_> =
-            (0..SESSIONS).map(|_| scope.spawn(|| write(&cluster, shop.name(), &next_mark, &over))).collect();
-        let harm = scope.spawn(|| harm(&shop, server, (&config, data.path(), &place), changes));
-        let (server, kills, restarts) = harm.join().unwrap();
-        over.store(true, Ordering::Relaxed);
+        let writers: Vec<_> = (0..SESSIONS).map(|_| scope.spawn(|| write(&shop, &writing))).collect();
+        let harm = scope.spawn(|| harm(&shop, server, (&config, data.path(), &place), &writing, changes));
+        let harmed = harm.join();
+        writing.over.store(true, Ordering::Relaxed);
         let cuts: u32 = writers.into_iter().map(|writer| writer.join().unwrap()).sum();
+        let (server, kills, restarts) = harmed.unwrap();
         (server, kills, restarts, cuts)
     });
     let written = started.elapsed();
@@ -241,20 +271,30 @@ fn harm(
     shop: &Shop<'_>,
     mut server: ServerProcess,
     (config, data, place): (&Path, &Path, &watch::Sender<Option<Http>>),
+    writing: &Writing,
     changes: u64,
 ) -> (ServerProcess, u32, u32) {
     let (mut kills, mut restarts) = (0, 0);
     let mut next = changes / 20;
+    let (mut since, mut heard_then, mut is_patient) = (Instant::now(), 0, true);
     loop {
         thread::sleep(Duration::from_millis(50));
-        match progress(shop) {
+        let progress = progress(shop);
+        if let Some(committed) = progress {
+            writing.committed.store(committed, Ordering::Relaxed);
+        }
+        let heard = *writing.heard.borrow();
+        match progress {
             Some(committed) if committed >= changes && kills > 0 && restarts > 1 => break,
             Some(committed) if committed < next => continue,
+            // Every other time those who watch are back before.
+            _ if is_patient && heard == heard_then && since.elapsed() < PATIENCE => continue,
             _ => {}
         }
+        (heard_then, is_patient) = (heard, !is_patient);
         next += changes / rand::rng().random_range(10..30);
-        match rand::rng().random_range(0..3) {
-            0 => {
+        match rand::rng().random_range(0..5) {
+            0..2 => {
                 shop.cluster.order(if restarts % 2 == 0 { "crash" } else { "stop" });
                 shop.cluster.order("start");
                 restarts += 1;
@@ -266,6 +306,7 @@ fn harm(
                 kills += 1;
             }
         }
+        since = Instant::now();
     }
     (server, kills, restarts)
 }
