@@ -1,16 +1,15 @@
 //! Eight `psql` write at random while the server is killed and the database restarted at random: each committed change
-//! arrives once, in order per key, in the logs and at those who watch all the while. The long ones: `cargo test --release --test it feed::kill_loop -- --ignored --nocapture`.
+//! arrives once, in order per key, in the logs and at those who watch all the while. The long ones:
+//! `cargo test --release --test it feed::kill_loop -- --ignored --nocapture`.
 
 use super::{
+    audience::{Audience, Changes, by_key, told},
     shop::{Kept, Shop, log_in},
-    snapshots::{Rows, follow},
-    watchers::{Account, Count, Follower, Looker, Place, TABLE},
+    watchers::{Count, TABLE},
 };
-use crate::support::{BUDGET, Http, ServerProcess, postgres::Cluster};
+use crate::support::{Http, ServerProcess, postgres::Cluster};
 use rand::RngExt;
-use serde_json::Value;
 use std::{
-    collections::BTreeMap,
     fmt::Write as _,
     io::Write as _,
     path::Path,
@@ -19,12 +18,10 @@ use std::{
     time::{Duration, Instant},
 };
 use switchboard::{app, settings::Settings, storage::Check};
-use tokio::{sync::watch, task::JoinHandle, time::timeout};
+use tokio::sync::watch;
 
 const SESSIONS: u64 = 8;
-const KEYS: u32 = 1_000;
-/// Every so many-th key is watched alone.
-const WATCHED: usize = 5;
+pub const KEYS: u32 = 1_000;
 /// Longest wait for those who watch to be back before the next kill.
 const PATIENCE: Duration = Duration::from_secs(3);
 /// Transactions that one `psql` is given.
@@ -111,31 +108,12 @@ fn write(shop: &Shop<'_>, writing: &Writing) -> u32 {
     cut
 }
 
-/// What a change is, apart from its row.
-type Told = (String, i64);
-
-/// What was told, by key.
-type Changes = BTreeMap<String, Vec<Told>>;
-
+/// What was committed, by key.
 fn committed(shop: &Shop<'_>) -> Changes {
     let mut all = Changes::new();
     for line in shop.sql("SELECT id, action, mark FROM audit ORDER BY place").lines() {
         let [id, action, mark] = line.split('|').collect::<Vec<_>>().try_into().unwrap();
         all.entry(id.to_owned()).or_default().push((action.to_owned(), mark.parse().unwrap()));
-    }
-    all
-}
-
-fn told(change: &Value) -> Told {
-    assert_eq!(change["key"], change["row"]["id"].to_string());
-    (change["action"].as_str().unwrap().to_owned(), change["row"]["mark"].as_i64().unwrap())
-}
-
-/// What a log of the whole table tells.
-fn by_key(log: &[Value]) -> Changes {
-    let mut all = Changes::new();
-    for change in log {
-        all.entry(change["key"].as_str().unwrap().to_owned()).or_default().push(told(change));
     }
     all
 }
@@ -203,67 +181,6 @@ async fn survives(kept: Kept, changes: u64) {
          {restarts} restarts of the database, {cuts} cut sessions; {seen}",
         committed.len()
     );
-}
-
-/// Those who watch from before the first change until after the last.
-struct Audience {
-    /// Of the whole table, and of some of its keys.
-    followers: [JoinHandle<Follower>; 2],
-    looker: JoinHandle<Looker>,
-    heard: [Count; 3],
-}
-
-impl Audience {
-    async fn of(server: &ServerProcess, place: &Place) -> Self {
-        let account = Account::of(server).await;
-        let (table, by_table) = Follower::new(&account, [TABLE.to_owned()]);
-        let (keys, by_keys) = Follower::new(&account, watched().map(|key| format!("items.{key}")));
-        let (looker, by_looker) = Looker::new(&account);
-        Self {
-            followers: [table, keys].map(|follower| tokio::spawn(follower.follows(place.clone()))),
-            looker: tokio::spawn(looker.looks(place.clone())),
-            heard: [by_table, by_keys, by_looker],
-        }
-    }
-
-    /// Waits until each has heard as much as there is to hear.
-    async fn has_heard(&mut self, committed: &Changes) {
-        let all: usize = committed.values().map(Vec::len).sum();
-        let of_keys: usize = watched().filter_map(|key| committed.get(&key)).map(Vec::len).sum();
-        for (heard, there) in self.heard.iter_mut().zip([all, of_keys, all]) {
-            let enough = timeout(BUDGET * 3, heard.wait_for(|heard| *heard >= there as u64)).await;
-            let failed = enough.map(|enough| enough.is_err());
-            assert_eq!(failed, Ok(false), "a watcher has heard {} of {there} changes", *heard.borrow());
-        }
-    }
-
-    /// Compares, once the server is gone and nothing more can come.
-    async fn judge(self, shop: &Shop<'_>, committed: &Changes) -> String {
-        let [table, keys] = self.followers;
-        let (table, keys, looker) = (table.await.unwrap(), keys.await.unwrap(), self.looker.await.unwrap());
-        let log = &table.heard[TABLE];
-        assert!(by_key(log) == *committed, "who watched the table heard something else than what was committed");
-        for key in watched() {
-            let heard: Vec<_> = keys.heard[&format!("items.{key}")].iter().map(told).collect();
-            assert_eq!(heard, committed.get(&key).cloned().unwrap_or_default(), "who watched {key}");
-        }
-        let (mut rows, mut at) = (Rows::new(), 0);
-        for (offset, snapshot) in &looker.snapshots {
-            follow(&mut rows, &log[..*offset as usize], at);
-            at = *offset;
-            assert_eq!(*snapshot, rows, "a snapshot at {offset}");
-        }
-        let now = shop.sql("SELECT coalesce(json_object_agg(id, row_to_json(items)), '{}') FROM items");
-        let now: Rows = serde_json::from_str(&now).unwrap();
-        assert_eq!(looker.rows, now, "a snapshot and what followed");
-        let snapshots = looker.snapshots.len();
-        format!("watched by {} and {} arrivals and {snapshots} snapshots", table.arrivals, keys.arrivals)
-    }
-}
-
-/// Keys that somebody watches one by one.
-fn watched() -> impl Iterator<Item = String> {
-    (1..=KEYS).step_by(WATCHED).map(|key| key.to_string())
 }
 
 /// Kills and restarts at random until enough is written; the server that runs in the end.
