@@ -1,8 +1,11 @@
 //! The same conversation on either store, byte for byte. Without PostgreSQL on the machine it is skipped.
 
-use crate::support::{TestClient, TestServer, postgres::Cluster};
-use serde_json::json;
-use switchboard::model::Role;
+use crate::support::{BUDGET, TestClient, TestServer, postgres::Cluster};
+use hyper::{Method, Request};
+use serde_json::{Value, json};
+use std::time::Duration;
+use switchboard::model::{Role, TopicName};
+use tokio::time::{sleep, timeout};
 
 /// What differs from one server to the next whatever its store: times, epochs, secrets.
 fn leave_out_the_incidental(text: &str) -> String {
@@ -21,13 +24,15 @@ fn leave_out_the_incidental(text: &str) -> String {
     shown + rest
 }
 
-/// Talks about everything there is; what was heard, in order.
+/// Talks about everything there is; what was heard, in order, and then what HTTP answered: what comes first of the two may
+/// differ where the feed publishes.
 async fn conversation(server: &TestServer) -> Vec<String> {
     server.account("alice", Role::Owner).await;
     let mut alice = server.client("alice").await;
     chat(&mut alice).await;
     rooms(&mut alice).await;
     channels(server, &mut alice).await;
+    let answers = products(server, &mut alice).await;
     let resume = alice.resume();
     let (session, mut heard) = (alice.session.clone(), std::mem::take(&mut alice.transcript));
     alice.leaves().await;
@@ -36,7 +41,7 @@ async fn conversation(server: &TestServer) -> Vec<String> {
     again.hears("caught_up").await;
     again.asks("get_history", json!({"room": "general", "limit": 2})).await;
     heard.append(&mut again.transcript);
-    heard.iter().map(|text| leave_out_the_incidental(text)).collect()
+    heard.iter().map(|text| leave_out_the_incidental(text)).chain(answers).collect()
 }
 
 async fn chat(alice: &mut TestClient) {
@@ -83,13 +88,85 @@ async fn channels(server: &TestServer, alice: &mut TestClient) {
     alice.hears("published").await;
 }
 
+/// Watches products while a back end changes them; what that was answered.
+async fn products(server: &TestServer, alice: &mut TestClient) -> Vec<String> {
+    can_be_watched(server).await;
+    let watched = json!({"topics": ["products.*", "products.1"], "snapshot": true});
+    alice.asks("subscribe", watched.clone()).await;
+    let mut shop = BackEnd { server, key: server.key("products").await, answers: Vec::new() };
+    let anvil = product("Acme", json!(12.5), "Anvil");
+    for (method, path, body, told) in [
+        (Method::POST, "/products", anvil.clone(), 2),
+        (Method::POST, "/products", product(" Grüße, 世界 👋🏽 ", json!(9_999_999_999.99), "\"\\/<script>e\u{301}"), 1),
+        (Method::POST, "/products", product("", json!(0.001), "\u{7}"), 0),
+        (Method::PUT, "/products/1", product("Acme", json!(0), "Anvil II"), 2),
+        (Method::PUT, "/products/1", product("Acme", json!(0), "Anvil II"), 2),
+        (Method::PUT, "/products/9", anvil.clone(), 0),
+        (Method::PUT, "/products/2", product("Acme", json!(1), "Rocket"), 1),
+        (Method::GET, "/products?limit=1", Value::Null, 0),
+        (Method::GET, "/products/2", Value::Null, 0),
+        (Method::DELETE, "/products/1", Value::Null, 2),
+        (Method::DELETE, "/products/1", Value::Null, 0),
+        (Method::GET, "/products/1", Value::Null, 0),
+        (Method::POST, "/products", anvil.clone(), 1),
+    ] {
+        shop.asks(method, path, &body).await;
+        for _ in 0..told {
+            alice.hears("row_changed").await;
+        }
+    }
+    alice.asks("get_publications", json!({"topic": "products.*", "limit": 3})).await;
+    alice.asks("get_publications", json!({"topic": "products.1", "after": 1})).await;
+    alice.asks("subscribe", watched).await;
+    alice.asks("unsubscribe", json!({"topics": ["products.*"]})).await;
+    alice.asks("subscribe", json!({"topics": ["products.2", "products.*"], "snapshot": true})).await;
+    shop.answers
+}
+
+/// Waits until what changes is published, which takes the feed a moment.
+async fn can_be_watched(server: &TestServer) {
+    let wait = async {
+        while server.server().rows().rows(vec![TopicName::parse("products.*").unwrap()], 1_000).await.is_err() {
+            sleep(Duration::from_millis(5)).await;
+        }
+    };
+    timeout(BUDGET, wait).await.expect("the products can be watched");
+}
+
+fn product(manufacturer: &str, price: Value, name: &str) -> Value {
+    json!({"manufacturer": manufacturer, "pricePerUnit": price, "unitsAvailable": 3, "productName": name})
+}
+
+/// Changes products.
+struct BackEnd<'s> {
+    server: &'s TestServer,
+    key: String,
+    /// Status, the headers that say something of the product, and body.
+    answers: Vec<String>,
+}
+
+impl BackEnd<'_> {
+    async fn asks(&mut self, method: Method, path: &str, body: &Value) {
+        let request = Request::builder().method(method.clone()).uri(path);
+        let request = request.header("authorization", format!("Bearer {}", self.key));
+        let (request, body) = match body {
+            Value::Null => (request, Vec::new()),
+            body => (request.header("content-type", "application/json"), body.to_string().into_bytes()),
+        };
+        let answer = self.server.http().send(request, body).await;
+        let said = ["content-type", "location", "etag", "link"].map(|name| answer.headers.get(name));
+        let body = String::from_utf8(answer.body.to_vec()).unwrap();
+        self.answers.push(format!("{method} {path}: {} {said:?} {body}", answer.status));
+    }
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn both_stores_say_the_same_byte_for_byte() {
     let Some(cluster) = Cluster::shared() else { return };
     let sqlite = TestServer::start_with(|settings| settings.storage.url = "sqlite".into()).await;
     let postgres = TestServer::start_with(|settings| settings.storage.url = cluster.database().as_str().into()).await;
     let (on_sqlite, on_postgres) = (conversation(&sqlite).await, conversation(&postgres).await);
-    assert!(on_sqlite.len() > 40, "{on_sqlite:#?}");
+    assert!(on_sqlite.len() > 70, "{on_sqlite:#?}");
     for (sqlite, postgres) in on_sqlite.iter().zip(&on_postgres) {
         assert_eq!(sqlite, postgres);
     }

@@ -1,12 +1,15 @@
 //! Eight `psql` write at random while the server is killed and the database restarted at random: each committed change
-//! arrives once, in order per key. The long ones: `cargo test --release --test it feed::kill_loop -- --ignored --nocapture`.
+//! arrives once, in order per key, in the logs and at those who watch all the while. The long ones:
+//! `cargo test --release --test it feed::kill_loop -- --ignored --nocapture`.
 
-use super::shop::{Kept, Shop, log_in};
-use crate::support::{ServerProcess, postgres::Cluster};
+use super::{
+    audience::{Audience, Changes, by_key, told},
+    shop::{Kept, Shop, log_in},
+    watchers::{Count, TABLE},
+};
+use crate::support::{Http, ServerProcess, postgres::Cluster};
 use rand::RngExt;
-use serde_json::Value;
 use std::{
-    collections::BTreeMap,
     fmt::Write as _,
     io::Write as _,
     path::Path,
@@ -15,11 +18,14 @@ use std::{
     time::{Duration, Instant},
 };
 use switchboard::{app, settings::Settings, storage::Check};
+use tokio::sync::watch;
 
 const SESSIONS: u64 = 8;
-const KEYS: u32 = 1_000;
+pub const KEYS: u32 = 1_000;
+/// Longest wait for those who watch to be back before the next kill.
+const PATIENCE: Duration = Duration::from_secs(3);
 /// Transactions that one `psql` is given.
-const SCRIPT: u32 = 100;
+const SCRIPT: u32 = 25;
 
 /// The table, and beside it what was committed: written by the test's own trigger, in the writers' transactions, in the
 /// order of each row's lock.
@@ -66,12 +72,34 @@ fn script(next_mark: &AtomicU64) -> String {
     sql
 }
 
+/// What the writers know of each other and of those who watch.
+struct Writing {
+    next_mark: AtomicU64,
+    /// How many changes were committed when that was last looked at.
+    committed: AtomicU64,
+    heard: Count,
+    /// So far ahead of those who watch they may be: it is not their speed that is judged.
+    most_ahead: u64,
+    over: AtomicBool,
+}
+
+impl Writing {
+    fn is_far_ahead(&self) -> bool {
+        let somebody_watches = self.heard.has_changed().is_ok();
+        somebody_watches && self.committed.load(Ordering::Relaxed) > *self.heard.borrow() + self.most_ahead
+    }
+}
+
 /// A session, over and over: `psql` ends when its connection is cut.
-fn write(cluster: &Cluster, database: &str, next_mark: &AtomicU64, over: &AtomicBool) -> u32 {
+fn write(shop: &Shop<'_>, writing: &Writing) -> u32 {
     let mut cut = 0;
-    while !over.load(Ordering::Relaxed) {
-        let mut psql = cluster.psql(database).spawn().expect("psql starts");
-        let sent = psql.stdin.take().expect("piped").write_all(script(next_mark).as_bytes());
+    while !writing.over.load(Ordering::Relaxed) {
+        if writing.is_far_ahead() {
+            thread::sleep(Duration::from_millis(10));
+            continue;
+        }
+        let mut psql = shop.cluster.psql(shop.name()).spawn().expect("psql starts");
+        let sent = psql.stdin.take().expect("piped").write_all(script(&writing.next_mark).as_bytes());
         if !psql.wait().expect("it ends").success() || sent.is_err() {
             cut += 1;
             thread::sleep(Duration::from_millis(20));
@@ -80,22 +108,14 @@ fn write(cluster: &Cluster, database: &str, next_mark: &AtomicU64, over: &Atomic
     cut
 }
 
-/// What a change is, apart from its row.
-type Told = (String, i64);
-
 /// What was committed, by key.
-fn committed(shop: &Shop<'_>) -> BTreeMap<String, Vec<Told>> {
-    let mut all = BTreeMap::<_, Vec<_>>::new();
+fn committed(shop: &Shop<'_>) -> Changes {
+    let mut all = Changes::new();
     for line in shop.sql("SELECT id, action, mark FROM audit ORDER BY place").lines() {
         let [id, action, mark] = line.split('|').collect::<Vec<_>>().try_into().unwrap();
         all.entry(id.to_owned()).or_default().push((action.to_owned(), mark.parse().unwrap()));
     }
     all
-}
-
-fn told(change: &Value) -> Told {
-    assert_eq!(change["key"], change["row"]["id"].to_string());
-    (change["action"].as_str().unwrap().to_owned(), change["row"]["mark"].as_i64().unwrap())
 }
 
 /// How many changes were committed so far; `None`: the database is away.
@@ -116,29 +136,37 @@ async fn survives(kept: Kept, changes: u64) {
     let started = Instant::now();
     let server = ServerProcess::start_with_config(&config, data.path());
     shop.has_drainer().await;
-    let (next_mark, over) = (AtomicU64::new(1), AtomicBool::new(false));
+    let (place, here) = watch::channel(Some(server.http));
+    let mut audience = Audience::of(&server, &here).await;
+    let writing = Writing {
+        next_mark: AtomicU64::new(1),
+        committed: AtomicU64::new(0),
+        heard: audience.heard[0].clone(),
+        most_ahead: changes / 4,
+        over: AtomicBool::new(false),
+    };
     let (server, kills, restarts, cuts) = thread::scope(|scope| {
-        let writers: Vec<_> =
-            (0..SESSIONS).map(|_| scope.spawn(|| write(&cluster, shop.name(), &next_mark, &over))).collect();
-        let harm = scope.spawn(|| harm(&shop, server, (&config, data.path()), changes));
-        let (server, kills, restarts) = harm.join().unwrap();
-        over.store(true, Ordering::Relaxed);
+        let writers: Vec<_> = (0..SESSIONS).map(|_| scope.spawn(|| write(&shop, &writing))).collect();
+        let harm = scope.spawn(|| harm(&shop, server, (&config, data.path(), &place), &writing, changes));
+        let harmed = harm.join();
+        writing.over.store(true, Ordering::Relaxed);
         let cuts: u32 = writers.into_iter().map(|writer| writer.join().unwrap()).sum();
+        let (server, kills, restarts) = harmed.unwrap();
         (server, kills, restarts, cuts)
     });
     let written = started.elapsed();
     shop.is_empty().await;
     let drained = started.elapsed();
-    assert!(server.terminate().success());
     let committed = committed(&shop);
+    audience.has_heard(&committed).await;
+    place.send_replace(None);
+    assert!(server.terminate().success());
+    let seen = audience.judge(&shop, &committed).await;
     let mut settings = Settings::defaults();
     shop.settings(&mut settings);
     settings.server.data_dir = data.path().to_owned();
     let store = app::open_store(&settings, Check::Skip).unwrap();
-    let mut by_key = BTreeMap::<_, Vec<_>>::new();
-    for change in log_in(&*store, "items.*").await {
-        by_key.entry(change["key"].as_str().unwrap().to_owned()).or_default().push(told(&change));
-    }
+    let by_key = by_key(&log_in(&*store, TABLE).await);
     for (key, changes) in &committed {
         assert_eq!(by_key.get(key), Some(changes), "{key} on the table's topic");
         let log: Vec<_> = log_in(&*store, &format!("items.{key}")).await.iter().map(told).collect();
@@ -150,35 +178,52 @@ async fn survives(kept: Kept, changes: u64) {
     assert!(count as u64 >= changes);
     println!(
         "{kept:?}: {count} changes of {} rows in {written:.1?}, told by {drained:.1?}; {kills} kills of the server, \
-         {restarts} restarts of the database, {cuts} cut sessions",
+         {restarts} restarts of the database, {cuts} cut sessions; {seen}",
         committed.len()
     );
 }
 
 /// Kills and restarts at random until enough is written; the server that runs in the end.
-fn harm(shop: &Shop<'_>, mut server: ServerProcess, place: (&Path, &Path), changes: u64) -> (ServerProcess, u32, u32) {
+fn harm(
+    shop: &Shop<'_>,
+    mut server: ServerProcess,
+    (config, data, place): (&Path, &Path, &watch::Sender<Option<Http>>),
+    writing: &Writing,
+    changes: u64,
+) -> (ServerProcess, u32, u32) {
     let (mut kills, mut restarts) = (0, 0);
     let mut next = changes / 20;
+    let (mut since, mut heard_then, mut is_patient) = (Instant::now(), 0, true);
     loop {
         thread::sleep(Duration::from_millis(50));
-        match progress(shop) {
-            Some(place) if place >= changes && kills > 0 && restarts > 1 => break,
-            Some(place) if place < next => continue,
+        let progress = progress(shop);
+        if let Some(committed) = progress {
+            writing.committed.store(committed, Ordering::Relaxed);
+        }
+        let heard = *writing.heard.borrow();
+        match progress {
+            Some(committed) if committed >= changes && kills > 0 && restarts > 1 => break,
+            Some(committed) if committed < next => continue,
+            // Every other time those who watch are back before.
+            _ if is_patient && heard == heard_then && since.elapsed() < PATIENCE => continue,
             _ => {}
         }
+        (heard_then, is_patient) = (heard, !is_patient);
         next += changes / rand::rng().random_range(10..30);
-        match rand::rng().random_range(0..3) {
-            0 => {
+        match rand::rng().random_range(0..5) {
+            0..2 => {
                 shop.cluster.order(if restarts % 2 == 0 { "crash" } else { "stop" });
                 shop.cluster.order("start");
                 restarts += 1;
             }
             _ => {
                 server.kill();
-                server = ServerProcess::start_with_config(place.0, place.1);
+                server = ServerProcess::start_with_config(config, data);
+                place.send_replace(Some(server.http));
                 kills += 1;
             }
         }
+        since = Instant::now();
     }
     (server, kills, restarts)
 }
@@ -186,6 +231,11 @@ fn harm(shop: &Shop<'_>, mut server: ServerProcess, place: (&Path, &Path), chang
 #[tokio::test(flavor = "multi_thread")]
 async fn few_changes_arrive_once_while_everything_is_killed() {
     survives(Kept::Embedded, 4_000).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn few_changes_arrive_once_with_the_store_in_the_same_database() {
+    survives(Kept::SameDatabase, 4_000).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]

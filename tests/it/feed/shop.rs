@@ -99,13 +99,13 @@ impl<'c> Shop<'c> {
         server
     }
 
-    /// The same settings for the program: a file, and where it is.
+    /// The same settings for the program: a file, and where it is. Whoever comes back can have all that was missed.
     pub fn config(&self, data_dir: &Path) -> PathBuf {
         let file = data_dir.join("settings.toml");
         let url = if self.kept == Kept::SameDatabase { "" } else { &self.url };
         let text = format!(
             "[storage]\nurl = \"{}\"\n[feed]\nurl = \"{url}\"\n[[feed.table]]\ntable = \"items\"\nkey = \"id\"\n\
-             topic = \"items\"\nhistory_count = 1000000\n",
+             topic = \"items\"\nhistory_count = 1000000\n[recovery]\nmax_publications = 100000\n",
             self.storage
         );
         fs::write(&file, text).unwrap();

@@ -16,7 +16,8 @@ use switchboard::storage::{RowsAt, RowsError};
 
 const SNAPSHOTS: usize = 20;
 
-type Rows = BTreeMap<String, Value>;
+/// A table, by its keys.
+pub type Rows = BTreeMap<String, Value>;
 
 fn rows_of(at: &RowsAt) -> Rows {
     let row = |row: &switchboard::storage::Row| (row.key.clone(), serde_json::from_str(row.row.get()).unwrap());
@@ -24,7 +25,7 @@ fn rows_of(at: &RowsAt) -> Rows {
 }
 
 /// Follows a stream from where a snapshot stood.
-fn follow(rows: &mut Rows, log: &[Value], from: u64) {
+pub fn follow(rows: &mut Rows, log: &[Value], from: u64) {
     for change in &log[usize::try_from(from).unwrap()..] {
         let key = change["key"].as_str().unwrap().to_owned();
         match change["action"].as_str().unwrap() {

@@ -8,6 +8,7 @@ use futures_util::{SinkExt, StreamExt, stream::SplitSink};
 use serde_json::{Value, json};
 use std::collections::{BTreeMap, VecDeque};
 use tokio::{
+    net::TcpStream,
     sync::mpsc::{UnboundedReceiver, unbounded_channel},
     task::JoinHandle,
     time::timeout,
@@ -52,6 +53,13 @@ impl TestClient {
             Err(Error::Http(response)) => Err(response.status().as_u16()),
             Err(error) => panic!("no answer to the upgrade: {error}"),
         }
+    }
+
+    /// As [`TestClient::open`], of a server that may die meanwhile: `None`.
+    pub async fn tries_to_open(http: Http, otp: &str) -> Option<Socket> {
+        let tcp: Box<dyn Stream> = Box::new(TcpStream::connect(http.address).await.ok()?);
+        let opened = client_async(format!("ws://{}/ws?otp={otp}", http.address), tcp).await;
+        opened.ok().map(|(socket, _)| socket)
     }
 
     /// Comes back as a client that went away: `/otp` with its session and its positions.
