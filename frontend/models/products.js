@@ -195,10 +195,11 @@ export class Products extends Model {
     this.#attempt = null;
   }
 
-  /** What was written into a row that is gone becomes a new one. @param {string} key */
+  /** What was written into a row that is gone becomes a new one. @param {string} key @returns {Promise<boolean>} whether it has */
   async addAgain(key) {
-    const edit = this.edits.get(key);
-    if (await edit?.addAgain((fields) => this.add(fields))) this.giveUp(key);
+    const added = (await this.edits.get(key)?.addAgain((fields) => this.add(fields))) ?? false;
+    if (added) this.giveUp(key);
+    return added;
   }
 
   /** @param {string} key */

@@ -55,8 +55,8 @@ function draw({ line, narrow, writable, onEdit, onDelete }) {
   );
 }
 
-/** @param {"edit" | "delete"} name @param {string} label @param {boolean} disabled @param {() => void} onClick */
-function action(name, label, disabled, onClick) {
+/** @param {"edit" | "delete"} name @param {string} label @param {boolean} gone @param {() => void} onClick */
+function action(name, label, gone, onClick) {
   return h(
     "button",
     {
@@ -64,8 +64,9 @@ function action(name, label, disabled, onClick) {
       class: `icon-button ${name}`,
       "aria-label": label,
       title: name === "edit" ? "Edit" : "Delete",
-      disabled,
-      onClick,
+      // Not `disabled`, which would throw out the focus of whoever is there.
+      "aria-disabled": gone ? true : undefined,
+      onClick: gone ? undefined : onClick,
     },
     h(Icon, { name }),
   );

@@ -13,6 +13,7 @@ import { ProductsTools } from "./products_tools.js";
 import { useModel } from "./use_model.js";
 import { useModelByFrame } from "./use_model_by_frame.js";
 import { useNarrow } from "./use_narrow.js";
+import { useNextFocus } from "./use_next_focus.js";
 import { useValue } from "./use_value.js";
 
 /** Narrower than this, in pixels, not all columns fit. */
@@ -34,6 +35,7 @@ export function ProductsView({ chat, origin, onBack }) {
   const messages = useValue(rooms, (model) => model.unread);
   const news = useValue(channels, (model) => model.unread);
   const { element, narrow } = useNarrow(NARROW);
+  const { region, goOn, isAt } = useNextFocus();
   const [adding, setAdding] = useState(false);
   const [deleting, setDeleting] = useState(/** @type {string | null} */ (null));
   const [said, setSaid] = useState("");
@@ -44,6 +46,11 @@ export function ProductsView({ chat, origin, onBack }) {
   const empty = loaded && table.size === 0;
   const live = connected && state === "live";
   const add = () => setAdding(true);
+  const close = () => {
+    setDeleting(null);
+    // The dialog gives the focus back to what opened it, which goes with its row.
+    if (deleting !== null && !table.find(deleting)) goOn({ key: deleting, beside: true });
+  };
 
   return h(
     "section",
@@ -76,10 +83,10 @@ export function ProductsView({ chat, origin, onBack }) {
       h(
         "div",
         // A region that scrolls must be reachable by keyboard.
-        { class: "products-scroller", tabIndex: 0, role: "region", "aria-label": "Table of products" },
+        { ref: region, class: "products-scroller", tabIndex: 0, role: "region", "aria-label": "Table of products" },
         empty
           ? beginning(readOnly ? undefined : add)
-          : h(ProductTableView, { products, narrow, connected, onDelete: setDeleting, onSaved: setSaid }),
+          : h(ProductTableView, { products, narrow, connected, onDelete: setDeleting, onSaved: setSaid, onNext: goOn, isAt }),
         !empty && table.found === 0 && nothingFound(table),
       ),
     loaded && h(Pager, { page: table.page, pages: table.pages, found: table.found, onTurn: (page) => table.turnTo(page) }),
@@ -102,10 +109,10 @@ export function ProductsView({ chat, origin, onBack }) {
         productKey: deleting,
         connection,
         onDeleted: (name) => {
-          setDeleting(null);
+          close();
           setSaid(`${name} is deleted.`);
         },
-        onClose: () => setDeleting(null),
+        onClose: close,
       }),
   );
 }

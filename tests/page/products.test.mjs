@@ -47,6 +47,10 @@ const column = (page, index) =>
     .locator(".products-table tbody tr:not(.gone)")
     .evaluateAll((rows, at) => rows.map((one) => one.children[at]?.textContent?.replace(/^[▲▼]/, "") ?? ""), index);
 
+/** What has the focus, by its name; "BODY" when nothing has. @param {Page} page */
+const focused = (page) =>
+  page.evaluate(() => document.activeElement?.getAttribute("aria-label") ?? document.activeElement?.tagName);
+
 /** @param {Page} page */
 const names = (page) => page.locator("tr:not(.gone) th[scope=row] > .product-value").allInnerTexts();
 
@@ -186,6 +190,9 @@ describe("products", () => {
     const { body } = await server.call(key, "GET", `/products/${id}`);
     assert.match(body, /"pricePerUnit":1\.10,"unitsAvailable":9007199254740991/);
     await remove(id);
+    await page.locator("tr.gone", { hasText: "Digits" }).waitFor();
+    assert.equal(await focused(page), "Edit Digits", "whoever is there is not thrown out");
+    await page.getByRole("searchbox").focus(); // and it keeps its place until they leave
   });
 
   it("sort and filter", async () => {
@@ -244,6 +251,32 @@ describe("products", () => {
     await page.getByRole("status").getByText("Chair 10 plus is saved.").waitFor({ state: "attached" });
   });
 
+  it("leave the focus alone when a row that was saved goes elsewhere", async () => {
+    const { page } = alice;
+    const filter = page.getByRole("searchbox");
+    await filter.fill("chair 9");
+    await page.getByRole("button", { name: "Edit Chair 9" }).click();
+    await entry(page, "Product of").fill("Stool 9");
+    await page.keyboard.press("Enter");
+    await page.getByText(/^None of/).waitFor();
+    assert.equal(await focused(page), "Table of products");
+    await filter.fill("");
+    await row(page, "Stool 9").waitFor();
+    assert.equal(await filter.evaluate((element) => element === document.activeElement), true);
+    // And one who went elsewhere while it was being saved stays there.
+    await page.route(/\/products\/\d+$/, async (route) => {
+      if (route.request().method() === "PUT") await filter.focus();
+      await route.continue();
+    });
+    await page.getByRole("button", { name: "Edit Stool 9" }).click();
+    await entry(page, "Product of").fill("Chair 9");
+    await page.keyboard.press("Enter");
+    await row(page, "Chair 9").waitFor();
+    await editing(page).waitFor({ state: "detached" });
+    assert.equal(await filter.evaluate((element) => element === document.activeElement), true);
+    await page.unroute(/\/products\/\d+$/);
+  });
+
   it("never take away what somebody writes, nor let it overwrite what they have not seen", async () => {
     const { page } = alice;
     const id = await add({ productName: "Disputed", pricePerUnit: "10.00", unitsAvailable: "1" });
@@ -287,6 +320,7 @@ describe("products", () => {
     await editing(page).getByRole("button", { name: "Add it as a new one" }).click();
     await row(page, "Disputed").getByText("60").waitFor();
     await editing(page).waitFor({ state: "detached" });
+    assert.match((await focused(page)) ?? "", /^Edit /);
   });
 
   it("keep their places while somebody is among them", async () => {
@@ -343,6 +377,7 @@ describe("products", () => {
     await page.getByRole("button", { name: "Delete Sofa" }).click();
     await question.getByRole("button", { name: "Delete product" }).click();
     await question.waitFor({ state: "detached" });
+    await until(async () => /^Edit (?!Sofa)/.test((await focused(page)) ?? ""), "the focus is in the next row");
     await row(bob.page, "Sofa").waitFor({ state: "detached" });
   });
 
@@ -499,6 +534,8 @@ describe("products", () => {
     await page.getByRole("button", { name: "Edit Äpfel" }).click();
     await editing(page).getByRole("button", { name: "Delete" }).click();
     await page.getByRole("button", { name: "Delete product" }).click();
+    await until(async () => /^Edit (?!Äpfel)/.test((await focused(page)) ?? ""), "the focus is in the next row");
+    await page.getByRole("searchbox").focus(); // what went stays as long as somebody is there
     await row(page, "Äpfel").waitFor({ state: "detached" });
     await page.getByRole("searchbox").fill("chair");
     await until(async () => (await names(page)).length === 3, "it is filtered");
