@@ -156,6 +156,11 @@ export class Products extends Model {
     this.#edited();
   }
 
+  /** What is written into a row that is not shown just now. @returns {ProductEdit[]} */
+  get editsElsewhere() {
+    return [...this.edits.values()].filter(({ key }) => !this.table.isHere(key));
+  }
+
   /** Takes back what was written. @param {string} key */
   giveUp(key) {
     this.edits.delete(key);
@@ -232,7 +237,7 @@ export class Products extends Model {
   }
 
   #edited() {
-    this.table.hold("edit", this.edits.size > 0);
+    this.table.pin(this.edits.keys());
     this.changed();
   }
 

@@ -42,8 +42,13 @@ function draw({ line, narrow, writable, onEdit, onDelete }) {
       narrow && h("span", { class: "product-maker" }, value(line, "manufacturer")),
     ),
     !narrow && h("td", cell("manufacturer"), value(line, "manufacturer")),
-    h("td", cell("pricePerUnit"), value(line, "pricePerUnit")),
-    h("td", cell("unitsAvailable"), value(line, "unitsAvailable")),
+    h(
+      "td",
+      cell("pricePerUnit"),
+      value(line, "pricePerUnit"),
+      narrow && h("span", { class: "product-units" }, value(line, "unitsAvailable"), product.unitsAvailable === "1" ? " unit" : " units"),
+    ),
+    !narrow && h("td", cell("unitsAvailable"), value(line, "unitsAvailable")),
     writable &&
       h(
         "td",
@@ -82,7 +87,7 @@ function value({ product, marks }, field) {
   return h(
     "span",
     // Another element for every change, so that each flashes from its beginning.
-    { key: mark?.turn ?? 0, class: mark ? `product-value ${mark.direction}` : "product-value" },
+    { key: mark?.turn ?? 0, class: mark ? `product-value ${field} ${mark.direction}` : `product-value ${field}` },
     mark && ARROWS[mark.direction] && h("span", { class: "product-arrow", "aria-hidden": "true" }, ARROWS[mark.direction]),
     h("bdi", null, product[field]),
   );

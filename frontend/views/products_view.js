@@ -17,7 +17,7 @@ import { useNextFocus } from "./use_next_focus.js";
 import { useValue } from "./use_value.js";
 
 /** Narrower than this, in pixels, not all columns fit. */
-const NARROW = 640;
+const NARROW = 800;
 
 /**
  * The server's products, live.
@@ -46,6 +46,10 @@ export function ProductsView({ chat, origin, onBack }) {
   const empty = loaded && table.size === 0;
   const live = connected && state === "live";
   const add = () => setAdding(true);
+  const reveal = (/** @type {string} */ key) => {
+    table.reveal(key);
+    goOn({ key, selector: "[name=productName]" });
+  };
   const close = () => {
     setDeleting(null);
     // The dialog gives the focus back to what opened it, which goes with its row.
@@ -77,7 +81,7 @@ export function ProductsView({ chat, origin, onBack }) {
     refusal && h(ProductsRefusal, { refusal, old: loaded, connected, onRetry: () => products.retry() }),
     readOnly &&
       h("p", { class: "products-notice", role: "status" }, h(Icon, { name: "lock" }), "You may look at the products, but not change them."),
-    loaded && !empty && h(ProductsTools, { table, narrow }),
+    loaded && !empty && h(ProductsTools, { products, narrow, onReveal: reveal }),
     !refusal && !loaded && h("p", { class: "products-loading" }, connected ? "Loading the products…" : "The products are loaded with the connection."),
     loaded &&
       h(
