@@ -40,8 +40,10 @@ export class ProductTable extends Model {
   /** What is looked for. @type {string[]} */
   #words = [];
   #outdated = false;
-  /** Why nothing may move just now. @type {Set<string>} */
+  /** Why nothing may move just now, wherever. @type {Set<string>} */
   #holds = new Set();
+  /** Rows that are written into: they are never dropped, and where one is shown nothing moves. @type {Set<string>} */
+  #pinned = new Set();
   /** @type {ReturnType<typeof setTimeout> | undefined} */
   #sweeping;
 
@@ -72,13 +74,12 @@ export class ProductTable extends Model {
   get lines() {
     this.#arrange();
     this.page = Math.min(this.page, this.pages - 1);
-    const keys = this.#shown.slice(this.page * PAGE, (this.page + 1) * PAGE);
-    return keys.flatMap((key) => this.#lines.get(key) ?? []);
+    return this.#pageKeys.flatMap((key) => this.#lines.get(key) ?? []);
   }
 
   /** Whether the order is not what it should be, since somebody is in the table. */
   get waiting() {
-    return this.#outdated && this.#holds.size > 0;
+    return this.#outdated && this.#held;
   }
 
   /** @param {string} key @returns {Product | undefined} undefined also for one that is about to go */
@@ -100,7 +101,7 @@ export class ProductTable extends Model {
     const text = searchable(`${product.productName} ${product.manufacturer}`);
     if (!line || line.phase === "gone") {
       if (line) this.#gone -= 1;
-      else if (this.#holds.size > 0 && this.#isFound(text)) this.#shown.push(key);
+      else if (this.#held && this.#isFound(text)) this.#shown.push(key);
       this.#mark({ key, product, phase: "came", marks: {}, text });
       this.#outdated = true;
       this.tally.came += 1;
@@ -160,6 +161,7 @@ export class ProductTable extends Model {
   /** @param {number} page from 0 */
   turnTo(page) {
     this.page = Math.max(0, page);
+    this.#sweep(); // what kept its place for somebody on the other page
     this.changed();
   }
 
@@ -177,10 +179,39 @@ export class ProductTable extends Model {
     this.changed();
   }
 
+  /** What somebody writes into. As long as one of them is on the page that is shown, no row moves. @param {Iterable<string>} keys */
+  pin(keys) {
+    this.#arrange();
+    this.#pinned = new Set(keys);
+    this.#sweep();
+    this.changed();
+  }
+
+  /** Whether a row is on the page that is shown. @param {string} key */
+  isHere(key) {
+    return this.lines.some((line) => line.key === key);
+  }
+
+  /** Turns to where a row is, and shows all if it is not among what is looked for. @param {string} key */
+  reveal(key) {
+    this.#arrange();
+    if (!this.#shown.includes(key)) this.search("");
+    this.turnTo(Math.floor(Math.max(0, this.#shown.indexOf(key)) / PAGE));
+  }
+
   /** Everything into its order now, whoever holds it. */
   rearrange() {
     this.#arrange(true);
+    this.#sweep();
     this.changed();
+  }
+
+  get #held() {
+    return this.#holds.size > 0 || this.#pageKeys.some((key) => this.#pinned.has(key));
+  }
+
+  get #pageKeys() {
+    return this.#shown.slice(this.page * PAGE, (this.page + 1) * PAGE);
   }
 
   #begin() {
@@ -202,6 +233,7 @@ export class ProductTable extends Model {
     clearTimeout(this.#sweeping);
     this.#sweeping = undefined;
     const now = this.#now();
+    const held = this.#held;
     let some = false;
     let left = false;
     for (const [key, until] of this.#marked) {
@@ -210,7 +242,7 @@ export class ProductTable extends Model {
         break;
       }
       const line = /** @type {Line} */ (this.#lines.get(key));
-      if (line.phase === "gone" && this.#holds.size > 0) continue; // it keeps its place
+      if (line.phase === "gone" && (held || this.#pinned.has(key))) continue; // it keeps its place
       some = true;
       this.#marked.delete(key);
       if (line.phase === "gone") this.#drop(key);
@@ -228,7 +260,7 @@ export class ProductTable extends Model {
   }
 
   #arrange(now = false) {
-    if (!this.#outdated || (this.#holds.size > 0 && !now)) return;
+    if (!this.#outdated || (this.#held && !now)) return;
     this.#outdated = false;
     const known = new Set(this.#sorted);
     const keys = this.#sorted.filter((key) => this.#lines.has(key));

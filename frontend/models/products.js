@@ -156,6 +156,11 @@ export class Products extends Model {
     this.#edited();
   }
 
+  /** What is written into a row that is not shown just now. @returns {ProductEdit[]} */
+  get editsElsewhere() {
+    return [...this.edits.values()].filter(({ key }) => !this.table.isHere(key));
+  }
+
   /** Takes back what was written. @param {string} key */
   giveUp(key) {
     this.edits.delete(key);
@@ -195,10 +200,11 @@ export class Products extends Model {
     this.#attempt = null;
   }
 
-  /** What was written into a row that is gone becomes a new one. @param {string} key */
+  /** What was written into a row that is gone becomes a new one. @param {string} key @returns {Promise<boolean>} whether it has */
   async addAgain(key) {
-    const edit = this.edits.get(key);
-    if (await edit?.addAgain((fields) => this.add(fields))) this.giveUp(key);
+    const added = (await this.edits.get(key)?.addAgain((fields) => this.add(fields))) ?? false;
+    if (added) this.giveUp(key);
+    return added;
   }
 
   /** @param {string} key */
@@ -231,7 +237,7 @@ export class Products extends Model {
   }
 
   #edited() {
-    this.table.hold("edit", this.edits.size > 0);
+    this.table.pin(this.edits.keys());
     this.changed();
   }
 

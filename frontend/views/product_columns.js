@@ -1,6 +1,6 @@
 /**
  * What the table shows of a product, from left to right; those that are `wide` only where there is room. Without it the
- * manufacturer stands below the name.
+ * manufacturer stands below the name, and the units below the price.
  * @type {readonly { field: import("../models/product_table.js").Sorting["field"], label: string, short: string,
  *   number: boolean, orders: readonly [string, string], wide: boolean }[]}
  */
@@ -9,7 +9,7 @@ export const COLUMNS = [
   { field: "productName", label: "Product", short: "Product", number: false, orders: ["A to Z", "Z to A"], wide: false },
   { field: "manufacturer", label: "Manufacturer", short: "Manufacturer", number: false, orders: ["A to Z", "Z to A"], wide: true },
   { field: "pricePerUnit", label: "Price per unit", short: "Price", number: true, orders: ["low to high", "high to low"], wide: false },
-  { field: "unitsAvailable", label: "Units available", short: "Units", number: true, orders: ["few to many", "many to few"], wide: false },
+  { field: "unitsAvailable", label: "Units available", short: "Units", number: true, orders: ["few to many", "many to few"], wide: true },
 ];
 
 /** @type {Record<import("../lib/product.js").Field, string>} */

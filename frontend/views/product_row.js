@@ -42,8 +42,13 @@ function draw({ line, narrow, writable, onEdit, onDelete }) {
       narrow && h("span", { class: "product-maker" }, value(line, "manufacturer")),
     ),
     !narrow && h("td", cell("manufacturer"), value(line, "manufacturer")),
-    h("td", cell("pricePerUnit"), value(line, "pricePerUnit")),
-    h("td", cell("unitsAvailable"), value(line, "unitsAvailable")),
+    h(
+      "td",
+      cell("pricePerUnit"),
+      value(line, "pricePerUnit"),
+      narrow && h("span", { class: "product-units" }, value(line, "unitsAvailable"), product.unitsAvailable === "1" ? " unit" : " units"),
+    ),
+    !narrow && h("td", cell("unitsAvailable"), value(line, "unitsAvailable")),
     writable &&
       h(
         "td",
@@ -55,8 +60,8 @@ function draw({ line, narrow, writable, onEdit, onDelete }) {
   );
 }
 
-/** @param {"edit" | "delete"} name @param {string} label @param {boolean} disabled @param {() => void} onClick */
-function action(name, label, disabled, onClick) {
+/** @param {"edit" | "delete"} name @param {string} label @param {boolean} gone @param {() => void} onClick */
+function action(name, label, gone, onClick) {
   return h(
     "button",
     {
@@ -64,8 +69,9 @@ function action(name, label, disabled, onClick) {
       class: `icon-button ${name}`,
       "aria-label": label,
       title: name === "edit" ? "Edit" : "Delete",
-      disabled,
-      onClick,
+      // Not `disabled`, which would throw out the focus of whoever is there.
+      "aria-disabled": gone ? true : undefined,
+      onClick: gone ? undefined : onClick,
     },
     h(Icon, { name }),
   );
@@ -81,7 +87,7 @@ function value({ product, marks }, field) {
   return h(
     "span",
     // Another element for every change, so that each flashes from its beginning.
-    { key: mark?.turn ?? 0, class: mark ? `product-value ${mark.direction}` : "product-value" },
+    { key: mark?.turn ?? 0, class: mark ? `product-value ${field} ${mark.direction}` : `product-value ${field}` },
     mark && ARROWS[mark.direction] && h("span", { class: "product-arrow", "aria-hidden": "true" }, ARROWS[mark.direction]),
     h("bdi", null, product[field]),
   );

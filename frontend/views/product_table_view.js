@@ -15,12 +15,12 @@ import { SortHeader } from "./sort_header.js";
  * @param {boolean} props.connected
  * @param {(key: string) => void} props.onDelete
  * @param {(key: string) => void} props.onSaved
+ * @param {(next: import("./use_next_focus.js").Next) => void} props.onNext
+ * @param {(key: string) => boolean} props.isAt whether the focus is in that row, or nowhere
  */
-export function ProductTableView({ products, narrow, connected, onDelete, onSaved }) {
+export function ProductTableView({ products, narrow, connected, onDelete, onSaved, onNext, isAt }) {
   const { table, edits, readOnly } = products;
   const rows = useRef(/** @type {HTMLTableSectionElement | null} */ (null));
-  /** What gets the focus as soon as it is drawn. */
-  const next = useRef(/** @type {{ key: string, selector: string } | null} */ (null));
 
   const settle = () => {
     const at = document.activeElement;
@@ -28,45 +28,34 @@ export function ProductTableView({ products, narrow, connected, onDelete, onSave
     table.hold("focus", (rows.current?.contains(at) && at?.matches(":focus-visible")) ?? false);
   };
   const onFocus = () => queueMicrotask(settle); // on the way out the focus is nowhere yet
-  useLayoutEffect(() => {
-    if (next.current) {
-      const { key, selector } = next.current;
-      const element = rows.current?.querySelector(`[data-key="${CSS.escape(key)}"] ${selector}`);
-      if (element) {
-        next.current = null;
-        /** @type {HTMLElement} */ (element).focus();
-        element.closest("tr")?.scrollIntoView({ block: "nearest" }); // with its buttons
-        if (element instanceof HTMLInputElement) element.select();
-      }
-    }
-    settle(); // what had the focus may be gone
-  });
+  useLayoutEffect(onFocus); // what had the focus may be gone
   useLayoutEffect(() => () => table.hold("focus", false), [table]);
 
   const onEdit = useCallback(
     (/** @type {string} */ key, /** @type {Field} */ field = "productName") => {
-      next.current = { key, selector: `[name=${field}]` };
       products.edit(key);
+      onNext({ key, selector: `[name=${field}]` });
     },
-    [products],
+    [products, onNext],
   );
   const onCancel = (/** @type {string} */ key) => {
-    next.current = { key, selector: ".edit" };
     products.giveUp(key);
+    onNext({ key, beside: true });
   };
   const onSave = async (/** @type {string} */ key) => {
     const name = table.find(key)?.productName ?? "";
-    const inside = rows.current?.querySelector(`[data-key="${CSS.escape(key)}"]`)?.contains(document.activeElement);
     if (await products.save(key)) {
-      if (inside) next.current = { key, selector: ".edit" };
+      if (isAt(key)) onNext({ key });
       onSaved(`${table.find(key)?.productName ?? name} is saved.`);
       return;
     }
     const wrong = Object.keys(edits.get(key)?.problems ?? {})[0];
-    if (wrong) next.current = { key, selector: `[name=${wrong}]` };
+    if (wrong && isAt(key)) onNext({ key, selector: `[name=${wrong}]` });
     table.changed();
   };
-  const onAddAgain = (/** @type {string} */ key) => void products.addAgain(key);
+  const onAddAgain = async (/** @type {string} */ key) => {
+    if ((await products.addAgain(key)) && isAt(key)) onNext({ key, beside: true });
+  };
 
   const writable = !readOnly;
   const columns = COLUMNS.filter(({ wide }) => !wide || !narrow);

@@ -4,10 +4,15 @@ import { countProducts } from "./explain_product.js";
 
 /**
  * What narrows the table down and orders it, and how much is found.
- * @param {{ table: import("../models/product_table.js").ProductTable, narrow: boolean }} props
+ * @param {object} props
+ * @param {import("../models/products.js").Products} props.products
+ * @param {boolean} props.narrow
+ * @param {(key: string) => void} props.onReveal shows a row that is written into
  */
-export function ProductsTools({ table, narrow }) {
+export function ProductsTools({ products, narrow, onReveal }) {
   const id = useId();
+  const { table } = products;
+  const [edit, ...others] = products.editsElsewhere;
   const { sorting, filter, size, found, waiting } = table;
   return h(
     "div",
@@ -56,6 +61,20 @@ export function ProductsTools({ table, narrow }) {
       { class: "products-count", "aria-live": filter === "" ? "off" : "polite" },
       filter.trim() === "" ? countProducts(size) : `${found.toLocaleString("en")} of ${countProducts(size)}`,
     ),
+    edit &&
+      h(
+        "p",
+        { class: "products-waiting" },
+        h(
+          "span",
+          null,
+          "You have begun to change ",
+          h("bdi", { class: "name" }, edit.latest.productName),
+          others.length > 0 && `, and ${others.length} more`,
+          ", not shown here.",
+        ),
+        h("button", { type: "button", class: "button small", onClick: () => onReveal(edit.key) }, "Show it"),
+      ),
     waiting &&
       h(
         "p",

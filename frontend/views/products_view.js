@@ -13,10 +13,11 @@ import { ProductsTools } from "./products_tools.js";
 import { useModel } from "./use_model.js";
 import { useModelByFrame } from "./use_model_by_frame.js";
 import { useNarrow } from "./use_narrow.js";
+import { useNextFocus } from "./use_next_focus.js";
 import { useValue } from "./use_value.js";
 
 /** Narrower than this, in pixels, not all columns fit. */
-const NARROW = 640;
+const NARROW = 800;
 
 /**
  * The server's products, live.
@@ -34,6 +35,7 @@ export function ProductsView({ chat, origin, onBack }) {
   const messages = useValue(rooms, (model) => model.unread);
   const news = useValue(channels, (model) => model.unread);
   const { element, narrow } = useNarrow(NARROW);
+  const { region, goOn, isAt } = useNextFocus();
   const [adding, setAdding] = useState(false);
   const [deleting, setDeleting] = useState(/** @type {string | null} */ (null));
   const [said, setSaid] = useState("");
@@ -44,6 +46,15 @@ export function ProductsView({ chat, origin, onBack }) {
   const empty = loaded && table.size === 0;
   const live = connected && state === "live";
   const add = () => setAdding(true);
+  const reveal = (/** @type {string} */ key) => {
+    table.reveal(key);
+    goOn({ key, selector: "[name=productName]" });
+  };
+  const close = () => {
+    setDeleting(null);
+    // The dialog gives the focus back to what opened it, which goes with its row.
+    if (deleting !== null && !table.find(deleting)) goOn({ key: deleting, beside: true });
+  };
 
   return h(
     "section",
@@ -70,16 +81,16 @@ export function ProductsView({ chat, origin, onBack }) {
     refusal && h(ProductsRefusal, { refusal, old: loaded, connected, onRetry: () => products.retry() }),
     readOnly &&
       h("p", { class: "products-notice", role: "status" }, h(Icon, { name: "lock" }), "You may look at the products, but not change them."),
-    loaded && !empty && h(ProductsTools, { table, narrow }),
+    loaded && !empty && h(ProductsTools, { products, narrow, onReveal: reveal }),
     !refusal && !loaded && h("p", { class: "products-loading" }, connected ? "Loading the products…" : "The products are loaded with the connection."),
     loaded &&
       h(
         "div",
         // A region that scrolls must be reachable by keyboard.
-        { class: "products-scroller", tabIndex: 0, role: "region", "aria-label": "Table of products" },
+        { ref: region, class: "products-scroller", tabIndex: 0, role: "region", "aria-label": "Table of products" },
         empty
           ? beginning(readOnly ? undefined : add)
-          : h(ProductTableView, { products, narrow, connected, onDelete: setDeleting, onSaved: setSaid }),
+          : h(ProductTableView, { products, narrow, connected, onDelete: setDeleting, onSaved: setSaid, onNext: goOn, isAt }),
         !empty && table.found === 0 && nothingFound(table),
       ),
     loaded && h(Pager, { page: table.page, pages: table.pages, found: table.found, onTurn: (page) => table.turnTo(page) }),
@@ -102,10 +113,10 @@ export function ProductsView({ chat, origin, onBack }) {
         productKey: deleting,
         connection,
         onDeleted: (name) => {
-          setDeleting(null);
+          close();
           setSaid(`${name} is deleted.`);
         },
-        onClose: () => setDeleting(null),
+        onClose: close,
       }),
   );
 }

@@ -411,6 +411,28 @@ describe("ProductTable", () => {
     assert.deepEqual(shown(table), [4, 1, 3]);
   });
 
+  it("moves no row where one is written into, and any elsewhere", () => {
+    const many = Array.from({ length: PAGE + 1 }, (_, index) => row(index + 1, { pricePerUnit: index + 1 }));
+    const table = tableOf(many);
+    table.sortBy("pricePerUnit");
+    table.pin(["1"]);
+    table.put(productFrom(row(2, { pricePerUnit: 0.5 })));
+    assert.deepEqual([shown(table).slice(0, 2), table.waiting, table.isHere("1")], [[1, 2], true, true]);
+    table.turnTo(1);
+    table.put(productFrom(row(3, { pricePerUnit: 999 })));
+    assert.deepEqual([shown(table), table.waiting, table.isHere("1")], [[3], false, false]);
+    table.remove("1");
+    table.remove("2");
+    mock.timers.tick(MARK_MS + 1000);
+    table.search("anvil 50");
+    assert.deepEqual([shown(table), table.isHere("1")], [[50], false]);
+    table.reveal("1");
+    assert.deepEqual([table.filter, table.lines[0]?.key, table.lines[0]?.phase], ["", "1", "gone"], "it is not lost");
+    assert.equal(shown(table).includes(2), false);
+    table.pin([]);
+    assert.equal(table.isHere("1"), false);
+  });
+
   it("shows new ones at once while nothing may move, if they are looked for", () => {
     const table = tableOf([row(5), row(6)]);
     table.search("anvil");

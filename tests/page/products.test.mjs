@@ -47,6 +47,13 @@ const column = (page, index) =>
     .locator(".products-table tbody tr:not(.gone)")
     .evaluateAll((rows, at) => rows.map((one) => one.children[at]?.textContent?.replace(/^[▲▼]/, "") ?? ""), index);
 
+/** How many of each are available, as it is read. @param {Page} page */
+const units = (page) => page.locator("tr:not(.gone) .product-value.unitsAvailable bdi").allInnerTexts();
+
+/** What has the focus, by its name; "BODY" when nothing has. @param {Page} page */
+const focused = (page) =>
+  page.evaluate(() => document.activeElement?.getAttribute("aria-label") ?? document.activeElement?.tagName);
+
 /** @param {Page} page */
 const names = (page) => page.locator("tr:not(.gone) th[scope=row] > .product-value").allInnerTexts();
 
@@ -176,6 +183,8 @@ describe("products", () => {
     for (const { page } of [alice, bob]) {
       await row(page, "Digits").getByText("9999999999.90").waitFor();
       await row(page, "Digits").getByText("9007199254740991").waitFor();
+      const lines = await row(page, "Digits").locator(".number bdi").evaluateAll((all) => all.map((one) => one.getClientRects().length));
+      assert.ok(lines.every((count) => count === 1), "no number is broken in two");
     }
     const { page } = alice;
     await row(page, "Digits").getByText("9007199254740991").dblclick();
@@ -186,6 +195,9 @@ describe("products", () => {
     const { body } = await server.call(key, "GET", `/products/${id}`);
     assert.match(body, /"pricePerUnit":1\.10,"unitsAvailable":9007199254740991/);
     await remove(id);
+    await page.locator("tr.gone", { hasText: "Digits" }).waitFor();
+    assert.equal(await focused(page), "Edit Digits", "whoever is there is not thrown out");
+    await page.getByRole("searchbox").focus(); // and it keeps its place until they leave
   });
 
   it("sort and filter", async () => {
@@ -244,6 +256,46 @@ describe("products", () => {
     await page.getByRole("status").getByText("Chair 10 plus is saved.").waitFor({ state: "attached" });
   });
 
+  it("leave the focus alone when a row that was saved goes elsewhere", async () => {
+    const { page } = alice;
+    const filter = page.getByRole("searchbox");
+    await filter.fill("chair 9");
+    await page.getByRole("button", { name: "Edit Chair 9" }).click();
+    await entry(page, "Product of").fill("Stool 9");
+    await page.keyboard.press("Enter");
+    await page.getByText(/^None of/).waitFor();
+    assert.equal(await focused(page), "Table of products");
+    await filter.fill("");
+    await row(page, "Stool 9").waitFor();
+    assert.equal(await filter.evaluate((element) => element === document.activeElement), true);
+    // And one who went elsewhere while it was being saved stays there.
+    await page.route(/\/products\/\d+$/, async (route) => {
+      if (route.request().method() === "PUT") await filter.focus();
+      await route.continue();
+    });
+    await page.getByRole("button", { name: "Edit Stool 9" }).click();
+    await entry(page, "Product of").fill("Chair 9");
+    await page.keyboard.press("Enter");
+    await row(page, "Chair 9").waitFor();
+    await editing(page).waitFor({ state: "detached" });
+    assert.equal(await filter.evaluate((element) => element === document.activeElement), true);
+    await page.unroute(/\/products\/\d+$/);
+  });
+
+  it("say which row is being changed when it is not shown, and show it", async () => {
+    const { page } = alice;
+    await page.getByRole("button", { name: "Edit Chair 9" }).click();
+    await entry(page, "Units available").fill("81");
+    await page.getByRole("searchbox").fill("lamp");
+    await page.getByText("You have begun to change Chair 9, not shown here.").waitFor();
+    await accessibleInBoth(page, "a draft elsewhere");
+    await page.getByRole("button", { name: "Show it" }).click();
+    assert.equal(await entry(page, "Units available").inputValue(), "81");
+    assert.equal(await page.evaluate(() => document.activeElement?.getAttribute("name")), "productName");
+    await page.keyboard.press("Escape");
+    await page.getByText("You have begun to change").waitFor({ state: "detached" });
+  });
+
   it("never take away what somebody writes, nor let it overwrite what they have not seen", async () => {
     const { page } = alice;
     const id = await add({ productName: "Disputed", pricePerUnit: "10.00", unitsAvailable: "1" });
@@ -287,6 +339,7 @@ describe("products", () => {
     await editing(page).getByRole("button", { name: "Add it as a new one" }).click();
     await row(page, "Disputed").getByText("60").waitFor();
     await editing(page).waitFor({ state: "detached" });
+    assert.match((await focused(page)) ?? "", /^Edit /);
   });
 
   it("keep their places while somebody is among them", async () => {
@@ -343,6 +396,7 @@ describe("products", () => {
     await page.getByRole("button", { name: "Delete Sofa" }).click();
     await question.getByRole("button", { name: "Delete product" }).click();
     await question.waitFor({ state: "detached" });
+    await until(async () => /^Edit (?!Sofa)/.test((await focused(page)) ?? ""), "the focus is in the next row");
     await row(bob.page, "Sofa").waitFor({ state: "detached" });
   });
 
@@ -434,10 +488,10 @@ describe("products", () => {
       if (round === 1) ids.pop();
     }
     const all = (await stored()).map(({ productName, unitsAvailable }) => `${productName} ${unitsAvailable}`).sort();
-    for (const [{ page }, units] of /** @type {const} */ ([[alice, 4], [bob, 2]])) {
+    for (const { page } of [alice, bob]) {
       await row(page, "Round 2").waitFor({ timeout: 60_000 });
       await until(async () => {
-        const [all0, all1] = [await names(page), await column(page, units)];
+        const [all0, all1] = [await names(page), await units(page)];
         return all0.map((name, at) => `${name} ${all1[at]}`).sort().join("\n") === all.join("\n");
       }, "the table is what the server has");
       assert.equal(await page.evaluate(() => /** @type {any} */ (globalThis).neverReloaded), true);
@@ -499,6 +553,8 @@ describe("products", () => {
     await page.getByRole("button", { name: "Edit Äpfel" }).click();
     await editing(page).getByRole("button", { name: "Delete" }).click();
     await page.getByRole("button", { name: "Delete product" }).click();
+    await until(async () => /^Edit (?!Äpfel)/.test((await focused(page)) ?? ""), "the focus is in the next row");
+    await page.getByRole("searchbox").focus(); // what went stays as long as somebody is there
     await row(page, "Äpfel").waitFor({ state: "detached" });
     await page.getByRole("searchbox").fill("chair");
     await until(async () => (await names(page)).length === 3, "it is filtered");
