@@ -32,4 +32,4 @@ pub use listener::{Listener, Tools};
 pub use rows::{FeedRows, ListenedRows};
 pub use source::{Source, sources};
 pub use status::{Drainer, Status, TableStatus, status};
-pub use uninstall::{Uninstalled, uninstall};
+pub use uninstall::{MOST_COUNTED, Uninstalled, uninstall};

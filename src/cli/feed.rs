@@ -15,7 +15,8 @@ pub enum FeedCommand {
     /// Make the outbox, and the triggers of the tables that the settings name
     #[command(after_help = "\
 What is there already stays; tables that the settings do not name any more lose their triggers. Each table is locked
-for a moment, and waited for for 4 seconds. With feed.install = true the server does the same at its start, if its
+for a moment, and waited for for 4 seconds, or a quarter of one to take triggers away. A superuser may install only on
+tables that belong to superusers, with the types of their columns. With feed.install = true the server does the same at its start, if its
 database user may: it needs CREATE on the database, and SELECT and TRIGGER on the tables.
 
 Examples:
@@ -89,6 +90,9 @@ fn installed(source: &Source, installed: &Installed, out: &mut impl Write) -> Re
     for topic in &installed.removed {
         writeln!(out, "{topic}.*: watched no more, since the settings do not name its table ({place})")?;
     }
+    for fault in &installed.left {
+        writeln!(out, "{fault} ({place})")?;
+    }
     Ok(installed.faults().count())
 }
 
@@ -102,8 +106,14 @@ async fn uninstall(source: &Source, store: &dyn Store, out: &mut impl Write) -> 
         writeln!(out, "{topic}.*: watched no more ({place})")?;
     }
     writeln!(out, "the outbox is removed ({place})")?;
-    if lost > 0 {
-        eprintln!("note: {lost} changes had not been published, and are lost to those who watch");
+    let lost = match lost {
+        Some(0) => None,
+        Some(lost) if lost > feed::MOST_COUNTED => Some(format!("more than {} changes", feed::MOST_COUNTED)),
+        Some(lost) => Some(format!("{lost} changes")),
+        None => Some("perhaps some changes (they could not be counted)".to_owned()),
+    };
+    if let Some(lost) = lost {
+        eprintln!("note: {lost} had not been published, and are lost to those who watch");
     }
     if schema_stays {
         eprintln!("note: the schema `{}` stays: it has other things in it, or another owner", source.schema);

@@ -31,6 +31,8 @@ pub(super) struct Outbox {
     pub(super) id: String,
     /// Of the store that publishes what is in it.
     pub(super) epoch: String,
+    /// Which of the settings' databases it was made for: see [`Source::name`].
+    pub(super) source: String,
 }
 
 /// How it stands with a table that the settings name.
@@ -84,6 +86,10 @@ pub(super) async fn inspect(link: &Link, source: &Source) -> Result<Inspection, 
 }
 
 async fn look(link: &Link, source: &Source) -> Result<Inspection, FeedError> {
+    let encoding: String = answer(link.client.query_one("SELECT getdatabaseencoding()::text", &[])).await?.get(0);
+    if encoding == "SQL_ASCII" {
+        return Err(FeedError::NoEncoding(source.database.shown.clone()));
+    }
     let mut candidates = Vec::new();
     for wanted in &source.tables {
         candidates.push((wanted, table::find(&link.client, wanted).await?));
@@ -131,13 +137,13 @@ pub(super) async fn found(link: &Link, schema: &str) -> Result<Found, FeedError>
 }
 
 async fn installation(link: &Link, schema: &str) -> Result<Found, FeedError> {
-    let read = format!("SELECT outbox, epoch, version FROM {}.installation", sql::name(schema));
+    let read = format!("SELECT outbox, epoch, version, source FROM {}.installation", sql::name(schema));
     let foreign = || FeedError::ForeignSchema(schema.to_owned());
     let row = answer(link.client.query_opt(&read, &[])).await?.ok_or_else(foreign)?;
     if row.get::<_, i32>(2) > sql::VERSION {
         return Err(FeedError::Newer(schema.to_owned()));
     }
-    Ok(Found::Outbox(Outbox { id: row.get(0), epoch: row.get(1) }))
+    Ok(Found::Outbox(Outbox { id: row.get(0), epoch: row.get(1), source: row.get(3) }))
 }
 
 async fn watched(link: &Link, schema: &str) -> Result<HashMap<String, Watched>, FeedError> {

@@ -44,6 +44,25 @@ pub enum FeedError {
          `switchboard feed install --adopt`"
     )]
     OtherInstallation(String),
+    /// One database under two names: each would remove what the other one has installed.
+    #[error(
+        "the schema `{schema}` is that of {other}.url, and this is {this}.url: if both are one database, leave out \
+         feed.url; if the feed's URL has moved from one to the other, `switchboard feed install --adopt`"
+    )]
+    OtherSource {
+        /// Of the outbox.
+        schema: String,
+        /// `storage` or `feed`: whose it is.
+        other: String,
+        /// The other one.
+        this: &'static str,
+    },
+    /// The database does not know what its texts are.
+    #[error(
+        "the encoding of {0} is SQL_ASCII: what is no UTF-8 in one row would end the feed of all; move it to a \
+         database with an encoding"
+    )]
+    NoEncoding(String),
     /// What is installed was made by a newer program.
     #[error("what is installed in the schema `{0}` was made by a newer program: use that")]
     Newer(String),
@@ -107,6 +126,12 @@ pub enum TableFault {
     /// Our role may not read it.
     #[error("the database user may not read `{0}`: GRANT SELECT ON … TO …")]
     MayNotRead(String),
+    /// We are a superuser, and its owner, or that of a type in it, is not.
+    #[error(
+        "`{0}`, or a type in it, belongs to a role that is no superuser, and could have what it likes done with the \
+         rights of this one: name a role in the URL that is none"
+    )]
+    LendsRights(String),
     /// Our role may not make triggers.
     #[error(
         "the database user may not make triggers on `{0}`: GRANT TRIGGER ON … TO …, or have its owner run `switchboard feed install`"
@@ -115,6 +140,14 @@ pub enum TableFault {
     /// It has no triggers of ours, or others than it should have, and none are to be made.
     #[error("`{0}` is not watched, or not as it should be: `switchboard feed install` mends it")]
     NotInstalled(String),
+    /// The settings do not name it any more, and its triggers could not be taken away.
+    #[error("{topic}.* is still watched, though the settings do not name its table: {why}")]
+    StillWatched {
+        /// What is sent for it.
+        topic: String,
+        /// What the database says.
+        why: String,
+    },
     /// The database refused to make the triggers.
     #[error("`{table}`: {why}")]
     Refused {

@@ -9,6 +9,12 @@ use super::{
     table::Table,
 };
 use crate::model::Epoch;
+use tokio_postgres::types::ToSql;
+
+/// How long the removal of a table's triggers waits for the table.
+const REMOVAL_WAIT_MS: u32 = 250;
+/// Changes that are removed in one statement.
+const REMOVED_AT_ONCE: u64 = 5_000;
 
 /// What there is now.
 #[derive(Debug, Clone)]
@@ -19,6 +25,8 @@ pub struct Installed {
     pub tables: Vec<TableMade>,
     /// Topics that were watched and are not any more, since the settings do not name them.
     pub removed: Vec<String>,
+    /// Those that should not be watched any more, and still are.
+    pub left: Vec<TableFault>,
 }
 
 /// What became of a table.
@@ -59,9 +67,9 @@ impl TableMade {
 }
 
 impl Installed {
-    /// The tables that are not watched, and why.
-    pub fn faults(&self) -> impl Iterator<Item = (&TableMade, &TableFault)> {
-        self.tables.iter().filter_map(|table| table.made.as_ref().err().map(|fault| (table, fault)))
+    /// What is not as the settings say, and why.
+    pub fn faults(&self) -> impl Iterator<Item = &TableFault> {
+        self.tables.iter().filter_map(|table| table.made.as_ref().err()).chain(&self.left)
     }
 }
 
@@ -107,33 +115,41 @@ pub(super) async fn check_on(link: &Link, source: &Source, epoch: &Epoch) -> Res
         TableMade { table, topic: standing.wanted.topic.to_string(), made }
     };
     let tables = tables.into_iter().map(made).collect();
-    Ok(Installed { outbox: Some(outbox.id), tables, removed: Vec::new() })
+    Ok(Installed { outbox: Some(outbox.id), tables, removed: Vec::new(), left: Vec::new() })
 }
 
 fn is_ours(outbox: &Outbox, source: &Source, epoch: &Epoch) -> Result<(), FeedError> {
-    if outbox.epoch == epoch.as_str() { Ok(()) } else { Err(FeedError::OtherInstallation(source.schema.clone())) }
+    if outbox.epoch != epoch.as_str() {
+        return Err(FeedError::OtherInstallation(source.schema.clone()));
+    }
+    if outbox.source != source.name {
+        let (schema, other) = (source.schema.clone(), outbox.source.clone());
+        return Err(FeedError::OtherSource { schema, other, this: source.name });
+    }
+    Ok(())
 }
 
 async fn bring_up_to_date(link: &Link, source: &Source, epoch: &Epoch, adopt: Adopt) -> Result<Installed, FeedError> {
     let Inspection { found, tables, surplus } = catalog::inspect(link, source).await?;
     let outbox = match &found {
         Found::Outbox(outbox) => {
-            if outbox.epoch != epoch.as_str() && adopt == Adopt::Any {
-                let (schema, epoch) = (sql::name(&source.schema), sql::literal(epoch.as_str()));
-                let update = format!("UPDATE {schema}.installation SET epoch = {epoch}");
-                link.script(&update).await?;
-            } else {
-                is_ours(outbox, source, epoch)?;
+            match is_ours(outbox, source, epoch) {
+                Err(_) if adopt == Adopt::Any => adopt_outbox(link, source, epoch).await?,
+                ours => ours?,
             }
             outbox.id.clone()
         }
         _ if source.tables.is_empty() => {
-            return Ok(Installed { outbox: None, tables: Vec::new(), removed: Vec::new() });
+            return Ok(Installed { outbox: None, tables: Vec::new(), removed: Vec::new(), left: Vec::new() });
         }
         _ => make_outbox(link, source, epoch, &found).await?,
     };
-    for topic in &surplus {
-        unwatch(link, source, topic).await?;
+    let (mut removed, mut left) = (Vec::new(), Vec::new());
+    for topic in surplus {
+        match unwatch(link, source, &topic).await? {
+            Ok(()) => removed.push(topic),
+            Err(fault) => left.push(fault),
+        }
     }
     let mut made = Vec::new();
     for standing in tables {
@@ -146,7 +162,12 @@ async fn bring_up_to_date(link: &Link, source: &Source, epoch: &Epoch, adopt: Ad
         };
         made.push(TableMade { table: standing.wanted.table, topic, made: outcome });
     }
-    Ok(Installed { outbox: Some(outbox), tables: made, removed: surplus })
+    Ok(Installed { outbox: Some(outbox), tables: made, removed, left })
+}
+
+async fn adopt_outbox(link: &Link, source: &Source, epoch: &Epoch) -> Result<(), FeedError> {
+    let (schema, epoch, name) = (sql::name(&source.schema), sql::literal(epoch.as_str()), sql::literal(source.name));
+    link.script(&format!("UPDATE {schema}.installation SET epoch = {epoch}, source = {name}")).await
 }
 
 async fn make_outbox(link: &Link, source: &Source, epoch: &Epoch, found: &Found) -> Result<String, FeedError> {
@@ -158,10 +179,11 @@ async fn make_outbox(link: &Link, source: &Source, epoch: &Epoch, found: &Found)
     }
     script.push_str(&sql::make_outbox(&source.schema));
     script.push_str(&format!(
-        "INSERT INTO {schema}.installation VALUES ({}, {}, {}); COMMIT",
+        "INSERT INTO {schema}.installation VALUES ({}, {}, {}, {}); COMMIT",
         sql::literal(&id),
         sql::literal(epoch.as_str()),
-        sql::VERSION
+        sql::VERSION,
+        sql::literal(source.name),
     ));
     match link.script(&script).await {
         Ok(()) => Ok(id),
@@ -178,11 +200,15 @@ async fn make_outbox(link: &Link, source: &Source, epoch: &Epoch, found: &Found)
 /// this table's.
 async fn watch(link: &Link, source: &Source, topic: &str, table: &Table) -> Result<Result<(), TableFault>, FeedError> {
     let definition = sql::watch(&source.schema, topic, table);
+    let asked: [&(dyn ToSql + Sync); 3] = [&source.schema, &topic, &table.oid];
+    let looked = answer(link.client.query_one(sql::LOOK_BEFORE, &asked)).await?;
+    let (can_replace, is_in_the_way): (bool, bool) = (looked.get(0), looked.get(1));
     let script = format!(
-        "BEGIN;{}{definition}\
+        "BEGIN;{}{}\
          INSERT INTO {}.watched VALUES ({}, {}, {}) ON CONFLICT (topic) \
          DO UPDATE SET relation = excluded.relation, definition = excluded.definition; COMMIT",
-        sql::unwatch(&source.schema, topic),
+        if is_in_the_way { remove(source, topic) } else { String::new() },
+        if can_replace { definition.clone() } else { definition.replace("OR REPLACE TRIGGER", "TRIGGER") },
         sql::name(&source.schema),
         sql::literal(topic),
         table.oid,
@@ -198,18 +224,29 @@ async fn watch(link: &Link, source: &Source, topic: &str, table: &Table) -> Resu
     }
 }
 
+/// Takes a table's triggers away. Not even readers may be at it then, nor come to it while we wait: so not for long.
+fn remove(source: &Source, topic: &str) -> String {
+    let unwatch = sql::unwatch(&source.schema, topic);
+    format!("SET LOCAL lock_timeout = {REMOVAL_WAIT_MS};{unwatch}")
+}
+
 /// Forgets a table that the settings do not name any more, and its changes, which nobody may hear.
-async fn unwatch(link: &Link, source: &Source, topic: &str) -> Result<(), FeedError> {
+async fn unwatch(link: &Link, source: &Source, topic: &str) -> Result<Result<(), TableFault>, FeedError> {
     let (schema, text) = (sql::name(&source.schema), sql::literal(topic));
-    let script = format!(
-        "BEGIN;{}DELETE FROM {schema}.watched WHERE topic = {text};DELETE FROM {schema}.outbox WHERE topic = {text};COMMIT",
-        sql::unwatch(&source.schema, topic)
-    );
-    let done = link.script(&script).await;
-    if done.is_err() {
-        let _ = link.script("ROLLBACK").await; // what failed says more
+    let script = format!("BEGIN;{}DELETE FROM {schema}.watched WHERE topic = {text};COMMIT", remove(source, topic));
+    match link.script(&script).await {
+        Ok(()) => {}
+        Err(error @ FeedError::Database { code: None, .. }) => return Err(error),
+        Err(error) => {
+            link.script("ROLLBACK").await?;
+            return Ok(Err(TableFault::StillWatched { topic: topic.to_owned(), why: error.to_string() }));
+        }
     }
-    done
+    // Outside the lock, and as far as it goes: whoever drains the outbox deletes what is left.
+    let few = format!("SELECT id FROM {schema}.outbox WHERE topic = $1 ORDER BY id LIMIT {REMOVED_AT_ONCE}");
+    let delete = format!("DELETE FROM {schema}.outbox WHERE id = ANY (ARRAY({few}))");
+    while answer(link.client.execute(&delete, &[&topic])).await.is_ok_and(|gone| gone == REMOVED_AT_ONCE) {}
+    Ok(Ok(()))
 }
 
 /// How many changes wait in the outbox, counted as far as `most`.

@@ -132,13 +132,17 @@ impl Listener {
         }
     }
 
-    /// Connects, sees to it that the feed is installed, waits until no other server drains the outbox, and deletes what
-    /// was published before. `None`: the settings name no table.
+    /// Connects, waits until no other server drains the outbox, sees to it that the feed is installed as the settings of
+    /// this one say, and deletes what was published before. `None`: the settings name no table.
     async fn take_over(&mut self) -> Result<Option<Drained>, FeedError> {
-        let link = Link::connect(&self.source.database).await?;
-        let Some((id, has_faults)) = self.install(&link).await? else { return Ok(None) };
-        if self.source.tables.is_empty() {
+        if self.source.tables.is_empty() && !self.may_install {
             return Ok(None);
+        }
+        let link = Link::connect(&self.source.database).await?;
+        // Who waits for its turn changes nothing, and yet says what will keep it from working.
+        match check_on(&link, &self.source, self.tools.store.epoch()).await {
+            Err(FeedError::NotInstalled { .. }) if self.may_install => {}
+            checked => drop(checked?),
         }
         let mut told = false;
         while !OpenOutbox::take(&link, &self.source.schema).await? {
@@ -148,6 +152,14 @@ impl Listener {
             }
             sleep(TURN_PERIOD).await;
         }
+        let (id, has_faults) = loop {
+            match self.install(&link).await? {
+                None => return Ok(None),
+                Some((_, false)) if self.source.tables.is_empty() => return Ok(None),
+                Some(_) if self.source.tables.is_empty() => sleep(MEND_PERIOD).await,
+                Some(installed) => break installed,
+            }
+        };
         let outbox = OpenOutbox::open(link, &self.source.schema).await?;
         // Before the outbox is read for the first time: whatever comes later rings.
         outbox.listen().await?;
@@ -167,8 +179,6 @@ impl Listener {
                 Err(error) if error.is_forbidden() => check_on(link, &self.source, epoch).await?,
                 installed => installed?,
             }
-        } else if self.source.tables.is_empty() {
-            return Ok(None);
         } else {
             check_on(link, &self.source, epoch).await?
         };
@@ -186,10 +196,10 @@ impl Listener {
         for topic in &installed.removed {
             tracing::info!(feed.database = database, topic, "the table of this topic is watched no more");
         }
-        let faults: Vec<_> = installed.faults().map(|(_, fault)| fault.to_string()).collect();
+        let faults: Vec<_> = installed.faults().map(ToString::to_string).collect();
         if faults != self.told {
             for fault in &faults {
-                tracing::warn!(feed.database = database, "a table cannot be watched: {fault}");
+                tracing::warn!(feed.database = database, "a table is not watched as the settings say: {fault}");
             }
             self.told = faults;
         }

@@ -146,7 +146,7 @@ impl Reader<'_> {
         let read = format!(
             "SELECT t.{key}::text, row_to_json(t.*)::text, asked.place \
              FROM unnest($1::text[]) WITH ORDINALITY AS asked (key, place) \
-             JOIN {} ON t.{key} = {}(asked.key) AND t.{key}::text = asked.key",
+             JOIN {} ON t.{key} = {}(asked.key) AND t.{key}::text = asked.key COLLATE \"C\"",
             table.named_in_from(),
             sql::key_function(self.schema, feed.name.as_str())
         );

@@ -22,6 +22,20 @@ pub(super) struct Table {
     pub(super) may_trigger: bool,
 }
 
+/// Whether reading the table lends a superuser's rights: a cast to json, which belongs to the owner of a type, is carried
+/// out with the rights of whoever asks for a row's JSON. True of a superuser, unless everything is superusers'.
+const LENDS_RIGHTS: &str = "WITH RECURSIVE made_of (type) AS (\
+        SELECT atttypid FROM pg_attribute WHERE attrelid = $1 AND attnum > 0 AND NOT attisdropped \
+        UNION SELECT part.type FROM made_of JOIN pg_type t ON t.oid = made_of.type CROSS JOIN LATERAL (\
+            VALUES (t.typelem), (t.typbasetype) \
+            UNION ALL SELECT a.atttypid FROM pg_attribute a WHERE a.attrelid = t.typrelid AND NOT a.attisdropped\
+        ) AS part (type) WHERE part.type <> 0), \
+    owners (owner) AS (\
+        SELECT relowner FROM pg_class WHERE oid = $1 \
+        UNION SELECT typowner FROM pg_type JOIN made_of ON made_of.type = pg_type.oid) \
+    SELECT (SELECT rolsuper FROM pg_roles WHERE rolname = current_user) \
+        AND EXISTS (SELECT FROM owners JOIN pg_roles r ON r.oid = owner WHERE NOT r.rolsuper)";
+
 const FIND: &str = "SELECT c.oid, n.nspname::text, c.relname::text, c.relkind::text, c.relpersistence::text \
     FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace \
     WHERE c.relkind IN ('r', 'p', 'v', 'm', 'f') \
@@ -110,6 +124,9 @@ impl Found {
         }
         if !column.get::<_, bool>(4) {
             return Ok(Err(TableFault::MayNotRead(table)));
+        }
+        if answer(client.query_one(LENDS_RIGHTS, &[&oid])).await?.get(0) {
+            return Ok(Err(TableFault::LendsRights(table)));
         }
         let (key_type, may_trigger) = (column.get(1), column.get(3));
         Ok(Ok(Table { oid, schema, name, is_partitioned, key, key_type, may_trigger }))

@@ -2,6 +2,7 @@
 //! skipped.
 
 mod audience;
+mod altering;
 mod changes;
 mod installing;
 mod kill_loop;

@@ -21,8 +21,12 @@ const TRACES: &str = "SELECT string_agg(line, E'\\n' ORDER BY line) FROM (\
 
 /// The command line on the tables `tables`; exit code and what it says.
 fn feed(shop: &Shop<'_>, data: &Path, tables: &str, arguments: &[&str]) -> (i32, String) {
+    feed_at(&shop.url, data, tables, arguments)
+}
+
+fn feed_at(url: &str, data: &Path, tables: &str, arguments: &[&str]) -> (i32, String) {
     let file = data.join("tables.toml");
-    std::fs::write(&file, format!("[feed]\nurl = \"{}\"\n{tables}", shop.url)).unwrap();
+    std::fs::write(&file, format!("[feed]\nurl = \"{url}\"\n{tables}")).unwrap();
     let mut command = switchboard(data);
     command.env("SWITCHBOARD__STORAGE__URL", "sqlite").arg("--config").arg(file).arg("feed").args(arguments);
     let ended = command.output().unwrap();
@@ -251,4 +255,140 @@ async fn a_restart_watches_what_has_come_and_forgets_what_has_gone() {
     log_of(&server, "items.*", 2).await;
     assert_eq!(server.server().rows().rows(vec![super::shop::topic("later.*")], 100).await.unwrap()[0].rows.len(), 1);
     server.stop().await;
+}
+
+/// Whoever owns a type says how it becomes JSON, and must not say it to a superuser.
+#[test]
+fn a_superuser_does_not_lend_its_rights_to_owners_of_tables_and_types() {
+    let Some(cluster) = Cluster::start() else { return };
+    let shop = Shop::with_items(&cluster, Kept::Embedded);
+    role(
+        &shop,
+        "app",
+        &format!("GRANT CREATE ON DATABASE {} TO app; GRANT CREATE ON SCHEMA public TO app", shop.name()),
+    );
+    shop.sql(
+        "SET ROLE app; CREATE TYPE mood AS ENUM ('good'); CREATE TYPE pair AS (m mood, n int); \
+         CREATE DOMAIN pairs AS pair[]; CREATE TABLE apps (id int PRIMARY KEY)",
+    );
+    shop.sql("CREATE TABLE mine (id int PRIMARY KEY, m pairs); CREATE DOMAIN ours AS pair[]");
+    let data = tempfile::tempdir().unwrap();
+    let tables = [table("items", "id", "items"), table("apps", "id", "apps"), table("mine", "id", "mine")].concat();
+    let (code, text) = feed(&shop, data.path(), &tables, &["install"]);
+    assert_eq!((code, text.matches("belongs to a role that is no superuser").count()), (1, 2), "{text}");
+    assert_eq!(shop.sql("SELECT string_agg(topic, ' ') FROM switchboard_feed.watched"), "items");
+    // A type of the superuser's own that is made of another's is no better.
+    shop.sql("ALTER TABLE mine ALTER m TYPE ours");
+    let (_, text) = feed(&shop, data.path(), &tables, &["install"]);
+    assert_eq!(text.matches("belongs to a role that is no superuser").count(), 2, "{text}");
+    // Whoever is no superuser may.
+    let url = role(&shop, "feeder", &format!("GRANT CREATE ON DATABASE {} TO feeder", shop.name()));
+    shop.sql("GRANT SELECT, TRIGGER ON apps TO feeder");
+    let tables = format!("schema = 'feeders'\n{}", table("apps", "id", "apps"));
+    let (code, text) = feed_at(&url, data.path(), &tables, &["install"]);
+    assert_eq!(code, 0, "{text}");
+}
+
+/// A dump reads a table for hours: nothing but what needs the table waits for it, and nobody waits behind us.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_table_that_is_read_for_long_is_left_for_later() {
+    let Some(cluster) = Cluster::shared() else { return };
+    let shop = Shop::with_items(cluster, Kept::Embedded);
+    shop.sql("CREATE TABLE others (id int PRIMARY KEY)");
+    let data = tempfile::tempdir().unwrap();
+    let (items, others) = (table("items", "id", "items"), table("others", "id", "others"));
+    assert_eq!(feed(&shop, data.path(), &items, &["install"]).0, 0);
+    shop.sql("INSERT INTO items SELECT n FROM generate_series(1, 7000) AS n");
+    let dump = shop.session().await;
+    dump.batch_execute("BEGIN; LOCK TABLE items IN ACCESS SHARE MODE").await.unwrap();
+    let started = Instant::now();
+    let (code, text) = feed(&shop, data.path(), &others, &["install"]);
+    assert!(started.elapsed() < Duration::from_secs(3), "{:?}", started.elapsed());
+    assert_eq!((code, text.contains("items.* is still watched")), (1, true), "{text}");
+    assert!(text.contains("others: watched from now on"), "{text}");
+    // To make triggers anew, readers need not go.
+    shop.sql("UPDATE switchboard_feed.watched SET definition = 'of an older program'");
+    let (code, text) = feed(&shop, data.path(), &format!("{items}{others}"), &["install"]);
+    assert_eq!((code, text.matches("watched from now on").count()), (0, 2), "{text}");
+    assert_eq!(shop.waiting(), 7_000);
+    dump.batch_execute("COMMIT").await.unwrap();
+    let (code, text) = feed(&shop, data.path(), &others, &["install"]);
+    assert_eq!((code, text.contains("items.*: watched no more")), (0, true), "{text}");
+    assert_eq!(shop.waiting(), 0);
+}
+
+#[test]
+fn a_database_without_an_encoding_is_refused() {
+    let Some(cluster) = Cluster::shared() else { return };
+    let shop = Shop::new(cluster, Kept::Embedded);
+    let name = format!("{}_bytes", shop.name());
+    shop.sql(&format!("CREATE DATABASE {name} TEMPLATE template0 ENCODING 'SQL_ASCII' LOCALE 'C'"));
+    cluster.sql(&name, "CREATE TABLE items (id int PRIMARY KEY)");
+    let data = tempfile::tempdir().unwrap();
+    for command in ["install", "status"] {
+        let (code, text) = feed_at(&cluster.url(&name), data.path(), &table("items", "id", "items"), &[command]);
+        assert_eq!((code, text.contains("is SQL_ASCII")), (1, true), "{text}");
+    }
+}
+
+#[test]
+fn one_database_under_two_names_is_refused() {
+    let Some(cluster) = Cluster::shared() else { return };
+    let shop = Shop::with_items(cluster, Kept::Embedded);
+    let data = tempfile::tempdir().unwrap();
+    let file = data.path().join("two.toml");
+    let sockets = shop.url.split(['@', '/']).find(|part| part.starts_with("%2F")).unwrap();
+    let link = data.path().join("sockets");
+    std::os::unix::fs::symlink(sockets.replace("%2F", "/"), &link).unwrap();
+    let other_name = shop.url.replace(sockets, &link.display().to_string().replace('/', "%2F"));
+    let products = table("products", "product_id", "products");
+    let tables = format!("{products}{}", table("items", "id", "items"));
+    std::fs::write(&file, format!("[feed]\nurl = \"{}\"\n{tables}", shop.url)).unwrap();
+    let run = |arguments: &[&str]| {
+        let mut command = switchboard(data.path());
+        command.env("SWITCHBOARD__STORAGE__URL", &other_name).arg("--config").arg(&file).args(arguments);
+        let ended = command.output().unwrap();
+        (ended.status.code().unwrap(), String::from_utf8([ended.stdout, ended.stderr].concat()).unwrap())
+    };
+    let (code, text) = run(&["feed", "install"]);
+    assert_eq!((code, text.contains("that of storage.url, and this is feed.url")), (1, true), "{text}");
+    assert_eq!(shop.sql("SELECT string_agg(topic, ' ') FROM switchboard_feed.watched"), "products");
+}
+
+#[test]
+fn what_is_removed_is_counted_only_so_far() {
+    let Some(cluster) = Cluster::shared() else { return };
+    let shop = Shop::with_items(cluster, Kept::Embedded);
+    let data = tempfile::tempdir().unwrap();
+    let items = table("items", "id", "items");
+    assert_eq!(feed(&shop, data.path(), &items, &["install"]).0, 0);
+    shop.sql("INSERT INTO items SELECT n FROM generate_series(1, 10001) AS n");
+    let (code, text) = feed(&shop, data.path(), &items, &["uninstall"]);
+    assert_eq!((code, text.contains("more than 10000 changes had not been published")), (0, true), "{text}");
+}
+
+/// A server that waits for another one's end leaves what that one has installed as it is.
+#[tokio::test(flavor = "multi_thread")]
+async fn who_waits_for_its_turn_changes_nothing() {
+    let Some(cluster) = Cluster::shared() else { return };
+    let shop = Shop::with_items(cluster, Kept::SameDatabase);
+    shop.sql("CREATE TABLE others (id text PRIMARY KEY, n int)");
+    let one = shop.server().await;
+    let other =
+        TestServer::start_with(|settings| shop.settings_for(settings, &[watched("others", "id", "others")])).await;
+    let started = Instant::now();
+    while !idle(&other).await.is_some_and(|why| why.contains("another server drains")) {
+        assert!(started.elapsed() < BUDGET, "{:?}", idle(&other).await);
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+    let watched = || shop.sql("SELECT string_agg(topic, ' ') FROM switchboard_feed.watched");
+    assert_eq!(watched(), "items");
+    shop.sql("INSERT INTO items VALUES ('a', 1)");
+    log_of(&one, "items.*", 1).await;
+    one.stop().await;
+    shop.is_drained(&other).await;
+    assert_eq!(watched(), "others");
+    shop.sql("INSERT INTO others VALUES ('a', 1)");
+    log_of(&other, "others.*", 1).await;
+    other.stop().await;
 }
