@@ -32,8 +32,10 @@ const TURN_PERIOD: Duration = Duration::from_secs(1);
 /// How often tables that could not be watched are tried again.
 const MEND_PERIOD: Duration = Duration::from_secs(60);
 /// How often what waits is counted while there is more than a batch of it, and how far.
-const COUNT_PERIOD: Duration = Duration::from_secs(2);
-const MOST_COUNTED: i64 = 1_000_000;
+const COUNT_PERIOD: Duration = Duration::from_secs(10);
+const MOST_COUNTED: i64 = 10_000;
+/// How long a server that stops goes on publishing what waits.
+const LAST_WAIT: Duration = Duration::from_secs(2);
 /// What may wait in the outbox when rows are read for whoever begins to watch them; it is held in memory.
 const MAX_PENDING: i64 = 4096;
 const MAX_PENDING_BYTES: i64 = 8 << 20;
@@ -114,6 +116,7 @@ impl Listener {
                     self.trouble.is_over();
                     self.counter.open();
                     let ended = self.drain(&mut drained, &stop).await;
+                    self.tools.meter.disconnected();
                     if drained.has_worked {
                         backoff.reset();
                     }
@@ -206,15 +209,15 @@ impl Listener {
         let mut requests = Vec::new();
         let mut waiting = drained.outbox.fetch(self.portion).await?;
         loop {
-            self.count(drained, &waiting).await?;
+            if stop.is_cancelled() {
+                return self.finish(drained, waiting).await;
+            }
             if !waiting.is_empty() {
                 let changes = self.publish(drained, &waiting).await?;
-                if stop.is_cancelled() {
-                    return drained.outbox.delete(&changes).await;
-                }
                 waiting = drained.outbox.delete_and_fetch(&changes, self.portion).await?;
                 drained.has_worked = true;
             }
+            self.count(drained, &waiting).await;
             while let Ok(request) = self.counter.requests.try_recv() {
                 requests.push(request);
             }
@@ -228,7 +231,7 @@ impl Listener {
                 drained.has_worked = true;
                 tokio::select! {
                     biased;
-                    () = stop.cancelled() => return Ok(()),
+                    () = stop.cancelled() => {}
                     () = drained.outbox.link.rung() => {}
                     Some(request) = self.counter.requests.recv() => requests.push(request),
                     () = sleep(self.poll_period) => {}
@@ -238,8 +241,18 @@ impl Listener {
         }
     }
 
-    /// Counts what waits, exactly while it is little.
-    async fn count(&self, drained: &mut Drained, batch: &[Waiting]) -> Result<(), FeedError> {
+    /// Publishes what waits when the server stops, as far as it can be done soon.
+    async fn finish(&self, drained: &mut Drained, mut waiting: Vec<Waiting>) -> Result<(), FeedError> {
+        let until = Instant::now() + LAST_WAIT;
+        while !waiting.is_empty() && Instant::now() < until {
+            let changes = self.publish(drained, &waiting).await?;
+            waiting = drained.outbox.delete_and_fetch(&changes, self.portion).await?;
+        }
+        Ok(())
+    }
+
+    /// Counts what waits, exactly while it is little. That it cannot be counted keeps nothing from being published.
+    async fn count(&self, drained: &mut Drained, batch: &[Waiting]) {
         let fetched = i64::try_from(batch.len()).unwrap_or(i64::MAX);
         let weight: usize = batch.iter().map(Waiting::weight).sum();
         let may_be_all =
@@ -248,10 +261,10 @@ impl Listener {
             self.tools.meter.waiting(fetched);
         } else if drained.counted_at.is_none_or(|at| at.elapsed() >= COUNT_PERIOD) {
             let (link, schema) = (&drained.outbox.link, &drained.outbox.schema);
-            self.tools.meter.waiting(install::waiting(link, schema, MOST_COUNTED).await?);
+            let counted = install::waiting(link, schema, MOST_COUNTED).await;
+            self.tools.meter.waiting(counted.unwrap_or(fetched));
             drained.counted_at = Some(Instant::now());
         }
-        Ok(())
     }
 
     /// Has the journal commit and publish a batch; which changes it was.
