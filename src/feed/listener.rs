@@ -19,7 +19,11 @@ use crate::{
     settings::Settings,
     storage::{Change, Draft, FeedProgress, Refusal, RowsAt, Store, Wanted, now},
 };
-use std::{sync::Arc, time::Duration};
+use std::{
+    collections::{HashMap, HashSet, VecDeque},
+    sync::Arc,
+    time::Duration,
+};
 use tokio::time::{Instant, sleep};
 use tokio_util::sync::CancellationToken;
 
@@ -29,13 +33,15 @@ const MAX_BATCH: usize = 500;
 const POLL_PERIOD: Duration = Duration::from_secs(5);
 /// How often a server that waits for another one's end looks.
 const TURN_PERIOD: Duration = Duration::from_secs(1);
-/// How often tables that could not be watched are tried again.
-const MEND_PERIOD: Duration = Duration::from_secs(60);
+/// How often it is looked whether the tables are still watched.
+const LOOK_PERIOD: Duration = Duration::from_secs(60);
 /// How often what waits is counted while there is more than a batch of it, and how far.
 const COUNT_PERIOD: Duration = Duration::from_secs(10);
 const MOST_COUNTED: i64 = 10_000;
 /// How long a server that stops goes on publishing what waits.
 const LAST_WAIT: Duration = Duration::from_secs(2);
+/// Questions for rows that are taken out of the queue, which holds as many again.
+const MAX_REQUESTS: usize = 256;
 /// What may wait in the outbox when rows are read for whoever begins to watch them; it is held in memory.
 const MAX_PENDING: i64 = 4096;
 const MAX_PENDING_BYTES: i64 = 8 << 20;
@@ -74,8 +80,8 @@ struct Drained {
     /// Something was published, or there was nothing to publish.
     has_worked: bool,
     counted_at: Option<Instant>,
-    /// When to try again to watch what could not be.
-    mend_at: Option<Instant>,
+    /// When to look whether the tables are still watched.
+    look_at: Instant,
 }
 
 impl Listener {
@@ -139,7 +145,7 @@ impl Listener {
     /// was published before. `None`: the settings name no table.
     async fn take_over(&mut self) -> Result<Option<Drained>, FeedError> {
         let link = Link::connect(&self.source.database).await?;
-        let Some((id, has_faults)) = self.install(&link).await? else { return Ok(None) };
+        let Some(id) = self.install(&link).await? else { return Ok(None) };
         if self.source.tables.is_empty() {
             return Ok(None);
         }
@@ -157,12 +163,12 @@ impl Listener {
         let FeedProgress { batch, changes } = self.tools.store.feed_progress(&id).await?;
         outbox.delete(&changes).await?;
         let tables = self.tables(&outbox.link).await?;
-        let mend_at = has_faults.then(|| Instant::now() + MEND_PERIOD);
-        Ok(Some(Drained { outbox, id, batch, tables, has_worked: false, counted_at: None, mend_at }))
+        let look_at = Instant::now() + LOOK_PERIOD;
+        Ok(Some(Drained { outbox, id, batch, tables, has_worked: false, counted_at: None, look_at }))
     }
 
-    /// The id of the outbox, and whether there are tables that cannot be watched.
-    async fn install(&mut self, link: &Link) -> Result<Option<(String, bool)>, FeedError> {
+    /// The id of the outbox, after all that can be watched is.
+    async fn install(&mut self, link: &Link) -> Result<Option<String>, FeedError> {
         let epoch = self.tools.store.epoch();
         let installed = if self.may_install {
             match install_on(link, &self.source, epoch, Adopt::OwnOnly).await {
@@ -176,8 +182,7 @@ impl Listener {
             check_on(link, &self.source, epoch).await?
         };
         self.tell(&installed);
-        let has_faults = installed.faults().next().is_some();
-        Ok(installed.outbox.map(|outbox| (outbox, has_faults)))
+        Ok(installed.outbox)
     }
 
     /// Says what an operator wants to know, once.
@@ -206,7 +211,7 @@ impl Listener {
 
     /// Drains until the server stops, or something goes wrong.
     async fn drain(&mut self, drained: &mut Drained, stop: &CancellationToken) -> Result<(), FeedError> {
-        let mut requests = Vec::new();
+        let mut requests = VecDeque::new();
         let mut waiting = drained.outbox.fetch(self.portion).await?;
         loop {
             if stop.is_cancelled() {
@@ -218,8 +223,11 @@ impl Listener {
                 drained.has_worked = true;
             }
             self.count(drained, &waiting).await;
-            while let Ok(request) = self.counter.requests.try_recv() {
-                requests.push(request);
+            self.look(drained).await?;
+            while requests.len() < MAX_REQUESTS
+                && let Ok(request) = self.counter.requests.try_recv()
+            {
+                requests.push_back(request);
             }
             requests.retain(Request::is_wanted);
             if !requests.is_empty() && self.answer(drained, &mut requests).await? {
@@ -227,13 +235,12 @@ impl Listener {
                 continue;
             }
             if waiting.is_empty() {
-                self.mend(drained).await?;
                 drained.has_worked = true;
                 tokio::select! {
                     biased;
                     () = stop.cancelled() => {}
                     () = drained.outbox.link.rung() => {}
-                    Some(request) = self.counter.requests.recv() => requests.push(request),
+                    Some(request) = self.counter.requests.recv() => requests.push_back(request),
                     () = sleep(self.poll_period) => {}
                 }
                 waiting = drained.outbox.fetch(self.portion).await?;
@@ -284,26 +291,33 @@ impl Listener {
         Ok(changes)
     }
 
-    /// Answers whoever wants to know rows as they are: reads them with what is in the outbox at that moment, and
-    /// publishes all of that and nothing else. `false`: there is too much of it to begin with.
-    async fn answer(&self, drained: &mut Drained, requests: &mut Vec<Request>) -> Result<bool, FeedError> {
+    /// Answers whoever wants to know rows as they are, as many as there is time for: reads them with what is in the
+    /// outbox at that moment, and publishes all of that and nothing else. `false`: there is too much of it to begin with.
+    async fn answer(&self, drained: &mut Drained, requests: &mut VecDeque<Request>) -> Result<bool, FeedError> {
         let most = Portion { rows: MAX_PENDING, bytes: MAX_PENDING_BYTES, ..self.portion };
         let taken = snapshot::take(&mut drained.outbox, &self.feeds, &drained.tables, requests, most).await?;
-        let Some(Snapshot { answers, pending }) = taken else { return Ok(false) };
+        let Some(Snapshot { answers, pending, lost }) = taken else { return Ok(false) };
         for batch in self.batches(&pending) {
             let changes = self.publish(drained, batch).await?;
             drained.outbox.delete(&changes).await?;
         }
-        let named = requests.iter().flat_map(|request| request.topics.iter().cloned()).collect();
-        let mut states = self.tools.store.topic_states(Wanted { heard_by: None, named }).await?.into_iter();
+        let asked: HashSet<_> = answers.iter().flat_map(|(request, _)| request.topics.iter().cloned()).collect();
+        let wanted = Wanted { heard_by: None, named: asked.into_iter().collect() };
+        let states = self.tools.store.topic_states(wanted).await?;
+        let states: HashMap<_, _> = states.into_iter().map(|state| (state.topic.clone(), state)).collect();
         // Had the lock been lost, another server might have published more than is in the rows.
         if self.tools.store.feed_progress(&drained.id).await?.batch != drained.batch {
             return Err(FeedError::Overtaken);
         }
-        for (request, answer) in requests.drain(..).zip(answers) {
-            let states: Vec<_> = states.by_ref().take(request.topics.len()).collect();
+        for (request, answer) in answers {
+            let states = request.topics.iter().filter_map(|topic| states.get(topic).cloned());
             let at = |(state, rows)| RowsAt { state, rows };
-            request.answer(answer.map(|rows| states.into_iter().zip(rows).map(at).collect()));
+            let answer = answer.map(|rows| states.zip(rows).map(at).collect());
+            request.answer(answer);
+        }
+        for feed in lost {
+            drained.tables.remove(&feed);
+            drained.look_at = Instant::now();
         }
         Ok(true)
     }
@@ -325,14 +339,30 @@ impl Listener {
         })
     }
 
-    /// Tries again to watch what could not be, now and then.
-    async fn mend(&mut self, drained: &mut Drained) -> Result<(), FeedError> {
-        if drained.mend_at.is_none_or(|at| at > Instant::now()) {
+    /// Looks now and then whether the tables are still watched, and tries again to watch those that are not: tools that
+    /// change a database's schema make tables anew, without our triggers.
+    async fn look(&mut self, drained: &mut Drained) -> Result<(), FeedError> {
+        if drained.look_at > Instant::now() {
             return Ok(());
         }
-        let has_faults = self.install(&drained.outbox.link).await?.is_some_and(|(_, has_faults)| has_faults);
+        drained.look_at = Instant::now() + LOOK_PERIOD;
+        match self.mend(drained).await {
+            // A table that cannot be looked at keeps nobody from the others.
+            Err(FeedError::Database { why, code: Some(_) }) => {
+                let database = &self.source.database.shown;
+                tracing::warn!(feed.database = database, "the watched tables cannot be looked at: {why}");
+                Ok(())
+            }
+            looked => looked,
+        }
+    }
+
+    async fn mend(&mut self, drained: &mut Drained) -> Result<(), FeedError> {
         drained.tables = self.tables(&drained.outbox.link).await?;
-        drained.mend_at = has_faults.then(|| Instant::now() + MEND_PERIOD);
+        if drained.tables.len() < self.source.tables.len() {
+            self.install(&drained.outbox.link).await?;
+            drained.tables = self.tables(&drained.outbox.link).await?;
+        }
         Ok(())
     }
 }
