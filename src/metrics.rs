@@ -110,6 +110,7 @@ pub struct FeedMeter {
     changes: Counter,
     batches: Counter,
     connections: Counter,
+    up: Gauge,
     waiting: Gauge,
     lag: Histogram,
 }
@@ -134,6 +135,12 @@ impl FeedMeter {
     /// The outbox is drained, on a new connection.
     pub fn connected(&self) {
         self.connections.inc();
+        self.up.set(1);
+    }
+
+    /// It is not drained by this server any more.
+    pub fn disconnected(&self) {
+        self.up.set(0);
     }
 }
 
@@ -162,6 +169,7 @@ pub struct Metrics {
     feed_changes: Family<DatabaseLabel, Counter>,
     feed_batches: Family<DatabaseLabel, Counter>,
     feed_connections: Family<DatabaseLabel, Counter>,
+    feed_up: Family<DatabaseLabel, Gauge>,
     feed_waiting: Family<DatabaseLabel, Gauge>,
     feed_lag: Family<DatabaseLabel, Histogram>,
 }
@@ -189,6 +197,7 @@ impl Default for Metrics {
             feed_changes: Family::default(),
             feed_batches: Family::default(),
             feed_connections: Family::default(),
+            feed_up: Family::default(),
             feed_waiting: Family::default(),
             // 0.5 ms to an hour
             feed_lag: Family::new_with_constructor(|| Histogram::new(exponential_buckets(0.000_5, 2.0, 24))),
@@ -249,6 +258,7 @@ impl Metrics {
             changes: self.feed_changes.get_or_create(&label).clone(),
             batches: self.feed_batches.get_or_create(&label).clone(),
             connections: self.feed_connections.get_or_create(&label).clone(),
+            up: self.feed_up.get_or_create(&label).clone(),
             waiting: self.feed_waiting.get_or_create(&label).clone(),
             lag: self.feed_lag.get_or_create(&label).clone(),
         }
@@ -320,7 +330,8 @@ impl Metrics {
         to.register("feed_batches", "Batches of such changes", self.feed_batches.clone());
         let text = "Connections on which an outbox was drained: one more than it was lost";
         to.register("feed_connections", text, self.feed_connections.clone());
-        to.register("feed_waiting", "Changes that wait in an outbox", self.feed_waiting.clone());
+        to.register("feed_up", "Whether this server drains an outbox: 1 or 0", self.feed_up.clone());
+        to.register("feed_waiting", "Changes that wait in an outbox; 10000: or more", self.feed_waiting.clone());
         let text = "Time from a change to its publication";
         to.register_with_unit("feed_lag", text, Unit::Seconds, self.feed_lag.clone());
         to.register("http_requests", "Answers over HTTP by class of status", self.requests.clone());

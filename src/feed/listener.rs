@@ -17,9 +17,13 @@ use crate::{
     journal::{Journal, JournalError},
     metrics::FeedMeter,
     settings::Settings,
-    storage::{Change, Draft, FeedProgress, Refusal, RowsAt, Store, Wanted, now},
+    storage::{Change, Draft, FeedProgress, Refusal, RowsAt, RowsError, Store, Wanted, now},
 };
-use std::{sync::Arc, time::Duration};
+use std::{
+    collections::{HashMap, HashSet, VecDeque},
+    sync::Arc,
+    time::Duration,
+};
 use tokio::time::{Instant, sleep};
 use tokio_util::sync::CancellationToken;
 
@@ -29,15 +33,15 @@ const MAX_BATCH: usize = 500;
 const POLL_PERIOD: Duration = Duration::from_secs(5);
 /// How often a server that waits for another one's end looks.
 const TURN_PERIOD: Duration = Duration::from_secs(1);
-/// How often tables that could not be watched are tried again.
-const MEND_PERIOD: Duration = Duration::from_secs(60);
+/// How often it is looked whether the tables are still watched.
+const LOOK_PERIOD: Duration = Duration::from_secs(60);
 /// How often what waits is counted while there is more than a batch of it, and how far.
-const COUNT_PERIOD: Duration = Duration::from_secs(2);
-const MOST_COUNTED: i64 = 1_000_000;
-/// What may wait in the outbox when rows are read for whoever begins to watch them; it is held in memory.
-const MAX_PENDING: i64 = 4096;
-const MAX_PENDING_BYTES: i64 = 8 << 20;
-
+const COUNT_PERIOD: Duration = Duration::from_secs(10);
+const MOST_COUNTED: i64 = 10_000;
+/// How long a server that stops goes on publishing what waits.
+const LAST_WAIT: Duration = Duration::from_secs(2);
+/// Questions for rows that are taken out of the queue, which holds as many again.
+const MAX_REQUESTS: usize = 256;
 /// What the listener works with.
 pub struct Tools {
     /// Where it is noted what was published.
@@ -55,6 +59,9 @@ pub struct Listener {
     feeds: Feeds,
     counter: Counter,
     portion: Portion,
+    /// What may wait in the outbox when rows are read for whoever begins to watch them: all of it is published before
+    /// they are answered, and held back for them meanwhile, which must not be more than may wait for a client.
+    pending: Portion,
     may_install: bool,
     poll_period: Duration,
     trouble: Trouble,
@@ -72,8 +79,8 @@ struct Drained {
     /// Something was published, or there was nothing to publish.
     has_worked: bool,
     counted_at: Option<Instant>,
-    /// When to try again to watch what could not be.
-    mend_at: Option<Instant>,
+    /// When to look whether the tables are still watched.
+    look_at: Instant,
 }
 
 impl Listener {
@@ -94,6 +101,11 @@ impl Listener {
             source,
             tools,
             counter,
+            pending: Portion {
+                rows: integer(egress.egress_events / 2),
+                bytes: integer(egress.egress_bytes / 2),
+                ..portion
+            },
             portion,
             may_install: settings.feed.install,
             poll_period: POLL_PERIOD.min(settings.feed.probe_period),
@@ -114,6 +126,7 @@ impl Listener {
                     self.trouble.is_over();
                     self.counter.open();
                     let ended = self.drain(&mut drained, &stop).await;
+                    self.tools.meter.disconnected();
                     if drained.has_worked {
                         backoff.reset();
                     }
@@ -152,12 +165,13 @@ impl Listener {
             }
             sleep(TURN_PERIOD).await;
         }
-        let (id, has_faults) = loop {
+        let id = loop {
             match self.install(&link).await? {
                 None => return Ok(None),
                 Some((_, false)) if self.source.tables.is_empty() => return Ok(None),
-                Some(_) if self.source.tables.is_empty() => sleep(MEND_PERIOD).await,
-                Some(installed) => break installed,
+                // What is to be removed could not be.
+                Some(_) if self.source.tables.is_empty() => sleep(LOOK_PERIOD).await,
+                Some((id, _)) => break id,
             }
         };
         let outbox = OpenOutbox::open(link, &self.source.schema).await?;
@@ -166,11 +180,11 @@ impl Listener {
         let FeedProgress { batch, changes } = self.tools.store.feed_progress(&id).await?;
         outbox.delete(&changes).await?;
         let tables = self.tables(&outbox.link).await?;
-        let mend_at = has_faults.then(|| Instant::now() + MEND_PERIOD);
-        Ok(Some(Drained { outbox, id, batch, tables, has_worked: false, counted_at: None, mend_at }))
+        let look_at = Instant::now() + LOOK_PERIOD;
+        Ok(Some(Drained { outbox, id, batch, tables, has_worked: false, counted_at: None, look_at }))
     }
 
-    /// The id of the outbox, and whether there are tables that cannot be watched.
+    /// The id of the outbox, after all that can be watched is; and whether anything is not as the settings say.
     async fn install(&mut self, link: &Link) -> Result<Option<(String, bool)>, FeedError> {
         let epoch = self.tools.store.epoch();
         let installed = if self.may_install {
@@ -213,20 +227,23 @@ impl Listener {
 
     /// Drains until the server stops, or something goes wrong.
     async fn drain(&mut self, drained: &mut Drained, stop: &CancellationToken) -> Result<(), FeedError> {
-        let mut requests = Vec::new();
+        let mut requests = VecDeque::new();
         let mut waiting = drained.outbox.fetch(self.portion).await?;
         loop {
-            self.count(drained, &waiting).await?;
+            if stop.is_cancelled() {
+                return self.finish(drained, waiting).await;
+            }
             if !waiting.is_empty() {
                 let changes = self.publish(drained, &waiting).await?;
-                if stop.is_cancelled() {
-                    return drained.outbox.delete(&changes).await;
-                }
                 waiting = drained.outbox.delete_and_fetch(&changes, self.portion).await?;
                 drained.has_worked = true;
             }
-            while let Ok(request) = self.counter.requests.try_recv() {
-                requests.push(request);
+            self.count(drained, &waiting).await;
+            self.look(drained).await?;
+            while requests.len() < MAX_REQUESTS
+                && let Ok(request) = self.counter.requests.try_recv()
+            {
+                requests.push_back(request);
             }
             requests.retain(Request::is_wanted);
             if !requests.is_empty() && self.answer(drained, &mut requests).await? {
@@ -234,13 +251,12 @@ impl Listener {
                 continue;
             }
             if waiting.is_empty() {
-                self.mend(drained).await?;
                 drained.has_worked = true;
                 tokio::select! {
                     biased;
-                    () = stop.cancelled() => return Ok(()),
+                    () = stop.cancelled() => {}
                     () = drained.outbox.link.rung() => {}
-                    Some(request) = self.counter.requests.recv() => requests.push(request),
+                    Some(request) = self.counter.requests.recv() => requests.push_back(request),
                     () = sleep(self.poll_period) => {}
                 }
                 waiting = drained.outbox.fetch(self.portion).await?;
@@ -248,8 +264,18 @@ impl Listener {
         }
     }
 
-    /// Counts what waits, exactly while it is little.
-    async fn count(&self, drained: &mut Drained, batch: &[Waiting]) -> Result<(), FeedError> {
+    /// Publishes what waits when the server stops, as far as it can be done soon.
+    async fn finish(&self, drained: &mut Drained, mut waiting: Vec<Waiting>) -> Result<(), FeedError> {
+        let until = Instant::now() + LAST_WAIT;
+        while !waiting.is_empty() && Instant::now() < until {
+            let changes = self.publish(drained, &waiting).await?;
+            waiting = drained.outbox.delete_and_fetch(&changes, self.portion).await?;
+        }
+        Ok(())
+    }
+
+    /// Counts what waits, exactly while it is little. That it cannot be counted keeps nothing from being published.
+    async fn count(&self, drained: &mut Drained, batch: &[Waiting]) {
         let fetched = i64::try_from(batch.len()).unwrap_or(i64::MAX);
         let weight: usize = batch.iter().map(Waiting::weight).sum();
         let may_be_all =
@@ -258,10 +284,10 @@ impl Listener {
             self.tools.meter.waiting(fetched);
         } else if drained.counted_at.is_none_or(|at| at.elapsed() >= COUNT_PERIOD) {
             let (link, schema) = (&drained.outbox.link, &drained.outbox.schema);
-            self.tools.meter.waiting(install::waiting(link, schema, MOST_COUNTED).await?);
+            let counted = install::waiting(link, schema, MOST_COUNTED).await;
+            self.tools.meter.waiting(counted.unwrap_or(fetched));
             drained.counted_at = Some(Instant::now());
         }
-        Ok(())
     }
 
     /// Has the journal commit and publish a batch; which changes it was.
@@ -281,26 +307,37 @@ impl Listener {
         Ok(changes)
     }
 
-    /// Answers whoever wants to know rows as they are: reads them with what is in the outbox at that moment, and
-    /// publishes all of that and nothing else. `false`: there is too much of it to begin with.
-    async fn answer(&self, drained: &mut Drained, requests: &mut Vec<Request>) -> Result<bool, FeedError> {
-        let most = Portion { rows: MAX_PENDING, bytes: MAX_PENDING_BYTES, ..self.portion };
-        let taken = snapshot::take(&mut drained.outbox, &self.feeds, &drained.tables, requests, most).await?;
-        let Some(Snapshot { answers, pending }) = taken else { return Ok(false) };
+    /// Answers whoever wants to know rows as they are, as many as there is time for: reads them with what is in the
+    /// outbox at that moment, and publishes all of that and nothing else. `false`: there is too much of it to begin with.
+    async fn answer(&self, drained: &mut Drained, requests: &mut VecDeque<Request>) -> Result<bool, FeedError> {
+        let (feeds, tables) = (&self.feeds, &drained.tables);
+        let taken = snapshot::take(&mut drained.outbox, feeds, tables, requests, self.pending).await?;
+        let Some(Snapshot { answers, pending, lost }) = taken else {
+            let catching_up = || RowsError::Unavailable("the feed is catching up".to_owned());
+            requests.drain(..).for_each(|request| request.answer(Err(catching_up())));
+            return Ok(false);
+        };
         for batch in self.batches(&pending) {
             let changes = self.publish(drained, batch).await?;
             drained.outbox.delete(&changes).await?;
         }
-        let named = requests.iter().flat_map(|request| request.topics.iter().cloned()).collect();
-        let mut states = self.tools.store.topic_states(Wanted { heard_by: None, named }).await?.into_iter();
+        let asked: HashSet<_> = answers.iter().flat_map(|(request, _)| request.topics.iter().cloned()).collect();
+        let wanted = Wanted { heard_by: None, named: asked.into_iter().collect() };
+        let states = self.tools.store.topic_states(wanted).await?;
+        let states: HashMap<_, _> = states.into_iter().map(|state| (state.topic.clone(), state)).collect();
         // Had the lock been lost, another server might have published more than is in the rows.
         if self.tools.store.feed_progress(&drained.id).await?.batch != drained.batch {
             return Err(FeedError::Overtaken);
         }
-        for (request, answer) in requests.drain(..).zip(answers) {
-            let states: Vec<_> = states.by_ref().take(request.topics.len()).collect();
+        for (request, answer) in answers {
+            let states = request.topics.iter().filter_map(|topic| states.get(topic).cloned());
             let at = |(state, rows)| RowsAt { state, rows };
-            request.answer(answer.map(|rows| states.into_iter().zip(rows).map(at).collect()));
+            let answer = answer.map(|rows| states.zip(rows).map(at).collect());
+            request.answer(answer);
+        }
+        for feed in lost {
+            drained.tables.remove(&feed);
+            drained.look_at = Instant::now();
         }
         Ok(true)
     }
@@ -322,14 +359,30 @@ impl Listener {
         })
     }
 
-    /// Tries again to watch what could not be, now and then.
-    async fn mend(&mut self, drained: &mut Drained) -> Result<(), FeedError> {
-        if drained.mend_at.is_none_or(|at| at > Instant::now()) {
+    /// Looks now and then whether the tables are still watched, and tries again to watch those that are not: tools that
+    /// change a database's schema make tables anew, without our triggers.
+    async fn look(&mut self, drained: &mut Drained) -> Result<(), FeedError> {
+        if drained.look_at > Instant::now() {
             return Ok(());
         }
-        let has_faults = self.install(&drained.outbox.link).await?.is_some_and(|(_, has_faults)| has_faults);
+        drained.look_at = Instant::now() + LOOK_PERIOD;
+        match self.mend(drained).await {
+            // A table that cannot be looked at keeps nobody from the others.
+            Err(FeedError::Database { why, code: Some(_) }) => {
+                let database = &self.source.database.shown;
+                tracing::warn!(feed.database = database, "the watched tables cannot be looked at: {why}");
+                Ok(())
+            }
+            looked => looked,
+        }
+    }
+
+    async fn mend(&mut self, drained: &mut Drained) -> Result<(), FeedError> {
         drained.tables = self.tables(&drained.outbox.link).await?;
-        drained.mend_at = has_faults.then(|| Instant::now() + MEND_PERIOD);
+        if drained.tables.len() < self.source.tables.len() {
+            self.install(&drained.outbox.link).await?;
+            drained.tables = self.tables(&drained.outbox.link).await?;
+        }
         Ok(())
     }
 }

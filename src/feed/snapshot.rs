@@ -13,11 +13,19 @@ use crate::{
     model::{RowTopic, TopicName},
     storage::{Row, RowsError},
 };
-use std::collections::HashMap;
-use tokio_postgres::{IsolationLevel, Transaction, types::ToSql};
+use std::{
+    collections::{HashMap, HashSet, VecDeque},
+    time::{Duration, Instant},
+};
+use tokio_postgres::{IsolationLevel, Transaction, error::SqlState, types::ToSql};
 
 /// Rows that are read in one round trip.
 const STRIDE: i32 = 128;
+/// A round of answers takes so long and so much memory, and the last one of it; changes are published between rounds.
+const ROUND: Duration = Duration::from_millis(500);
+const ROUND_BYTES: usize = 16 << 20;
+/// Whoever alters a table holds up those who ask for its rows, and nobody else.
+const BOUNDS: &str = "SET LOCAL lock_timeout = 250; SET LOCAL statement_timeout = 2000";
 
 /// The watched tables, by the name of their feed.
 pub(super) type Tables = HashMap<String, Table>;
@@ -27,18 +35,21 @@ pub(super) type Answer = Result<Vec<Vec<Row>>, RowsError>;
 
 /// All that is true at one moment.
 pub(super) struct Snapshot {
-    /// The answer to each question.
-    pub(super) answers: Vec<Answer>,
+    /// Questions of this round, each with its answer.
+    pub(super) answers: Vec<(Request, Answer)>,
     /// Changes that are in the rows, and not published yet.
     pub(super) pending: Vec<Waiting>,
+    /// Feeds whose triggers are gone.
+    pub(super) lost: HashSet<String>,
 }
 
-/// Answers questions in one snapshot. `None`: more waits in the outbox than `most`, so that catching up comes first.
+/// Answers as many questions as there is time for, in one snapshot, and leaves the others where they are. `None`: more
+/// waits in the outbox than `most`, so that catching up comes first.
 pub(super) async fn take(
     outbox: &mut OpenOutbox,
     feeds: &Feeds,
     tables: &Tables,
-    requests: &[Request],
+    requests: &mut VecDeque<Request>,
     most: Portion,
 ) -> Result<Option<Snapshot>, FeedError> {
     let (schema, fetch) = (outbox.schema.clone(), outbox.fetch_statement());
@@ -55,13 +66,13 @@ pub(super) async fn take(
     }
     let all = Portion { bytes: i64::MAX, ..most };
     let pending = OpenOutbox::fetch_on(transaction.client(), &fetch, all).await?;
-    let mut answers = Vec::with_capacity(requests.len());
-    for request in requests {
-        let reader = Reader { transaction: &transaction, schema: &schema, feeds, tables };
-        answers.push(reader.answer(request).await?);
-    }
-    answer(transaction.commit()).await?;
-    Ok(Some(Snapshot { answers, pending }))
+    answer(transaction.batch_execute(BOUNDS)).await?;
+    let mut reader = Reader::new(&transaction, &schema, feeds, tables);
+    let answers = reader.round(requests).await?;
+    let lost = std::mem::take(&mut reader.lost);
+    // What was read is true even if a later read has failed.
+    answer(transaction.rollback()).await?;
+    Ok(Some(Snapshot { answers, pending, lost }))
 }
 
 struct Reader<'r> {
@@ -69,78 +80,194 @@ struct Reader<'r> {
     schema: &'r str,
     feeds: &'r Feeds,
     tables: &'r Tables,
+    /// What has been read in this round, for whoever asks for it too.
+    known: HashMap<TopicName, Known>,
+    /// Tables that are larger than so many bytes.
+    larger_than: HashMap<TopicName, usize>,
+    /// Feeds whose triggers are there.
+    sound: HashSet<String>,
+    lost: HashSet<String>,
+    /// The feed that is being read.
+    reading: String,
+    /// About what the answers of this round take.
+    bytes: usize,
 }
 
-/// Topics of one feed, each with its place in the question.
+struct Known {
+    rows: Vec<Row>,
+    bytes: usize,
+}
+
+/// Topics of one feed.
 #[derive(Default)]
 struct Asked {
-    table: Vec<usize>,
-    rows: Vec<(usize, String)>,
+    table: Option<TopicName>,
+    rows: Vec<(TopicName, String)>,
 }
 
-impl Reader<'_> {
-    async fn answer(&self, request: &Request) -> Result<Answer, FeedError> {
-        let mut asked = HashMap::<&str, Asked>::new();
-        for (place, topic) in request.topics.iter().enumerate() {
-            let Some((feed, about)) = self.about(topic) else {
-                return Ok(Err(RowsError::Unavailable(format!("the table of {topic} is not watched"))));
-            };
-            let asked = asked.entry(feed.name.as_str()).or_default();
-            match about {
-                RowTopic::Table => asked.table.push(place),
-                RowTopic::Row(key) => asked.rows.push((place, key)),
-            }
-        }
-        let mut found = vec![Vec::new(); request.topics.len()];
-        let mut left = request.max_bytes;
-        for (name, asked) in asked {
-            let (Some(feed), Some(table)) = (self.feeds.get(name), self.tables.get(name)) else { continue };
-            for place in asked.table {
-                match self.whole_table(feed, table, &mut left).await? {
-                    Ok(rows) => found[place] = rows,
-                    Err(error) => return Ok(Err(error)),
-                }
-            }
-            if let Err(error) = self.single_rows(feed, table, &asked.rows, &mut left, &mut found).await? {
-                return Ok(Err(error));
-            }
-        }
-        Ok(Ok(found))
+/// Why a question has no rows.
+enum Refusal {
+    /// It alone.
+    Question(RowsError),
+    /// The transaction is at its end.
+    Transaction(FeedError),
+}
+
+impl From<RowsError> for Refusal {
+    fn from(error: RowsError) -> Self {
+        Self::Question(error)
+    }
+}
+
+impl From<FeedError> for Refusal {
+    fn from(error: FeedError) -> Self {
+        Self::Transaction(error)
+    }
+}
+
+impl<'r> Reader<'r> {
+    fn new(transaction: &'r Transaction<'r>, schema: &'r str, feeds: &'r Feeds, tables: &'r Tables) -> Self {
+        let (known, larger_than, sound, lost) = Default::default();
+        let reading = String::new();
+        Self { transaction, schema, feeds, tables, known, larger_than, sound, lost, reading, bytes: 0 }
     }
 
-    fn about(&self, topic: &TopicName) -> Option<(&Feed, RowTopic)> {
+    /// Answers one question after the other, until time or memory is up or the database refuses one.
+    async fn round(&mut self, requests: &mut VecDeque<Request>) -> Result<Vec<(Request, Answer)>, FeedError> {
+        let until = Instant::now() + ROUND;
+        let mut answers = Vec::new();
+        while answers.is_empty() || (Instant::now() < until && self.bytes < ROUND_BYTES) {
+            let Some(request) = requests.pop_front() else { break };
+            if !request.is_wanted() {
+                continue;
+            }
+            match self.answer(&request).await {
+                Ok(rows) => answers.push((request, Ok(rows))),
+                Err(Refusal::Question(error)) => answers.push((request, Err(error))),
+                Err(Refusal::Transaction(FeedError::Database { why, code: Some(code) })) => {
+                    let refused = || Err(RowsError::Unavailable(why.clone()));
+                    answers.push((request, refused()));
+                    // Others would wait as long for the same table, and in vain.
+                    if [SqlState::LOCK_NOT_AVAILABLE, SqlState::QUERY_CANCELED].contains(&code) {
+                        let (same, others): (VecDeque<_>, _) =
+                            requests.drain(..).partition(|request| self.concerns(request, &self.reading));
+                        *requests = others;
+                        answers.extend(same.into_iter().map(|request| (request, refused())));
+                    }
+                    break;
+                }
+                Err(Refusal::Transaction(error)) => return Err(error),
+            }
+        }
+        Ok(answers)
+    }
+
+    fn concerns(&self, request: &Request, feed: &str) -> bool {
+        request.topics.iter().any(|topic| self.about(topic).is_some_and(|(of, _)| of.name.as_str() == feed))
+    }
+
+    async fn answer(&mut self, request: &Request) -> Result<Vec<Vec<Row>>, Refusal> {
+        let (mut asked, mut left) = (HashMap::<String, Asked>::new(), request.max_bytes);
+        for topic in request.topics.iter().collect::<HashSet<_>>() {
+            let unwatched = || RowsError::Unavailable(format!("the table of {topic} is not watched"));
+            let (feed, about) = self.about(topic).ok_or_else(unwatched)?;
+            let name = feed.name.to_string();
+            if !self.is_sound(&name).await? {
+                return Err(unwatched().into());
+            }
+            if let Some(known) = self.known.get(topic) {
+                left = left.checked_sub(known.bytes).ok_or(RowsError::TooLarge)?;
+                continue;
+            }
+            let asked = asked.entry(name).or_default();
+            match about {
+                RowTopic::Table => asked.table = Some(topic.clone()),
+                RowTopic::Row(key) => asked.rows.push((topic.clone(), key)),
+            }
+        }
+        for (name, asked) in asked {
+            let (Some(feed), Some(table)) = (self.feeds.get(&name), self.tables.get(&name)) else { continue };
+            self.reading = name;
+            if let Some(topic) = asked.table {
+                self.whole_table(feed, table, topic, &mut left).await?;
+            }
+            self.single_rows(feed, table, &asked.rows, &mut left).await?;
+        }
+        let rows_of = |topic| self.known.get(topic).map_or_else(Vec::new, |known| known.rows.clone());
+        let found: Vec<_> = request.topics.iter().map(rows_of).collect();
+        self.bytes += found.iter().flatten().map(|row| size_of::<Row>() + row.key.len()).sum::<usize>();
+        Ok(found)
+    }
+
+    /// Whether the triggers of a feed's table are still there: somebody may have made the table anew. Asked once a round.
+    async fn is_sound(&mut self, name: &str) -> Result<bool, FeedError> {
+        if self.sound.contains(name) {
+            return Ok(true);
+        }
+        let Some(table) = self.tables.get(name).filter(|_| !self.lost.contains(name)) else { return Ok(false) };
+        self.reading = name.to_owned();
+        let functions = vec![format!("row_{name}"), format!("truncate_{name}")];
+        let look = "SELECT count(*) FROM pg_trigger t JOIN pg_proc p ON p.oid = t.tgfoid \
+            JOIN pg_namespace n ON n.oid = p.pronamespace \
+            WHERE t.tgrelid = to_regclass($1) AND t.tgrelid = $2 AND n.nspname::text = $3 \
+                AND p.proname::text = ANY ($4) AND t.tgparentid = 0 AND t.tgenabled IN ('O', 'A')";
+        let params: [&(dyn ToSql + Sync); 4] = [&table.quoted(), &table.oid, &self.schema, &functions];
+        let is_sound = answer(self.transaction.query_one(look, &params)).await?.get::<_, i64>(0) == 2;
+        let to = if is_sound { &mut self.sound } else { &mut self.lost };
+        to.insert(name.to_owned());
+        Ok(is_sound)
+    }
+
+    fn keep(&mut self, topic: TopicName, rows: Vec<Row>) {
+        let bytes = rows.iter().map(|row| row.row.get().len()).sum();
+        self.bytes += bytes;
+        self.known.insert(topic, Known { rows, bytes });
+    }
+
+    fn about(&self, topic: &TopicName) -> Option<(&'r Feed, RowTopic)> {
         let (name, _) = topic.as_str().split_once('.')?;
         let feed = self.feeds.get(name).filter(|_| self.tables.contains_key(name))?;
         Some((feed, feed.name.topic(topic)?))
     }
 
     async fn whole_table(
-        &self,
+        &mut self,
         feed: &Feed,
         table: &Table,
+        topic: TopicName,
         left: &mut usize,
-    ) -> Result<Result<Vec<Row>, RowsError>, FeedError> {
+    ) -> Result<(), Refusal> {
+        if self.larger_than.get(&topic).is_some_and(|bytes| bytes >= left) {
+            return Err(RowsError::TooLarge.into());
+        }
         let key = sql::name(&table.key);
         let read = format!(
             "SELECT t.{key}::text, row_to_json(t.*)::text, 0::bigint FROM {} ORDER BY t.{key}",
             table.named_in_from()
         );
-        let mut rows = Vec::new();
-        let read = self.read(feed, &read, &[], left, |_, row| rows.push(row)).await?;
-        Ok(read.map(|()| rows))
+        let (mut rows, most) = (Vec::new(), *left);
+        match self.read(feed, &read, &[], left, |_, row| rows.push(row)).await {
+            Ok(()) => self.keep(topic, rows),
+            Err(error) => {
+                if matches!(error, Refusal::Question(RowsError::TooLarge)) {
+                    self.larger_than.insert(topic, most);
+                }
+                return Err(error);
+            }
+        }
+        Ok(())
     }
 
     /// A key that is no value of the column's type has no row, and no more has one that is another text of a value.
     async fn single_rows(
-        &self,
+        &mut self,
         feed: &Feed,
         table: &Table,
-        asked: &[(usize, String)],
+        asked: &[(TopicName, String)],
         left: &mut usize,
-        found: &mut [Vec<Row>],
-    ) -> Result<Result<(), RowsError>, FeedError> {
+    ) -> Result<(), Refusal> {
         if asked.is_empty() {
-            return Ok(Ok(()));
+            return Ok(());
         }
         let (key, keys): (_, Vec<_>) = (sql::name(&table.key), asked.iter().map(|(_, key)| key).collect());
         let read = format!(
@@ -150,13 +277,17 @@ impl Reader<'_> {
             table.named_in_from(),
             sql::key_function(self.schema, feed.name.as_str())
         );
-        let mut put = |place: i64, row| {
-            let asked = usize::try_from(place - 1).ok().and_then(|place| asked.get(place));
-            if let Some((place, _)) = asked {
-                found[*place].push(row);
+        let mut found = vec![Vec::new(); asked.len()];
+        let put = |place: i64, row| {
+            if let Some(rows) = usize::try_from(place - 1).ok().and_then(|place| found.get_mut(place)) {
+                rows.push(row);
             }
         };
-        self.read(feed, &read, &[&keys], left, &mut put).await
+        self.read(feed, &read, &[&keys], left, put).await?;
+        for ((topic, _), rows) in asked.iter().zip(found) {
+            self.keep(topic.clone(), rows);
+        }
+        Ok(())
     }
 
     /// Reads stride by stride, so that no more is sent than fits.
@@ -167,21 +298,22 @@ impl Reader<'_> {
         params: &[&(dyn ToSql + Sync)],
         left: &mut usize,
         mut put: impl FnMut(i64, Row),
-    ) -> Result<Result<(), RowsError>, FeedError> {
+    ) -> Result<(), Refusal> {
         let statement = answer(self.transaction.prepare(query)).await?;
         let portal = answer(self.transaction.bind(&statement, params)).await?;
         loop {
             let rows = answer(self.transaction.query_portal(&portal, STRIDE)).await?;
             for row in &rows {
-                let (key, text): (String, &str) = (row.try_get(0)?, row.try_get(1)?);
+                let column = FeedError::from;
+                let key: String = row.try_get(0).map_err(column)?;
+                let text: &str = row.try_get(1).map_err(column)?;
                 let unreadable = || RowsError::Unavailable(format!("row {key} is no JSON"));
-                let Some(shown) = feed.row(text) else { return Ok(Err(unreadable())) };
-                let Some(rest) = left.checked_sub(shown.get().len()) else { return Ok(Err(RowsError::TooLarge)) };
-                *left = rest;
-                put(row.try_get(2)?, Row { key, row: shown });
+                let shown = feed.row(text).ok_or_else(unreadable)?;
+                *left = left.checked_sub(shown.get().len()).ok_or(RowsError::TooLarge)?;
+                put(row.try_get(2).map_err(column)?, Row { key, row: shown });
             }
             if rows.len() < STRIDE as usize {
-                return Ok(Ok(()));
+                return Ok(());
             }
         }
     }

@@ -1,8 +1,8 @@
 //! Rows that change in a real PostgreSQL, and what is published of it. Without PostgreSQL on the machine these tests are
 //! skipped.
 
-mod audience;
 mod altering;
+mod audience;
 mod changes;
 mod installing;
 mod kill_loop;

@@ -1,11 +1,11 @@
 //! Rows as they are, at the place where the stream of their changes goes on.
 
-use super::shop::{EVERYWHERE, Kept, Shop, head, log, topic};
-use crate::support::{TestServer, postgres::Cluster};
+use super::shop::{EVERYWHERE, Kept, Shop, head, idle, log, log_of, topic, watched};
+use crate::support::{BUDGET, TestServer, postgres::Cluster};
 use rand::RngExt;
 use serde_json::Value;
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, HashSet},
     sync::{
         Arc,
         atomic::{AtomicBool, Ordering},
@@ -142,10 +142,97 @@ async fn there_is_no_snapshot_while_the_database_is_away() {
     let answer = server.server().rows().rows(vec![topic("items.*")], 1_000).await;
     assert!(matches!(answer, Err(RowsError::Unavailable(_))), "{answer:?}");
     assert!(asked.elapsed() < Duration::from_secs(2));
+    while metric(&server, "up").await != "0" {
+        assert!(asked.elapsed() < BUDGET, "nobody would be told");
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
     cluster.order("start");
     shop.is_drained(&server).await;
+    assert_eq!(metric(&server, "up").await, "1");
     let answer = server.server().rows().rows(vec![topic("items.*")], 1_000).await.unwrap();
     assert_eq!((answer[0].rows.len(), answer[0].state.head.0), (1, 1));
     assert_eq!(head(server.server(), "items.*").await, 1);
+    server.stop().await;
+}
+
+/// A metric of the feed of another database than the storage.
+async fn metric(server: &TestServer, name: &str) -> String {
+    let metrics = String::from_utf8(server.http().get("/metrics").await.body.to_vec()).unwrap();
+    let line = format!("switchboard_feed_{name}{{database=\"feed\"}} ");
+    metrics.lines().find_map(|text| text.strip_prefix(&line)).unwrap_or_else(|| panic!("{metrics}")).to_owned()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_table_that_cannot_be_read_holds_up_no_other() {
+    let Some(cluster) = Cluster::shared() else { return };
+    let shop = Shop::with_items(cluster, Kept::Embedded);
+    shop.sql(
+        "CREATE TABLE others (id text PRIMARY KEY, n int); \
+         CREATE TYPE mood AS ENUM ('glad'); CREATE TABLE moods (id text PRIMARY KEY, mood mood); \
+         INSERT INTO moods VALUES ('good', NULL), ('bad', 'glad'); \
+         CREATE FUNCTION told(mood) RETURNS json LANGUAGE plpgsql AS $$BEGIN RAISE 'not to be told'; END$$; \
+         CREATE CAST (mood AS json) WITH FUNCTION told(mood)",
+    );
+    let tables = ["items", "others", "moods"].map(|name| watched(name, "id", name));
+    let server = shop.server_with(|settings| shop.settings_for(settings, &tables)).await;
+    let rows = server.server().rows();
+    let session = shop.session().await;
+    session.batch_execute("BEGIN; LOCK TABLE items").await.unwrap();
+    shop.sql("INSERT INTO others VALUES ('a', 1)");
+    let asked = Instant::now();
+    let asking = |name: &str| rows.rows(vec![topic(name)], 10_000);
+    let (locked, too, bad, good, other) =
+        tokio::join!(asking("items.*"), asking("items.a"), asking("moods.*"), asking("moods.good"), asking("others.*"));
+    for refused in [locked, too, bad] {
+        assert!(matches!(refused, Err(RowsError::Unavailable(_))), "{refused:?}");
+    }
+    assert_eq!((good.unwrap()[0].rows.len(), other.unwrap()[0].rows.len()), (1, 1));
+    assert!(asked.elapsed() < Duration::from_secs(3), "{:?}", asked.elapsed());
+    log_of(&server, "others.a", 1).await;
+    session.batch_execute("ROLLBACK").await.unwrap();
+    assert_eq!(idle(&server).await, None);
+    assert_eq!(metric(&server, "connections_total").await, "1");
+    server.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_crowd_is_answered_with_the_same_rows() {
+    let Some(cluster) = Cluster::shared() else { return };
+    let shop = Shop::with_items(cluster, Kept::Embedded);
+    let server = shop.server().await;
+    shop.sql("INSERT INTO items SELECT n, n FROM generate_series(1, 1000) AS n");
+    log_of(&server, "items.*", 1_000).await;
+    let rows = server.server().rows();
+    let asking = (0..200).map(|_| rows.rows(vec![topic("items.*"), topic("items.7")], 1 << 20));
+    let answers = futures_util::future::join_all(asking).await;
+    let mut reads = HashSet::new();
+    for answer in &answers {
+        let answer = answer.as_ref().unwrap();
+        assert_eq!((answer[0].rows.len(), answer[1].rows.len(), answer[0].state.head.0), (1_000, 1, 1_000));
+        reads.insert(Arc::as_ptr(&answer[0].rows[0].row).cast::<u8>());
+    }
+    assert!(reads.len() < answers.len() / 4, "{} reads for {} answers", reads.len(), answers.len());
+    server.stop().await;
+}
+
+/// What tools do that change a database's schema.
+#[tokio::test(flavor = "multi_thread")]
+async fn triggers_that_vanish_are_noticed_and_made_again() {
+    let Some(cluster) = Cluster::shared() else { return };
+    let shop = Shop::with_items(cluster, Kept::Embedded);
+    let server = shop.server().await;
+    let vanish = [
+        "DROP TABLE items; CREATE TABLE items (id text PRIMARY KEY, n bigint)",
+        "ALTER TABLE items DISABLE TRIGGER USER",
+        "DROP TABLE items; CREATE TABLE items (id int PRIMARY KEY, n bigint)",
+    ];
+    for (n, sql) in vanish.into_iter().enumerate() {
+        shop.sql(sql);
+        let answer = server.server().rows().rows(vec![topic("items.*")], 10_000).await;
+        assert!(matches!(answer, Err(RowsError::Unavailable(_))), "{answer:?} after {sql}");
+        shop.is_drained(&server).await;
+        shop.sql(&format!("INSERT INTO items VALUES ('{n}', {n})"));
+        log_of(&server, &format!("items.{n}"), 1).await;
+    }
     server.stop().await;
 }

@@ -56,6 +56,17 @@ async fn what_piles_up_while_no_server_runs_is_published_later() {
     }
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn a_server_that_stops_publishes_what_waits() {
+    let Some(cluster) = Cluster::shared() else { return };
+    let shop = Shop::with_items(cluster, Kept::Embedded);
+    let server = shop.server().await;
+    // More than one batch.
+    shop.sql("INSERT INTO items SELECT n, n FROM generate_series(1, 1200) AS n");
+    server.stop().await;
+    assert_eq!(shop.waiting(), 0);
+}
+
 /// What a server leaves behind that is killed between the commit of a batch and its removal from the outbox.
 #[tokio::test(flavor = "multi_thread")]
 async fn what_is_published_and_still_in_the_outbox_is_not_published_again() {
