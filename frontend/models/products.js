@@ -4,6 +4,7 @@ import { Model } from "../lib/model.js";
 import { productFrom, productJson } from "../lib/product.js";
 import { SocketError } from "../transport/socket_error.js";
 import { ProductEdit } from "./product_edit.js";
+import { readProducts } from "./product_pages.js";
 import { ProductTable } from "./product_table.js";
 
 /** @typedef {import("../lib/product.js").Product} Product */
@@ -33,6 +34,8 @@ export class Products extends Model {
   refusal = null;
   /** Whether there are rows to see, old ones perhaps. */
   loaded = false;
+  /** How many are read so far, where they do not fit into one answer; null: they are not read so. @type {number | null} */
+  read = null;
   /** The server lets us look, but not change anything. */
   readOnly = false;
   /** What is being written, by key. @type {Map<string, ProductEdit>} */
@@ -256,6 +259,7 @@ export class Products extends Model {
   /** From where we are, when that is known; otherwise with all rows. @param {number} [attempt] from 0 */
   async #subscribe(attempt = 0) {
     const turn = ++this.#turn;
+    this.read = null;
     if (this.#socket.state !== "open" || !this.#opened) return; // the next `hello` does it
     const { epoch } = this.#socket;
     const heard = this.#heard;
@@ -268,26 +272,71 @@ export class Products extends Model {
       if (turn !== this.#turn) return;
       const topic = answer.topics?.[TOPIC];
       if (topic) this.#hears(topic, known, epoch);
+      else if (answer.refused?.[TOPIC]?.code === "too_large") await this.#readPages(answer.refused[TOPIC], epoch, turn);
       else {
         this.#heard = heard;
         this.#refused(answer.refused?.[TOPIC] ?? { code: "bad_topic", message: "" }, attempt);
       }
     } catch (error) {
       if (turn !== this.#turn || (error instanceof SocketError && error.connectionLost)) return;
-      this.#heard = heard;
+      this.#heard &&= heard;
       const { code = "internal", message = "" } = /** @type {Partial<SocketError>} */ (error);
       this.#refused({ code, message }, attempt);
     }
   }
 
+  /**
+   * Too many for one answer: the topic is heard first, then the rows are read in pages, and what came meanwhile goes on
+   * top, in its order. A page may be newer than some of that, but never than the last of it.
+   * @param {Refused} refusal what is said if even that is too much
+   * @param {string} epoch
+   * @param {number} turn
+   */
+  async #readPages(refusal, epoch, turn) {
+    this.#position = null; // what is heard until all is read counts only together with it
+    const answer = await this.#socket.request("subscribe", { topics: { [TOPIC]: null }, epoch });
+    if (turn !== this.#turn) return;
+    const topic = answer.topics?.[TOPIC];
+    if (topic) this.#socket.follow(TOPIC, topic.offset);
+    const products = topic ? await this.#readAll(turn) : null;
+    if (turn !== this.#turn) return;
+    if (products) this.#begin(topic.offset, epoch, products);
+    else {
+      this.#leave();
+      this.#refused(answer.refused?.[TOPIC] ?? refusal, 0);
+    }
+  }
+
+  /** @param {number} turn it ends when another one begins */
+  async #readAll(turn) {
+    const wanted = () => turn === this.#turn;
+    const onCount = (/** @type {number} */ count) => {
+      if (!wanted()) return false;
+      this.read = count;
+      this.changed();
+      return true;
+    };
+    try {
+      return await readProducts(this.#api, onCount);
+    } catch (error) {
+      if (wanted()) this.#leave();
+      throw error;
+    }
+  }
+
   /** @param {TopicState & { rows?: any[] }} topic @param {number | null} known @param {string} epoch */
   #hears({ offset, recovered, rows }, known, epoch) {
+    if (recovered && known !== null) this.#begin(known, epoch);
+    else this.#begin(offset, epoch, (rows ?? []).map(productFrom));
+  }
+
+  /** What has come since then goes on top. @param {number} offset @param {string} epoch @param {Product[]} [products] all */
+  #begin(offset, epoch, products) {
     const later = this.#later ?? [];
     this.#later = null;
-    const from = recovered && known !== null ? known : offset;
-    this.#socket.follow(TOPIC, from);
-    this.#position = { epoch, offset: from };
-    if (!recovered) this.#replace((rows ?? []).map(productFrom));
+    this.#socket.follow(TOPIC, offset);
+    this.#position = { epoch, offset };
+    if (products) this.#replace(products);
     this.#become("live");
     for (const envelope of later) this.apply(envelope);
   }
@@ -336,6 +385,7 @@ export class Products extends Model {
   /** @param {Products["state"]} state */
   #become(state) {
     this.state = state;
+    if (state !== "waiting") this.read = null;
     if (state !== "refused") this.refusal = null;
     this.changed();
   }

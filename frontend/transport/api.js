@@ -11,7 +11,7 @@ import { productFrom } from "../lib/product.js";
  * @typedef {{ id: number, role: string, uses_left: number, expires_at: number, created_by: string | null }} Invitation
  */
 /** @typedef {{ id: number, token: string, role: string, uses: number, expires_at: number }} NewInvitation */
-/** @typedef {Pick<Api, "products" | "product" | "changeProduct" | "addProduct" | "deleteProduct">} ProductApi */
+/** @typedef {Pick<Api, "products" | "productPage" | "product" | "changeProduct" | "addProduct" | "deleteProduct">} ProductApi */
 /** @typedef {{ product: import("../lib/product.js").Product, tag: string | null }} TaggedProduct `tag` is of that version */
 
 const TIMEOUT_MS = 15_000;
@@ -107,6 +107,17 @@ export class Api {
   /** Whether there are any such things here is all that is asked. @returns {Promise<void>} */
   async products() {
     await this.#exchange("GET", "/products?limit=1");
+  }
+
+  /**
+   * The next products, by their ids.
+   * @param {string | null} after the last one there was
+   * @returns {Promise<{ products: import("../lib/product.js").Product[], more: boolean }>}
+   */
+  async productPage(after) {
+    const from = after === null ? "" : `&after=${encodeURIComponent(after)}`;
+    const { products, more } = await read(await this.#exchange("GET", `/products?limit=100${from}`), parseExactly);
+    return { products: products.map(productFrom), more };
   }
 
   /** @param {string} key @returns {Promise<TaggedProduct>} */

@@ -29,7 +29,7 @@ const NARROW = 800;
 export function ProductsView({ chat, origin, onBack }) {
   const { products, rooms, channels, connection } = chat;
   const { table } = products;
-  const { state, refusal, loaded, readOnly } = useModel(products, (model) => model);
+  const { state, refusal, loaded, read, readOnly } = useModel(products, (model) => model);
   useModelByFrame(table);
   const connected = useModel(connection, (model) => model.state === "open");
   const messages = useValue(rooms, (model) => model.unread);
@@ -82,7 +82,7 @@ export function ProductsView({ chat, origin, onBack }) {
     readOnly &&
       h("p", { class: "products-notice", role: "status" }, h(Icon, { name: "lock" }), "You may look at the products, but not change them."),
     loaded && !empty && h(ProductsTools, { products, narrow, onReveal: reveal }),
-    !refusal && !loaded && h("p", { class: "products-loading" }, connected ? "Loading the products…" : "The products are loaded with the connection."),
+    !refusal && !loaded && h("p", { class: "products-loading" }, loading(connected, read)),
     loaded &&
       h(
         "div",
@@ -127,6 +127,12 @@ function about({ connected, state, loaded }) {
   if (state === "live") return "Live";
   if (state === "refused") return loaded ? "Not live" : "Not available";
   return loaded ? "Catching up…" : "Loading…";
+}
+
+/** @param {boolean} connected @param {number | null} read how many, where it takes a while */
+function loading(connected, read) {
+  if (!connected) return "The products are loaded with the connection.";
+  return read === null ? "Loading the products…" : `Loading the products: ${read.toLocaleString("en")} so far…`;
 }
 
 /** What stands in place of an empty table. @param {(() => void) | undefined} onAdd */

@@ -40,6 +40,8 @@ class Shelf {
   asked = [];
   /** What the next requests of that kind are answered with. @type {Record<string, Error[]>} */
   refusals = {};
+  /** Called when a page has been read. @type {((after: string | null) => void | Promise<void>) | null} */
+  onPage = null;
   /** Called between the reading and the writing. @type {(() => void) | null} */
   between = null;
 
@@ -50,6 +52,15 @@ class Shelf {
 
   async products() {
     this.#ask("products");
+  }
+
+  /** @param {string | null} after */
+  async productPage(after) {
+    this.#ask(`page ${after}`);
+    const ids = [...this.rows.keys()].map(Number).sort((a, b) => a - b).filter((id) => id > Number(after));
+    const products = ids.slice(0, 100).map((id) => productFrom(this.rows.get(String(id))));
+    await this.onPage?.(after);
+    return { products, more: ids.length > 100 };
   }
 
   /** @param {string} key */
@@ -297,13 +308,88 @@ describe("Products", () => {
     await settled();
     assert.equal(sent("subscribe"), 2);
     await refuse("too_large");
+    await refuse("too_large"); // nor by pages
     mock.timers.tick(5_000);
     await settled();
-    assert.deepEqual([products.refusal?.code, sent("subscribe")], ["too_large", 2]);
+    assert.deepEqual([products.refusal?.code, sent("subscribe")], ["too_large", 3]);
     products.retry();
     await settled();
     await snapshot([row(1)], 1);
     assert.deepEqual([products.state, products.refusal, products.table.size], ["live", null, 1]);
+  });
+
+  /** As many as do not fit into one answer. @param {Shelf} shelf */
+  async function tooMany(shelf) {
+    const { products } = await signedIn(shelf);
+    products.open();
+    await settled();
+    await latest().ok("subscribe", { topics: {}, refused: { [TOPIC]: { code: "too_large", message: "" } } });
+    return products;
+  }
+
+  it("is read in pages when it does not fit into one answer, with what comes meanwhile on top", async () => {
+    const shelf = new Shelf(Array.from({ length: 250 }, (_, index) => row(index + 1)));
+    const products = await tooMany(shelf);
+    assert.deepEqual(latest().request("subscribe").payload, { topics: { [TOPIC]: null }, epoch: "e1" });
+    /** @type {(number | null)[]} */
+    const counts = [];
+    products.addEventListener("change", () => counts.push(products.read));
+    shelf.onPage = (after) => {
+      if (after !== "100") return;
+      // The first page holds none of these, the last one holds all.
+      for (const [offset, id, pricePerUnit] of /** @type {const} */ ([[8, 1, 1], [9, 240, 2], [10, 240, 3]])) {
+        shelf.rows.set(String(id), row(id, { pricePerUnit }));
+        latest().receives(event(offset, "UPDATE", row(id, { pricePerUnit })));
+      }
+      shelf.rows.delete("2");
+      latest().receives(event(11, "DELETE", row(2)));
+    };
+    await latest().ok("subscribe", { topics: { [TOPIC]: { offset: 7, recovered: false } } });
+    await settled();
+    assert.deepEqual([products.state, products.table.size, products.read], ["live", 249, null]);
+    assert.deepEqual([...new Set(counts)].slice(0, 3), [100, 200, 250]);
+    const { 1: first, 2: second, 240: late } = prices(products);
+    assert.deepEqual([first, second, late], ["1.00", undefined, "3.00"]);
+    latest().receives(event(12, "INSERT", row(900)));
+    assert.equal(products.table.size, 250);
+    await reconnected({ [TOPIC]: { offset: 12, recovered: true } });
+    assert.deepEqual([resumes.at(-1)?.positions[TOPIC], products.state], [12, "live"]);
+  });
+
+  it("begins anew when the connection is lost while it is read in pages", async () => {
+    const shelf = new Shelf(Array.from({ length: 250 }, (_, index) => row(index + 1)));
+    const products = await tooMany(shelf);
+    let goOn = () => {};
+    shelf.onPage = () => {
+      shelf.onPage = null;
+      latest().receives(event(8, "UPDATE", row(1, { pricePerUnit: 8 }))); // nothing keeps it but the rows themselves
+      latest().drops(1006);
+      return new Promise((resolve) => void (goOn = resolve));
+    };
+    await latest().ok("subscribe", { topics: { [TOPIC]: { offset: 7, recovered: false } } });
+    await settled();
+    mock.timers.tick(20_000);
+    await settled();
+    latest().greets({ ...ROOM, [TOPIC]: { offset: 8, recovered: true } });
+    await settled();
+    assert.deepEqual(latest().request("subscribe").payload.topics, { [TOPIC]: null });
+    await snapshot([row(1, { pricePerUnit: 8 })], 8);
+    goOn();
+    await settled();
+    assert.deepEqual([products.state, prices(products)], ["live", { 1: "8.00" }]);
+  });
+
+  it("says when its pages cannot be read, and reads them when asked again", async () => {
+    const shelf = new Shelf([row(1)]);
+    shelf.refusals.page = [refusal("forbidden", 403)];
+    const products = await tooMany(shelf);
+    await latest().ok("subscribe", { topics: { [TOPIC]: { offset: 7, recovered: false } } });
+    await settled();
+    assert.deepEqual([products.state, products.refusal?.code, sent("unsubscribe")], ["refused", "forbidden", 1]);
+    products.retry();
+    await settled();
+    await snapshot([row(1)], 8);
+    assert.equal(products.state, "live");
   });
 
   it("is one of the places that the keys lead through, and remembered", async () => {

@@ -428,8 +428,8 @@ describe("products", () => {
       await page.routeWebSocket(/\/ws/, (socket) => {
         const upstream = socket.connectToServer();
         socket.onMessage((text) => {
-          const { id, payload } = JSON.parse(String(text));
-          if (!refusing || !payload.snapshot) return upstream.send(text);
+          const { id, type, payload } = JSON.parse(String(text));
+          if (!refusing || type !== "subscribe" || !("products.*" in payload.topics)) return upstream.send(text);
           const refused = { "products.*": { code, message: code } };
           socket.send(JSON.stringify({ type: "ok", id, payload: { topics: {}, refused } }));
         });
@@ -445,6 +445,34 @@ describe("products", () => {
       await row(page, "Low").waitFor();
       await page.close();
     }
+  });
+
+  it("are read in pages when they do not fit into one answer, and are live", async () => {
+    const page = await alice.context.newPage();
+    await page.routeWebSocket(/\/ws/, (socket) => {
+      const upstream = socket.connectToServer();
+      socket.onMessage((text) => {
+        const { id, payload } = JSON.parse(String(text));
+        if (!payload.snapshot) return upstream.send(text);
+        const refused = { "products.*": { code: "too_large", message: "too_large" } };
+        socket.send(JSON.stringify({ type: "ok", id, payload: { topics: {}, refused } }));
+      });
+    });
+    // While they are read, one comes that no page has any more.
+    let late = 0;
+    await page.route("**/products?limit=100", async (route) => {
+      const response = await route.fetch();
+      late ||= await add({ productName: "Latecomer" });
+      await route.fulfill({ response });
+    });
+    await page.goto("/");
+    await row(page, "Latecomer").waitFor();
+    await page.locator(".room-heading").getByText("Live").waitFor();
+    const all = (await stored()).map(({ productName }) => productName).sort();
+    assert.deepEqual((await names(page)).sort(), all);
+    await remove(late);
+    await row(page, "Latecomer").waitFor({ state: "detached" });
+    await page.close();
   });
 
   it("wait with what is written while there is no connection", async () => {
