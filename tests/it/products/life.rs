@@ -1,6 +1,8 @@
 //! From the first to the last of a product, and what its watchers are told.
 
 use super::*;
+use crate::support::BUDGET;
+use std::time::{Duration, Instant};
 use switchboard::{
     model::{Offset, TopicName},
     storage::LogRange,
@@ -162,6 +164,7 @@ async fn a_locked_row_holds_up_nobody_else() {
     let server = TestServer::start().await;
     let shop = Editor::of(&server).await;
     let (one, other) = (shop.makes(&named("one")).await, shop.makes(&named("other")).await);
+    until_watched(&server).await;
     let (holder, connection) = tokio_postgres::connect(&server.store_url(), NoTls).await.unwrap();
     let connection = tokio::spawn(connection);
     let lock = format!("BEGIN; UPDATE products SET units_available = 7 WHERE product_id = {one}");
@@ -178,6 +181,20 @@ async fn a_locked_row_holds_up_nobody_else() {
     assert_eq!(shop.get(&format!("/products/{one}")).await.json()["unitsAvailable"], 7);
     assert_eq!(shop.put(one, &anvil()).await.status, 200);
     server.stop().await;
+}
+
+/// Until the feed has made its triggers, for which it locks the table; whoever writes then waits behind it.
+async fn until_watched(server: &TestServer) {
+    let trigger = "SELECT 1 FROM pg_trigger WHERE tgrelid = 'products'::regclass AND NOT tgisinternal";
+    let (client, connection) = tokio_postgres::connect(&server.store_url(), NoTls).await.unwrap();
+    let connection = tokio::spawn(connection);
+    let started = Instant::now();
+    while client.query(trigger, &[]).await.unwrap().len() < 2 {
+        assert!(started.elapsed() < BUDGET, "the feed is not installed");
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+    drop(client);
+    connection.await.unwrap().unwrap();
 }
 
 #[tokio::test]
