@@ -4,7 +4,7 @@ mod namespaces;
 mod publish;
 
 pub use namespaces::Namespaces;
-pub use publish::{MAX_PUBLICATIONS, NewPublish, Published, Publisher};
+pub use publish::{MAX_PUBLICATIONS, NewPublish, Published};
 
 use super::kind::{MeterOfKind, TopicKind};
 use crate::{

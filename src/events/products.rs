@@ -1,10 +1,10 @@
 //! Products: the worked example of rows that are watched. Written here, over REST; heard through their topics.
 
-use super::page::page_limit;
+use super::{author::Author, page::page_limit};
 use crate::{
     journal::Journal,
     manager::HandlerError,
-    model::{ApiKey, KeyId, NewProduct, OnlyIf, Product, ProductId, User},
+    model::{NewProduct, OnlyIf, Product, ProductId},
     settings::FeedTable,
     storage::{Change, Draft, Keep, Once, Outcome, ProductEdit, ProductPage, Refusal, Store, now},
 };
@@ -17,15 +17,6 @@ pub struct Products {
     keep: Keep,
 }
 
-/// Who reads and writes products; whoever makes one has checked that they may.
-#[derive(Debug, Clone)]
-pub enum Editor {
-    /// A back end.
-    Key(ApiKey),
-    /// Somebody with an account.
-    Member(User),
-}
-
 /// A product as it was stored.
 #[derive(Debug, Clone)]
 pub struct Saved {
@@ -35,29 +26,11 @@ pub struct Saved {
     pub duplicate: bool,
 }
 
-impl Editor {
-    /// Whose idempotency keys are whose.
-    fn issuer(&self) -> String {
-        match self {
-            Self::Key(key) => format!("key {}", key.id),
-            Self::Member(user) => format!("user {}", user.id),
-        }
-    }
-
-    fn key(&self) -> Option<KeyId> {
-        match self {
-            Self::Key(key) => Some(key.id),
-            Self::Member(_) => None,
-        }
-    }
-}
-
 impl Products {
     /// The products of this store; of their changes as much is kept as the settings of their table say.
     #[must_use]
     pub fn new(store: Arc<dyn Store>, journal: Journal, table: &FeedTable) -> Self {
-        let age_ms = i64::try_from(table.history_age.as_millis()).unwrap_or(i64::MAX);
-        Self { store, journal, keep: Keep { count: table.history_count, age_ms } }
+        Self { store, journal, keep: Keep::new(table.history_count, table.history_age) }
     }
 
     /// The next products above `after`, by id: 50, or `limit` of them up to 100.
@@ -83,7 +56,7 @@ impl Products {
     /// The journal's.
     pub async fn create(
         &self,
-        by: &Editor,
+        by: &Author,
         new: NewProduct,
         once: Option<(String, [u8; 32])>,
     ) -> Result<Saved, HandlerError> {
@@ -97,7 +70,7 @@ impl Products {
     /// The journal's.
     pub async fn replace(
         &self,
-        by: &Editor,
+        by: &Author,
         id: ProductId,
         to: NewProduct,
         only_if: OnlyIf,
@@ -109,11 +82,11 @@ impl Products {
     ///
     /// # Errors
     /// The journal's.
-    pub async fn delete(&self, by: &Editor, id: ProductId, only_if: OnlyIf) -> Result<(), HandlerError> {
+    pub async fn delete(&self, by: &Author, id: ProductId, only_if: OnlyIf) -> Result<(), HandlerError> {
         self.edit(by, ProductEdit::Delete { id, only_if }, None).await.map(drop)
     }
 
-    async fn edit(&self, by: &Editor, edit: ProductEdit, once: Option<Once>) -> Result<Saved, HandlerError> {
+    async fn edit(&self, by: &Author, edit: ProductEdit, once: Option<Once>) -> Result<Saved, HandlerError> {
         let draft = Draft { at: now(), change: Change::Product { edit, keep: self.keep, once, key: by.key() } };
         match self.journal.append(draft).await?.committed().await? {
             Outcome::Product { product, duplicate } => Ok(Saved { product, duplicate }),

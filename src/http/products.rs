@@ -97,7 +97,7 @@ async fn create(State(state): State<ProductsState>, by: By, request: Request) ->
     let new = NewProduct::check(&fields).map_err(invalid)?;
     // The same name and body mean something else at `/publish`.
     let once = name.map(|name| (name, Sha256::digest(format!("POST /products\n{text}")).into()));
-    let Saved { product, duplicate } = state.products.create(by.editor(), new, once).await?;
+    let Saved { product, duplicate } = state.products.create(by.author(), new, once).await?;
     let location = format!("/products/{}", product.product_id);
     let mut response = (StatusCode::CREATED, shown(&product)).into_response();
     let headers = response.headers_mut();
@@ -181,7 +181,7 @@ async fn replace(
     let only_if = only_if(request.headers());
     let (fields, _) = state.fields(&by, request).await?;
     let to = NewProduct::check_for(id, &fields).map_err(invalid)?;
-    let product = state.products.replace(by.editor(), id, to, only_if).await?;
+    let product = state.products.replace(by.author(), id, to, only_if).await?;
     Ok(shown(&product).into_response())
 }
 
@@ -210,7 +210,7 @@ async fn delete(
     headers: HeaderMap,
 ) -> Result<StatusCode, ApiError> {
     state.pace(&by, 0)?;
-    state.products.delete(by.editor(), id, only_if(&headers)).await?;
+    state.products.delete(by.author(), id, only_if(&headers)).await?;
     Ok(StatusCode::NO_CONTENT)
 }
 

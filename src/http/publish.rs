@@ -11,7 +11,7 @@ use super::{
 };
 use crate::{
     auth::{AuthError, Door, Keys, Secret},
-    events::{ChannelError, Channels, MAX_PUBLICATIONS, NewPublish, Published, Publisher},
+    events::{Author, ChannelError, Channels, MAX_PUBLICATIONS, NewPublish, Published},
     manager::{HandlerError, Manager},
     model::{ChannelName, Epoch, Offset},
     protocol::{ErrorCode, compact},
@@ -166,8 +166,8 @@ async fn publish(State(state): State<PublishState>, request: Request) -> Result<
         Err(refused) => refused,
     };
     match publisher {
-        Publisher::Key(_) => Err(state.or_of_the_key(refused, key.as_ref(), address).await),
-        Publisher::Member(_) => Err(refused),
+        Author::Key(_) => Err(state.or_of_the_key(refused, key.as_ref(), address).await),
+        Author::Member(_) => Err(refused),
     }
 }
 
@@ -270,12 +270,12 @@ fn answer(form: Form, names: &[ChannelName], published: &Published) -> Response 
 }
 
 impl PublishState {
-    async fn publish(&self, publisher: &Publisher, request: Request, address: IpAddr) -> Result<Response, ApiError> {
+    async fn publish(&self, publisher: &Author, request: Request, address: IpAddr) -> Result<Response, ApiError> {
         let once = idempotency_key(request.headers())?;
         let max_bytes = self.settings.publish_limit() + ENVELOPE_BYTES;
         let (wanted, text) = read_raw_json::<Wanted>(request, max_bytes, self.settings.http.body_wait).await?;
         let (new, form) = wanted.publications()?;
-        if let Publisher::Member(user) = publisher {
+        if let Author::Member(user) = publisher {
             let sizes = new.iter().map(|one| one.data.get().len());
             self.pace.check(user.id, sizes, &self.settings.socket)?;
         }
@@ -288,16 +288,11 @@ impl PublishState {
     }
 
     /// Who publishes: the key that is presented counts before the session.
-    async fn publisher(
-        &self,
-        key: Option<&Secret>,
-        headers: &HeaderMap,
-        address: IpAddr,
-    ) -> Result<Publisher, ApiError> {
+    async fn publisher(&self, key: Option<&Secret>, headers: &HeaderMap, address: IpAddr) -> Result<Author, ApiError> {
         if let (None, Some(session)) = (key, session_cookie::session(headers)) {
-            return Ok(Publisher::Member(self.door.session(Some(&session)).await?.user));
+            return Ok(Author::Member(self.door.session(Some(&session)).await?.user));
         }
-        Ok(Publisher::Key(self.keys.recognise(key, address).await?))
+        Ok(Author::Key(self.keys.recognise(key, address).await?))
     }
 
     /// It was recognised from memory: one that has ended is told so, whatever else is wrong with the request. A failure
@@ -313,8 +308,8 @@ impl PublishState {
     }
 
     /// Whoever uses a key for what it does not allow is slowed down; the message names the channel.
-    fn refusal(&self, publisher: &Publisher, error: HandlerError, address: IpAddr) -> ApiError {
-        let of_key = matches!(publisher, Publisher::Key(_)) && error.code() == ErrorCode::Forbidden;
+    fn refusal(&self, publisher: &Author, error: HandlerError, address: IpAddr) -> ApiError {
+        let of_key = matches!(publisher, Author::Key(_)) && error.code() == ErrorCode::Forbidden;
         match of_key.then(|| ApiError::from(self.keys.forbidden(address))) {
             Some(throttled) if throttled.code() == ErrorCode::TooManyAttempts => throttled,
             _ => error.into(),

@@ -2,8 +2,9 @@
 
 use super::{ChannelError, Channels};
 use crate::{
+    events::author::Author,
     manager::{HandlerError, Manager},
-    model::{ApiKey, ChannelName, Epoch, KeyId, TopicName, User, UserName},
+    model::{ChannelName, Epoch, TopicName, UserName},
     protocol::ErrorCode,
     settings::Namespace,
     storage::{Change, Draft, Keep, NewPublication, Once, Outcome, Placed, now},
@@ -16,15 +17,6 @@ use std::sync::Arc;
 pub const MAX_PUBLICATIONS: usize = 100;
 /// The event type of what is published.
 const PUBLISHED: &str = "published";
-
-/// Who publishes.
-#[derive(Debug, Clone)]
-pub enum Publisher {
-    /// A back end.
-    Key(ApiKey),
-    /// Somebody with an account.
-    Member(User),
-}
 
 /// What is to be published to one channel.
 #[derive(Debug, Clone)]
@@ -56,30 +48,6 @@ struct Payload<'a> {
     from: Option<&'a UserName>,
 }
 
-impl Publisher {
-    /// Whose idempotency keys are whose.
-    fn issuer(&self) -> String {
-        match self {
-            Self::Key(key) => format!("key {}", key.id),
-            Self::Member(user) => format!("user {}", user.id),
-        }
-    }
-
-    fn key(&self) -> Option<KeyId> {
-        match self {
-            Self::Key(key) => Some(key.id),
-            Self::Member(_) => None,
-        }
-    }
-
-    fn member(&self) -> Option<&UserName> {
-        match self {
-            Self::Key(_) => None,
-            Self::Member(user) => Some(&user.name),
-        }
-    }
-}
-
 impl Channels {
     /// Publishes all of it or nothing; it is durable and in the egress of every subscriber when this returns. `once`:
     /// what the publisher calls the request, and the SHA-256 of it.
@@ -89,7 +57,7 @@ impl Channels {
     pub async fn publish(
         &self,
         manager: &Manager,
-        publisher: &Publisher,
+        publisher: &Author,
         new: Vec<NewPublish>,
         once: Option<(String, [u8; 32])>,
     ) -> Result<Published, HandlerError> {
@@ -105,7 +73,7 @@ impl Channels {
             if size > most {
                 return Err(too_large(format!("`{channel}`: the data is {size} bytes, of at most {most}")));
             }
-            let payload = to_raw_value(&Payload { channel, data, from: publisher.member() })
+            let payload = to_raw_value(&Payload { channel, data, from: publisher.member().map(|user| &user.name) })
                 .map_err(|_| HandlerError::Internal("a publication cannot be written as JSON"))?;
             let topic = TopicName::channel(channel);
             publications.push(NewPublication {
@@ -126,10 +94,10 @@ impl Channels {
         }
     }
 
-    fn may_publish(&self, publisher: &Publisher, channel: &ChannelName) -> Result<&Namespace, ChannelError> {
+    fn may_publish(&self, publisher: &Author, channel: &ChannelName) -> Result<&Namespace, ChannelError> {
         match publisher {
-            Publisher::Key(key) => self.namespaces.key_may_publish(key, channel),
-            Publisher::Member(user) => self.namespaces.member_may_publish(user, channel),
+            Author::Key(key) => self.namespaces.key_may_publish(key, channel),
+            Author::Member(user) => self.namespaces.member_may_publish(user, channel),
         }
     }
 }

@@ -2,26 +2,23 @@
 
 use super::ProductsState;
 use crate::{
-    events::Editor,
+    events::Author,
     http::{ApiError, bearer, client_address::client_address, session_cookie},
     model::{Scope, UserId},
 };
 use axum::{extract::FromRequestParts, http::request::Parts};
 
 /// Who sends the request: only those come this far who may.
-pub(super) struct By(Editor);
+pub(super) struct By(Author);
 
 impl By {
-    pub(super) fn editor(&self) -> &Editor {
+    pub(super) fn author(&self) -> &Author {
         &self.0
     }
 
     /// The member, if it is one.
     pub(super) fn member(&self) -> Option<UserId> {
-        match &self.0 {
-            Editor::Key(_) => None,
-            Editor::Member(user) => Some(user.id),
-        }
+        self.0.member().map(|user| user.id)
     }
 }
 
@@ -34,9 +31,9 @@ impl FromRequestParts<ProductsState> for By {
         let address = client_address(&parts.extensions, &parts.headers, &state.settings)?;
         let (key, session) = (bearer::key(&parts.headers), session_cookie::session(&parts.headers));
         if let (None, Some(session)) = (&key, session) {
-            return Ok(Self(Editor::Member(state.door.session(Some(&session)).await?.user)));
+            return Ok(Self(Author::Member(state.door.session(Some(&session)).await?.user)));
         }
         let key = state.keys.authenticate(key.as_ref(), address).await?;
-        if key.has(&Scope::Products) { Ok(Self(Editor::Key(key))) } else { Err(state.keys.forbidden(address).into()) }
+        if key.has(&Scope::Products) { Ok(Self(Author::Key(key))) } else { Err(state.keys.forbidden(address).into()) }
     }
 }

@@ -198,6 +198,18 @@ async fn until_watched(server: &TestServer) {
 }
 
 #[tokio::test]
+async fn what_is_kept_for_no_time_is_not_kept() {
+    if is_on_postgres() {
+        return; // there the feed publishes
+    }
+    let server = TestServer::start_with(|settings| settings.feed.table[0].history_age = Duration::ZERO).await;
+    let shop = Editor::of(&server).await;
+    shop.makes(&named("one")).await;
+    assert!(log(&server, "products.*").await.is_empty());
+    server.stop().await;
+}
+
+#[tokio::test]
 async fn without_its_table_there_are_no_products() {
     let server = TestServer::start_with(|settings| settings.feed.table.clear()).await;
     let shop = Editor::of(&server).await;
