@@ -257,3 +257,21 @@ pub(super) async fn measure_batches(store: Fresh) {
     }
     store.close().await;
 }
+
+/// A job that panics costs its caller an error, and nobody else anything.
+pub(super) async fn panics_cost_one_job_each(store: Arc<SqlStore>) {
+    let fresh: Fresh = store.clone();
+    let alice = member(&fresh, "alice").await;
+    let write = |db: sql::Db<'_>| -> Result<(), StoreError> {
+        db.run("DELETE FROM member", ())?;
+        panic!("on purpose")
+    };
+    assert!(matches!(store.writer.run(write).await, Err(StoreError::Unavailable(_))));
+    for _ in 0..3 {
+        let read = |_: sql::Db<'_>| -> Result<(), StoreError> { panic!("on purpose") };
+        assert!(matches!(store.readers.run(read).await, Err(StoreError::Unavailable(_))));
+    }
+    commit(&fresh, says(&alice, "general", "hello")).await.unwrap();
+    assert_eq!(log_of(&fresh, "room.general").await.len(), 1);
+    store.close().await;
+}

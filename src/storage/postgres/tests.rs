@@ -12,7 +12,8 @@ use crate::{
         Refusal, Store, migrations,
         sql::Db,
         suite::{
-            Fresh, becomes, commit, log_of, makes_product, measure_batches, member, says, says_as, sent, store_suite,
+            Fresh, becomes, commit, log_of, makes_product, measure_batches, member, panics_cost_one_job_each, says,
+            says_as, sent, store_suite,
         },
     },
 };
@@ -313,21 +314,7 @@ async fn sslmode_decides_whom_we_talk_to() {
 #[tokio::test]
 async fn a_panic_costs_one_job() {
     let Some(cluster) = Cluster::shared() else { return };
-    let store = Arc::new(open(&cluster.database()).unwrap());
-    let fresh: Fresh = store.clone();
-    let alice = member(&fresh, "alice").await;
-    let write = |db: Db<'_>| -> Result<(), StoreError> {
-        db.run("DELETE FROM member", ())?;
-        panic!("on purpose")
-    };
-    assert!(matches!(store.writer.run(write).await, Err(StoreError::Unavailable(_))));
-    for _ in 0..3 {
-        let read = |_: Db<'_>| -> Result<(), StoreError> { panic!("on purpose") };
-        assert!(matches!(store.readers.run(read).await, Err(StoreError::Unavailable(_))));
-    }
-    commit(&fresh, says(&alice, "general", "hello")).await.unwrap();
-    assert_eq!(log_of(&fresh, "room.general").await.len(), 1);
-    store.close().await;
+    panics_cost_one_job_each(Arc::new(open(&cluster.database()).unwrap())).await;
 }
 
 /// `cargo test --release --lib how_fast_batches_are -- --ignored --nocapture`

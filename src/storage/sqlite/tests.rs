@@ -7,7 +7,7 @@ use crate::{
     storage::{
         NewSession, SessionLimits, Store, SweepLimits,
         sql::Db,
-        suite::{Fresh, commit, log_of, measure_batches, member, says, sent, store_suite},
+        suite::{Fresh, commit, log_of, measure_batches, member, panics_cost_one_job_each, says, sent, store_suite},
     },
 };
 use rusqlite::{Connection, ffi};
@@ -358,21 +358,7 @@ async fn the_wal_stays_bounded_under_load() {
 #[tokio::test]
 async fn a_panic_costs_one_job() {
     let dir = TempDir::new().unwrap();
-    let store = Arc::new(open(dir.path()).unwrap());
-    let fresh: Fresh = store.clone();
-    let alice = member(&fresh, "alice").await;
-    let write = |db: Db<'_>| -> Result<(), StoreError> {
-        db.run("DELETE FROM member", ())?;
-        panic!("on purpose")
-    };
-    assert!(matches!(store.writer.run(write).await, Err(StoreError::Unavailable(_))));
-    for _ in 0..3 {
-        let read = |_: Db<'_>| -> Result<(), StoreError> { panic!("on purpose") };
-        assert!(matches!(store.readers.run(read).await, Err(StoreError::Unavailable(_))));
-    }
-    commit(&fresh, says(&alice, "general", "hello")).await.unwrap();
-    assert_eq!(log_of(&fresh, "room.general").await.len(), 1);
-    store.close().await;
+    panics_cost_one_job_each(Arc::new(open(dir.path()).unwrap())).await;
 }
 
 /// `cargo test --release --lib how_fast_batches_are -- --ignored --nocapture`
