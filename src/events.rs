@@ -1,5 +1,6 @@
 //! The event families, one module each: a family owns its payload types and its handlers.
 
+mod author;
 mod channels;
 mod chat;
 mod feeds;
@@ -9,10 +10,11 @@ mod products;
 mod rooms;
 mod topics;
 
-pub use channels::{ChannelError, Channels, MAX_PUBLICATIONS, Namespaces, NewPublish, Published, Publisher};
+pub use author::Author;
+pub use channels::{ChannelError, Channels, MAX_PUBLICATIONS, Namespaces, NewPublish, Published};
 pub use chat::Chat;
 pub use feeds::Feeds;
 pub use kind::{MeterOfKind, TopicKind};
-pub use products::{Editor, Products, Saved};
+pub use products::{Products, Saved};
 pub use rooms::Rooms;
 pub use topics::{MAX_TOPICS, StreamTopics, TopicError, Topics};

@@ -99,6 +99,34 @@ fn a_fault_alone_is_one_line() {
 }
 
 #[test]
+fn feeds_that_cannot_be_are_refused() {
+    let table =
+        |table, key, topic| format!("[[feed.table]]\ntable = \"{table}\"\nkey = \"{key}\"\ntopic = \"{topic}\"\n");
+    let ours = table("products", "product_id", "products");
+    let twice = table("public.products", "product_id", "products");
+    for (toml, key) in [
+        ("[feed]\nurl = \"sqlite\"".to_owned(), "feed.url"),
+        ("[feed]\nprobe_secs = 0".to_owned(), "feed.probe_secs"),
+        ("[feed]\nschema = \"pg_feed\"".to_owned(), "feed.schema"),
+        ("[feed]\nschema = \"feed; DROP\"".to_owned(), "feed.schema"),
+        (table("orders", "id", "orders"), "feed.table"), // there is no PostgreSQL
+        (table("products", "id", "products"), "feed.table"),
+        (table("products", "product_id", "room"), "feed.table"),
+        (format!("[feed]\nurl = \"postgres://a@h/d\"\n{ours}{twice}"), "feed.table"),
+        (format!("[feed]\nurl = \"postgres://a@h/d\"\n{}", table("", "id", "t")), "feed.table"),
+        (format!("{ours}history_hours = 721"), "feed.table"),
+        (format!("{ours}history_count = 1000001"), "feed.table"),
+        (format!("{ours}subscribe = \"everybody\""), "feed.table"),
+        (format!("{ours}history = 1"), "feed.table"),
+    ] {
+        let found = faults(&toml, &[]);
+        assert!(found.len() == 1 && found[0].contains(key), "{toml}: {found:?}");
+    }
+    load(&format!("{ours}history_hours = 720\nhistory_count = 1000000"), &[]).unwrap();
+    load(&format!("[feed]\nurl = \"postgres://a@h/d\"\n{ours}{}", table("orders", "id", "orders")), &[]).unwrap();
+}
+
+#[test]
 fn contradictions_are_refused() {
     for (toml, key) in [
         ("[socket]\npong_wait_secs = 25", "socket.pong_wait_secs"),
