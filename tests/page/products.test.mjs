@@ -9,6 +9,7 @@ import {
   launch,
   newPerson,
   openPlace,
+  roomItem,
   setUpOwner,
   until,
 } from "./harness.mjs";
@@ -594,6 +595,7 @@ describe("products", () => {
     assert.match(await page.title(), /^Products · /);
     await page.reload();
     await page.getByRole("heading", { level: 1, name: "Products" }).waitFor();
+    await roomItem(page, "General").waitFor(); // the rooms come with `hello`, after the place that was kept
     await page.keyboard.press("Alt+ArrowDown");
     await inRoom(page, "General");
     await page.keyboard.press("Alt+ArrowUp");
