@@ -48,6 +48,7 @@ async fn echo(socket: Arc<Socket>, mut request: Request<Body>) -> Result<Respons
             listed: Arc::default(),
             follows_rooms: true,
             network: Ipv4Addr::LOCALHOST.into(),
+            bound: None,
         };
         let limits = EgressLimits { events: socket.egress_events, bytes: socket.egress_bytes };
         let client = Arc::new(Client::new(ClientId(1), identity, limits, Arc::default()));

@@ -4,6 +4,7 @@
 use crate::{
     auth::{self, AuthError, Door, Hasher, Keys, LoginOutcome, Otps, Policy, Secret},
     cluster::LocalBus,
+    documents::Documents,
     events::{Channels, Chat, Feeds, Namespaces, Products, Rooms, Topics},
     feed::{self, FeedRows, Listener as FeedListener, Tools},
     http::{self, DoorState, HttpState, KeysState, ProductsState, PublishState, frontend::Frontend},
@@ -174,6 +175,7 @@ pub async fn start_watching(
         door: door.clone(),
         otps,
         topics: topics.clone(),
+        documents: Documents::new(store.clone(), journal_handle.clone(), settings.clone()),
         store: store.clone(),
         settings: settings.clone(),
         metrics: metrics.clone(),

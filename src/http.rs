@@ -39,6 +39,7 @@ pub use publish::PublishState;
 
 use crate::{
     auth::{Door, Otps},
+    documents::Documents,
     events::Topics,
     manager::Manager,
     metrics::Metrics,
@@ -72,6 +73,8 @@ pub struct HttpState {
     pub otps: Arc<Otps>,
     /// Judges who may hear what.
     pub topics: Arc<Topics>,
+    /// Opens documents.
+    pub documents: Arc<Documents>,
     /// Answers readiness and whether a session is good.
     pub store: Arc<dyn Store>,
     /// All settings.

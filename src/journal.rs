@@ -210,7 +210,11 @@ impl AudienceChange {
                 Some(Self::Joins(author.id, TopicName::room(room)))
             }
             Change::LeaveRoom { author, room } => Some(Self::Leaves(author.id, TopicName::room(room))),
-            Change::SendMessage { .. } | Change::Publish { .. } | Change::Product { .. } | Change::Feed { .. } => None,
+            Change::SendMessage { .. }
+            | Change::Publish { .. }
+            | Change::Product { .. }
+            | Change::Feed { .. }
+            | Change::Document { .. } => None,
         }
     }
 }

@@ -27,6 +27,7 @@ pub mod auth;
 pub mod cli;
 pub mod cluster;
 pub mod connection;
+pub mod documents;
 pub mod events;
 pub mod feed;
 pub mod http;

@@ -69,6 +69,17 @@ pub struct Identity {
     pub follows_rooms: bool,
     /// The address it comes from; of IPv6 the /64, which is what one subscriber has.
     pub network: IpAddr,
+    /// What it was let in for, if not for its user's sake alone.
+    pub bound: Option<Bound>,
+}
+
+/// What a client is there for: once its user hears this topic no more, it is closed.
+#[derive(Debug, Clone)]
+pub struct Bound {
+    /// The topic.
+    pub topic: TopicName,
+    /// What it is closed with.
+    pub reason: CloseReason,
 }
 
 impl Manager {
@@ -160,10 +171,13 @@ impl Manager {
         }
     }
 
-    /// Ends the subscription of every connected client of `user`.
+    /// Ends the subscription of every connected client of `user`, and the clients that are there for nothing else.
     pub fn unsubscribe_user(&self, user: UserId, topic: &TopicName) {
         for client in self.clients.of_user(user) {
             self.unsubscribe(&client, topic);
+            if let Some(bound) = client.bound().filter(|bound| bound.topic == *topic) {
+                client.close(bound.reason);
+            }
         }
     }
 

@@ -3,6 +3,7 @@
 mod account;
 mod channel;
 mod decimal;
+mod document;
 mod feed;
 mod id;
 mod key;
@@ -19,8 +20,12 @@ mod topic;
 
 pub use account::{Account, Role, User};
 pub use channel::{ChannelName, ChannelPattern, InvalidChannel, InvalidPattern, NamedUser};
+pub use document::{
+    Document, DocumentAccess, DocumentName, DocumentPattern, DocumentTitle, DocumentVersion, InvalidDocumentPattern,
+    MembersMay, VersionName,
+};
 pub use feed::{FeedName, InvalidFeedName, RowTopic};
-pub use id::{ClientId, InvitationId, KeyId, MessageId, Offset, ProductId, SessionId, UserId};
+pub use id::{ClientId, DocumentId, InvitationId, KeyId, MessageId, Offset, ProductId, SessionId, UserId, VersionId};
 pub use key::{ApiKey, InvalidScope, KeyName, Scope};
 pub use message::{ClientMessageId, InvalidClientId, InvalidText, Message, MessageText};
 pub use name::{InvalidName, RoomName, RoomTitle, UserName};

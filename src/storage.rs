@@ -5,6 +5,7 @@
 
 mod clock;
 pub mod copy;
+mod documents;
 mod error;
 mod migrations;
 pub mod postgres;
@@ -16,14 +17,16 @@ mod suite;
 mod types;
 
 pub use clock::now;
+pub use documents::{DocumentEdit, DocumentPage, EditedBy, FoundDocument, StoredContent, StoredUpdate, StoredVersion};
 pub use error::StoreError;
 pub use rows::{ProductRows, Row, RowSource, RowsAt, RowsError};
 pub use sql::SqlStore;
 pub use types::*;
 
 use crate::model::{
-    Account, ApiKey, Credential, Epoch, InvitationId, KeyId, Offset, Product, ProductId, Publication, Role, RoomName,
-    SessionId, TopicName, UnixMillis, User, UserId, UserName,
+    Account, ApiKey, Credential, DocumentId, DocumentName, DocumentVersion, Epoch, InvitationId, KeyId, Offset,
+    Product, ProductId, Publication, Role, RoomName, SessionId, TopicName, UnixMillis, User, UserId, UserName,
+    VersionId,
 };
 use async_trait::async_trait;
 
@@ -212,6 +215,43 @@ pub trait Store: Send + Sync + 'static {
 
     /// As [`RowSource::rows`], of products that this store publishes itself.
     async fn product_rows(&self, topics: Vec<TopicName>, max_bytes: usize) -> Result<Vec<RowsAt>, RowsError>;
+
+    // ---- documents -----------------------------------------------------------------------
+
+    /// The document of this name, whoever asks: whether `asker` may see it is not judged here.
+    async fn document(&self, name: &DocumentName, asker: Option<UserId>) -> Result<Option<FoundDocument>, StoreError>;
+
+    /// The documents of a room with names above `after`, ascending, at most `limit`. `None`: there is no such room, or
+    /// `asker` is not in it; without an asker nobody has to be.
+    async fn documents_of(
+        &self,
+        room: &RoomName,
+        asker: Option<UserId>,
+        after: Option<DocumentName>,
+        limit: u32,
+    ) -> Result<Option<DocumentPage>, StoreError>;
+
+    /// All documents with names above `after`, ascending, at most `limit`.
+    async fn documents(&self, after: Option<DocumentName>, limit: u32) -> Result<DocumentPage, StoreError>;
+
+    /// A document's content, read as one snapshot. `None`: it is gone.
+    async fn document_content(&self, id: DocumentId) -> Result<Option<StoredContent>, StoreError>;
+
+    /// The updates of a document above `after`, in their order; those that were merged meanwhile are missing.
+    async fn document_updates(&self, id: DocumentId, after: Offset) -> Result<Vec<StoredUpdate>, StoreError>;
+
+    /// Puts `state`, which has everything up to and including `upto`, in the place of those updates. `false`: the document
+    /// is gone, or as much was merged before.
+    async fn compact_document(&self, id: DocumentId, upto: Offset, state: Vec<u8>) -> Result<bool, StoreError>;
+
+    /// Documents that have updates from before `before` that are not merged, at most `limit`.
+    async fn stale_documents(&self, before: UnixMillis, limit: u32) -> Result<Vec<DocumentName>, StoreError>;
+
+    /// The versions of a document, the newest first.
+    async fn document_versions(&self, id: DocumentId) -> Result<Vec<DocumentVersion>, StoreError>;
+
+    /// One version of a document.
+    async fn document_version(&self, id: DocumentId, version: VersionId) -> Result<Option<StoredVersion>, StoreError>;
 
     // ---- life ----------------------------------------------------------------------------
 

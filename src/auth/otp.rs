@@ -2,12 +2,14 @@
 
 use super::{AuthError, Retention, RetentionMap, Secret};
 use crate::{
-    model::{Credential, ExternalUser, Person, PersonId, Resume, SessionId, TopicName, User},
+    model::{
+        Credential, DocumentAccess, DocumentName, ExternalUser, Person, PersonId, Resume, SessionId, TopicName, User,
+    },
     settings,
     storage::TokenHash,
 };
 use std::{
-    collections::HashSet,
+    collections::{HashMap, HashSet},
     sync::Arc,
     time::{Duration, Instant},
 };
@@ -28,6 +30,8 @@ pub struct Admission {
     pub credential: Credential,
     /// What an external user may hear.
     pub listed: Arc<HashSet<TopicName>>,
+    /// What an external user may do with which documents.
+    pub documents: Arc<HashMap<DocumentName, DocumentAccess>>,
     /// What the client has seen already.
     pub resume: Option<Resume>,
     /// The page that asked for it; an upgrade that names a page must name this one.
@@ -39,14 +43,14 @@ impl Admission {
     #[must_use]
     pub fn of_member(user: User, session: SessionId, resume: Option<Resume>, origin: Option<String>) -> Self {
         let (person, credential) = (Person::Member(user), Credential::Session(session));
-        Self { person, credential, listed: Arc::default(), resume, origin }
+        Self { person, credential, listed: Arc::default(), documents: Arc::default(), resume, origin }
     }
 
     /// That of an external user, whom the holder of their key vouches for.
     #[must_use]
     pub fn of_external(user: ExternalUser, listed: HashSet<TopicName>, resume: Option<Resume>) -> Self {
         let (credential, person) = (Credential::Key(user.key()), Person::External(user));
-        Self { person, credential, listed: listed.into(), resume, origin: None }
+        Self { person, credential, listed: listed.into(), documents: Arc::default(), resume, origin: None }
     }
 
     /// Whether an upgrade from a page of this origin may use it: both or one unknown, or both the same.

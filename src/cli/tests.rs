@@ -3,8 +3,9 @@
 use super::*;
 use crate::{
     model::{
-        Account, ApiKey, Credential, Epoch, InvitationId, KeyId, Product, ProductId, Publication, Role, RoomName,
-        SessionId, TopicName, UnixMillis, User, UserId, UserName,
+        Account, ApiKey, Credential, DocumentId, DocumentName, DocumentVersion, Epoch, InvitationId, KeyId, Offset,
+        Product, ProductId, Publication, Role, RoomName, SessionId, TopicName, UnixMillis, User, UserId, UserName,
+        VersionId,
     },
     storage::*,
 };
@@ -71,6 +72,15 @@ impl Store for Accounts {
     async fn products(&self, _: Option<ProductId>, _: u32) -> Answer<ProductPage> { Err(StoreError::Closed) }
     async fn product(&self, _: ProductId) -> Answer<Option<Product>> { Err(StoreError::Closed) }
     async fn product_rows(&self, _: Vec<TopicName>, _: usize) -> Result<Vec<RowsAt>, RowsError> { Err(StoreError::Closed.into()) }
+    async fn document(&self, _: &DocumentName, _: Option<UserId>) -> Answer<Option<FoundDocument>> { Err(StoreError::Closed) }
+    async fn documents_of(&self, _: &RoomName, _: Option<UserId>, _: Option<DocumentName>, _: u32) -> Answer<Option<DocumentPage>> { Err(StoreError::Closed) }
+    async fn documents(&self, _: Option<DocumentName>, _: u32) -> Answer<DocumentPage> { Err(StoreError::Closed) }
+    async fn document_content(&self, _: DocumentId) -> Answer<Option<StoredContent>> { Err(StoreError::Closed) }
+    async fn document_updates(&self, _: DocumentId, _: Offset) -> Answer<Vec<StoredUpdate>> { Err(StoreError::Closed) }
+    async fn compact_document(&self, _: DocumentId, _: Offset, _: Vec<u8>) -> Answer<bool> { Err(StoreError::Closed) }
+    async fn stale_documents(&self, _: UnixMillis, _: u32) -> Answer<Vec<DocumentName>> { Err(StoreError::Closed) }
+    async fn document_versions(&self, _: DocumentId) -> Answer<Vec<DocumentVersion>> { Err(StoreError::Closed) }
+    async fn document_version(&self, _: DocumentId, _: VersionId) -> Answer<Option<StoredVersion>> { Err(StoreError::Closed) }
     async fn topic_states(&self, _: Wanted) -> Answer<Vec<TopicState>> { Err(StoreError::Closed) }
     async fn topic_states_for(&self, _: Credential, _: Wanted, _: UnixMillis) -> Answer<Option<Vec<TopicState>>> { Err(StoreError::Closed) }
     async fn read_log(&self, _: LogRange, _: u32) -> Answer<Vec<Publication>> { Err(StoreError::Closed) }

@@ -123,6 +123,7 @@ mod tests {
             listed: Arc::default(),
             follows_rooms: true,
             network: [127, 0, 0, 1].into(),
+            bound: None,
         };
         let limits = EgressLimits { events: 10, bytes: 1000 };
         let client = Arc::new(Client::new(ClientId(1), identity, limits, Arc::default()));

@@ -13,7 +13,7 @@ pub enum Author {
 
 impl Author {
     /// Whose idempotency keys are whose.
-    pub(super) fn issuer(&self) -> String {
+    pub(crate) fn issuer(&self) -> String {
         match self {
             Self::Key(key) => format!("key {}", key.id),
             Self::Member(user) => format!("user {}", user.id),
@@ -21,7 +21,7 @@ impl Author {
     }
 
     /// The key, which must still be good when the change is committed.
-    pub(super) fn key(&self) -> Option<KeyId> {
+    pub(crate) fn key(&self) -> Option<KeyId> {
         match self {
             Self::Key(key) => Some(key.id),
             Self::Member(_) => None,

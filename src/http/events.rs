@@ -96,7 +96,8 @@ async fn stream(state: HttpState, request: Request, page: Page) -> Result<Respon
         prepare(&state, admission, let_in_by, &topics, last_event_id(query, headers)).await?;
 
     let Admission { person, credential, listed, .. } = admission;
-    let identity = Identity { person, credential, listed, follows_rooms: false, network: auth::network(address) };
+    let identity =
+        Identity { person, credential, listed, follows_rooms: false, network: auth::network(address), bound: None };
     let connected = Connected::new(&state.manager, identity, address, Transport::Events);
     match connected.client().close_reason() {
         None => Ok(begin(connected, listening, wire, state, running)),

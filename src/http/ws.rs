@@ -118,7 +118,8 @@ async fn serve(
 ) {
     let Ok(upgraded) = upgrade.await else { return };
     let Admission { person, credential, listed, .. } = admission;
-    let identity = Identity { person, credential, listed, follows_rooms: true, network: auth::network(address) };
+    let identity =
+        Identity { person, credential, listed, follows_rooms: true, network: auth::network(address), bound: None };
     let connected = Connected::new(&state.manager, identity, address, Transport::Socket);
     let client = connected.client().clone();
     let settings = state.settings.clone();

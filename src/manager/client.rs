@@ -1,7 +1,7 @@
 //! One connected socket, as the rest of the server sees it.
 
 use super::{
-    Identity,
+    Bound, Identity,
     crowd::Crowd,
     egress::{Egress, EgressLimits, Enqueued},
     holding::PublishRound,
@@ -79,6 +79,12 @@ impl Client {
     #[must_use]
     pub fn follows_rooms(&self) -> bool {
         self.identity.follows_rooms
+    }
+
+    /// What it was let in for, if not for its user's sake alone.
+    #[must_use]
+    pub fn bound(&self) -> Option<&Bound> {
+        self.identity.bound.as_ref()
     }
 
     /// The address it comes from; of IPv6 the /64.

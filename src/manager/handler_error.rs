@@ -30,6 +30,18 @@ pub enum HandlerError {
         /// For people.
         message: String,
     },
+    /// Whoever asks may read the document and nothing else.
+    #[error("you may read this document, not write in it")]
+    ReadOnly,
+    /// Whoever asks has not made the document and does not run the server.
+    #[error("only who made this document, or an admin, may do this")]
+    NotTheirDocument,
+    /// What the document would become is more than one may be.
+    #[error("this document would be larger than one may be")]
+    DocumentFull,
+    /// What is stored of the document cannot be read.
+    #[error("this document is damaged: the operator's log says more")]
+    DocumentDamaged,
     /// Something about the request that its types cannot say.
     #[error("`{field}`: {problem}")]
     BadField {
@@ -63,7 +75,10 @@ impl HandlerError {
             Self::Decode(error) => error.code(),
             Self::UnknownEvent(_) => ErrorCode::UnknownEvent,
             Self::NoSuchRoom | Self::Refused(Refusal::NoSuchRoom) => ErrorCode::NoSuchRoom,
-            Self::MembersOnly => ErrorCode::Forbidden,
+            Self::MembersOnly | Self::NotTheirDocument => ErrorCode::Forbidden,
+            Self::ReadOnly => ErrorCode::ReadOnly,
+            Self::DocumentFull => ErrorCode::DocumentFull,
+            Self::DocumentDamaged => ErrorCode::DocumentDamaged,
             Self::Denied { code, .. } => *code,
             Self::BadField { .. } => ErrorCode::BadPayload,
             Self::Refused(Refusal::RoomExists) => ErrorCode::RoomExists,
@@ -75,6 +90,11 @@ impl HandlerError {
             Self::Refused(Refusal::RowLocked) => ErrorCode::Unavailable,
             Self::Refused(Refusal::Rejected) => ErrorCode::Conflict,
             Self::Refused(Refusal::CannotStore) => ErrorCode::StorageUnavailable,
+            Self::Refused(Refusal::NoSuchDocument) => ErrorCode::NoSuchDocument,
+            Self::Refused(Refusal::DocumentExists) => ErrorCode::DocumentExists,
+            Self::Refused(Refusal::TooManyDocuments) => ErrorCode::TooManyDocuments,
+            Self::Refused(Refusal::NoSuchVersion) => ErrorCode::NoSuchVersion,
+            Self::Refused(Refusal::TooManyVersions) => ErrorCode::TooManyVersions,
             // No client asks for it.
             Self::Refused(Refusal::NotTheNextBatch) => ErrorCode::Internal,
             Self::Store(error) => store_code(error),

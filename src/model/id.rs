@@ -47,6 +47,14 @@ id!(
     ProductId(i64)
 );
 id!(
+    /// A document: another one under the name of a deleted one has another.
+    DocumentId(i64)
+);
+id!(
+    /// A named version of a document.
+    VersionId(i64)
+);
+id!(
     /// A publication's place in its topic: 1, 2, 3 … without holes. 0 is "before the first".
     Offset(u64)
 );

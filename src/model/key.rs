@@ -1,6 +1,6 @@
 //! API keys: how a back end says who it is, and what it may do.
 
-use super::{ChannelName, ChannelPattern, KeyId, UnixMillis, name::slug};
+use super::{ChannelName, ChannelPattern, DocumentName, DocumentPattern, KeyId, UnixMillis, name::slug};
 use serde::{Deserialize, Serialize};
 use std::{fmt, str::FromStr, sync::Arc};
 use utoipa::ToSchema;
@@ -61,13 +61,17 @@ pub enum Scope {
     Otp,
     /// Read, make, change and delete products: `products`.
     Products,
+    /// Read, make, change and delete the documents of a pattern: `documents:app.*`.
+    Documents(DocumentPattern),
     /// Make and revoke keys: `admin`.
     Admin,
 }
 
 /// The text is not a scope.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("must be `publish:PATTERN` (e.g. `publish:*` or `publish:news.*`), `otp`, `products` or `admin`")]
+#[error(
+    "must be `publish:PATTERN` (e.g. `publish:*` or `publish:news.*`), `documents:PATTERN` (e.g. `documents:app.*`), `otp`, `products` or `admin`"
+)]
 pub struct InvalidScope;
 
 impl FromStr for Scope {
@@ -77,6 +81,10 @@ impl FromStr for Scope {
             "otp" => Ok(Self::Otp),
             "products" => Ok(Self::Products),
             "admin" => Ok(Self::Admin),
+            _ if text.starts_with("documents:") => {
+                let pattern = text.trim_start_matches("documents:").parse();
+                pattern.map(Self::Documents).map_err(|_| InvalidScope)
+            }
             _ => {
                 let pattern = text.strip_prefix("publish:").ok_or(InvalidScope)?;
                 let pattern: ChannelPattern = pattern.parse().map_err(|_| InvalidScope)?;
@@ -106,6 +114,7 @@ impl fmt::Display for Scope {
             Self::Publish(pattern) => write!(f, "publish:{pattern}"),
             Self::Otp => f.write_str("otp"),
             Self::Products => f.write_str("products"),
+            Self::Documents(pattern) => write!(f, "documents:{pattern}"),
             Self::Admin => f.write_str("admin"),
         }
     }
@@ -122,7 +131,7 @@ pub struct ApiKey {
     pub name: KeyName,
     /// How the secret begins, so that people can tell which one it is.
     pub hint: String,
-    /// What it may do: `publish:PATTERN`, `otp`, `products`, `admin`.
+    /// What it may do: `publish:PATTERN`, `documents:PATTERN`, `otp`, `products`, `admin`.
     #[schema(value_type = Vec<String>)]
     pub scopes: Vec<Scope>,
     /// When it was made, in milliseconds since 1970-01-01 UTC.
@@ -144,6 +153,12 @@ impl ApiKey {
         scopes.any(|scope| matches!(scope, Scope::Publish(pattern) if pattern.matches(channel).is_some()))
     }
 
+    /// Whether it may read and write this document.
+    #[must_use]
+    pub fn may_write(&self, document: &DocumentName) -> bool {
+        self.scopes.iter().any(|scope| matches!(scope, Scope::Documents(pattern) if pattern.matches(document)))
+    }
+
     /// Whether it has exactly this scope.
     #[must_use]
     pub fn has(&self, scope: &Scope) -> bool {
@@ -157,7 +172,16 @@ mod tests {
 
     #[test]
     fn a_scope_parses_what_it_prints() {
-        for text in ["publish:*", "publish:news.*", "publish:bunno", "otp", "products", "admin"] {
+        for text in [
+            "publish:*",
+            "publish:news.*",
+            "publish:bunno",
+            "documents:*",
+            "documents:app.*",
+            "otp",
+            "products",
+            "admin",
+        ] {
             assert_eq!(text.parse::<Scope>().unwrap().to_string(), text);
         }
         for text in ["", "publish", "publish:", "publish:a b", "Admin", "publish:orders.{user}.*", "otp:x", "product"] {

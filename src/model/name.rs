@@ -95,6 +95,8 @@ macro_rules! name {
     };
 }
 
+pub(super) use name;
+
 name!(
     /// A room's fixed slug: 1 to 64 characters, lower case; its title may change.
     RoomName,
@@ -110,20 +112,23 @@ name!(
 name!(
     /// A room's name for people: 1 to 100 characters on one line.
     RoomTitle,
-    |text| {
-        let title = text.trim();
-        if title.is_empty() {
-            return Err(InvalidName::Empty);
-        }
-        if title.chars().count() > 100 {
-            return Err(InvalidName::TooLong(100));
-        }
-        if !title.chars().all(is_printable) {
-            return Err(InvalidName::ControlCharacter);
-        }
-        Ok(title.to_owned())
-    }
+    title
 );
+
+/// 1 to 100 printable characters on one line, without white space around them.
+pub(super) fn title(text: &str) -> Result<String, InvalidName> {
+    let title = text.trim();
+    if title.is_empty() {
+        return Err(InvalidName::Empty);
+    }
+    if title.chars().count() > 100 {
+        return Err(InvalidName::TooLong(100));
+    }
+    if !title.chars().all(is_printable) {
+        return Err(InvalidName::ControlCharacter);
+    }
+    Ok(title.to_owned())
+}
 
 impl UserName {
     /// What makes two names the same: `Alice` and `alice` are one account.

@@ -41,6 +41,12 @@ impl TopicName {
         Self(format!("channel.{name}").into())
     }
 
+    /// The log of a document, whose updates are kept elsewhere.
+    #[must_use]
+    pub fn document(name: &super::DocumentName) -> Self {
+        Self(format!("document.{name}").into())
+    }
+
     /// What stands after the first dot, when `kind` stands before it.
     #[must_use]
     pub fn name_in(&self, kind: &str) -> Option<&str> {

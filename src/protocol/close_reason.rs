@@ -40,6 +40,14 @@ pub enum CloseReason {
     TooManyEvents,
     /// Of this user or from this address.
     TooManyConnections,
+    /// The store cannot take what was sent: nothing of it is acknowledged.
+    TryAgainLater,
+    /// Not a message of the Yjs protocol, or an update that is none.
+    BadUpdate,
+    /// The document would be larger than one may be.
+    DocumentFull,
+    /// The document was deleted, or is not for its user any more.
+    DocumentGone,
 }
 
 impl CloseReason {
@@ -59,6 +67,10 @@ impl CloseReason {
         Self::PongTimeout,
         Self::TooManyEvents,
         Self::TooManyConnections,
+        Self::TryAgainLater,
+        Self::BadUpdate,
+        Self::DocumentFull,
+        Self::DocumentGone,
     ];
 
     /// The status code.
@@ -79,6 +91,10 @@ impl CloseReason {
             Self::PongTimeout => 4002,
             Self::TooManyEvents => 4003,
             Self::TooManyConnections => 4004,
+            Self::TryAgainLater => 1013,
+            Self::BadUpdate => 4005,
+            Self::DocumentFull => 4006,
+            Self::DocumentGone => 4007,
         }
     }
 
@@ -100,6 +116,10 @@ impl CloseReason {
             Self::PongTimeout => "pong_timeout",
             Self::TooManyEvents => "too_many_events",
             Self::TooManyConnections => "too_many_connections",
+            Self::TryAgainLater => "try_again_later",
+            Self::BadUpdate => "bad_update",
+            Self::DocumentFull => "document_full",
+            Self::DocumentGone => "document_gone",
         }
     }
 
@@ -128,6 +148,12 @@ mod tests {
             assert!(document.contains(&row), "docs/protocol.md lacks {row}");
         }
         let codes: Vec<_> = table.iter().map(|(code, _)| *code).collect();
-        assert_eq!(codes, [1000, 1001, 1002, 1003, 1007, 1008, 1009, 1011, 1012, 4000, 4001, 4002, 4003, 4004]);
+        assert_eq!(
+            codes,
+            [
+                1000, 1001, 1002, 1003, 1007, 1008, 1009, 1011, 1012, 4000, 4001, 4002, 4003, 4004, 1013, 4005, 4006,
+                4007
+            ]
+        );
     }
 }

@@ -110,6 +110,24 @@ error_codes! {
     PreconditionFailed = "precondition_failed", 412;
     /// Fields of a product are not what they should be; `errors` lists them all.
     InvalidProduct = "invalid_product", 422;
+    /// Not the name of a document.
+    BadDocument = "bad_document", 400;
+    /// There is no such document, or not for this user.
+    NoSuchDocument = "no_such_document", 404;
+    /// The document's name is taken.
+    DocumentExists = "document_exists", 409;
+    /// The room has as many documents as one may have.
+    TooManyDocuments = "too_many_documents", 409;
+    /// The document would be larger than one may be.
+    DocumentFull = "document_full", 413;
+    /// What is stored of the document cannot be read; the operator's log says more.
+    DocumentDamaged = "document_damaged", 500;
+    /// Whoever asks may read the document, not write in it.
+    ReadOnly = "read_only", 403;
+    /// The document has no such version.
+    NoSuchVersion = "no_such_version", 404;
+    /// The document has as many versions as one may have.
+    TooManyVersions = "too_many_versions", 409;
     /// The request took too long to arrive.
     Timeout = "timeout", 408;
 }
@@ -133,7 +151,7 @@ mod tests {
             "bad_json bad_event bad_payload bad_room bad_channel bad_topic no_such_namespace too_many_topics already_subscribed unknown_event no_such_room room_exists too_many_rooms \
              conflict storage_unavailable unavailable internal bad_credentials unauthorized bad_otp bad_key too_many_attempts too_many_requests forbidden \
              forbidden_origin bad_token bad_name name_taken weak_password not_found method_not_allowed too_large \
-             unsupported_media_type misdirected upgrade_required precondition_failed invalid_product timeout"
+             unsupported_media_type misdirected upgrade_required precondition_failed invalid_product bad_document no_such_document document_exists too_many_documents document_full document_damaged read_only no_such_version too_many_versions timeout"
         );
         let document = include_str!("../../docs/protocol.md");
         for code in codes {

@@ -218,6 +218,7 @@ impl List {
     const ALL: &'static [Self] = &[
         Self { name: "namespace", what: "namespace", own: &["pattern"] },
         Self { name: "feed.table", what: "table", own: &["table", "key", "topic"] },
+        Self { name: "document.namespace", what: "namespace", own: &["pattern"] },
     ];
 
     fn of(key: &str) -> Option<&'static Self> {

@@ -62,6 +62,7 @@ pub(super) fn relations(settings: &Settings) -> Vec<Relation> {
     store(settings, &mut check);
     namespaces(settings, &mut check);
     feed(settings, &mut check);
+    documents(settings, &mut check);
     check.0
 }
 
@@ -104,6 +105,30 @@ fn server(Settings { server, tls, http, log, .. }: &Settings, check: &mut Check)
     check.within("http.max_body_bytes", http.max_body_bytes as u64, 4096..=1 << 30);
     let filter = EnvFilter::builder().parse(&log.filter);
     check.that(filter.is_ok(), ["log.filter"], filter.err().map(|error| error.to_string()).unwrap_or_default());
+}
+
+fn documents(Settings { document, socket, .. }: &Settings, check: &mut Check) {
+    check.within("document.max_update_bytes", document.max_update_bytes as u64, 1_024..=16 << 20);
+    check.within("document.max_bytes", document.max_bytes as u64, 1_024..=256 << 20);
+    check.that(
+        document.max_bytes >= document.max_update_bytes,
+        ["document.max_bytes", "document.max_update_bytes"],
+        "the first must not be less than the second",
+    );
+    check.that(
+        document.max_update_bytes <= socket.egress_bytes,
+        ["document.max_update_bytes", "socket.egress_bytes"],
+        "the first must not exceed the second, or an update reaches nobody",
+    );
+    check.within("document.messages_per_sec", document.messages_per_sec.into(), 1..=u64::MAX);
+    check.within("document.messages_burst", document.messages_burst.into(), 1..=u64::MAX);
+    check.within("document.max_awareness_bytes", document.max_awareness_bytes as u64, 256..=1 << 20);
+    check.some_time("document.idle_secs", document.idle);
+    check.within("document.compact_updates", document.compact_updates, 1..=1_000_000);
+    check.within("document.compact_bytes", document.compact_bytes as u64, 1_024..=256 << 20);
+    check.some_time("document.compact_hours", document.compact_age);
+    check.within("document.max_per_room", document.max_per_room.into(), 1..=1_000_000);
+    check.within("document.max_versions", document.max_versions.into(), 1..=100_000);
 }
 
 fn door(Settings { auth, otp, .. }: &Settings, check: &mut Check) {

@@ -7,6 +7,7 @@ pub(super) const SQLITE: &[&str] = &[
     include_str!("migrations/sqlite/0001_start.sql"),
     include_str!("migrations/sqlite/0002_channels.sql"),
     include_str!("migrations/sqlite/0003_feed.sql"),
+    include_str!("migrations/sqlite/0004_documents.sql"),
 ];
 
 /// PostgreSQL's: the same numbers, for the same tables.
@@ -14,6 +15,7 @@ pub(super) const POSTGRES: &[&str] = &[
     include_str!("migrations/postgres/0001_start.sql"),
     include_str!("migrations/postgres/0002_channels.sql"),
     include_str!("migrations/postgres/0003_feed.sql"),
+    include_str!("migrations/postgres/0004_documents.sql"),
 ];
 
 /// Refuses what a newer program made: it has more `migrations` than we know.

@@ -6,6 +6,7 @@ mod accounts;
 mod commit;
 mod connection;
 mod db;
+mod documents;
 mod feed;
 mod first_start;
 mod invitations;

@@ -1,9 +1,10 @@
 //! What goes into the store and comes out of it.
 
+use super::{DocumentEdit, EditedBy};
 use crate::model::{
-    ClientMessageId, InvitationId, KeyId, KeyName, Message, MessageId, MessageText, NewProduct, Offset, OnlyIf,
-    Product, ProductId, Publication, Role, Room, RoomName, RoomTitle, Scope, SessionId, TopicName, UnixMillis, User,
-    UserId, UserName,
+    ClientMessageId, Document, DocumentVersion, InvitationId, KeyId, KeyName, Message, MessageId, MessageText,
+    NewProduct, Offset, OnlyIf, Product, ProductId, Publication, Role, Room, RoomName, RoomTitle, Scope, SessionId,
+    TopicName, UnixMillis, User, UserId, UserName,
 };
 use serde::Serialize;
 use serde_json::value::RawValue;
@@ -50,6 +51,7 @@ impl Draft {
             Change::SendMessage { text, .. } => ENVELOPE + text.as_str().len(),
             // The row's topic and the table's: somebody may hear both.
             Change::Product { edit, .. } => 2 * (ENVELOPE + edit.weight()),
+            Change::Document { edit, .. } => edit.weight(),
             Change::CreateRoom { .. } | Change::JoinRoom { .. } | Change::LeaveRoom { .. } => ENVELOPE,
         }
     }
@@ -126,6 +128,13 @@ pub enum Change {
         once: Option<Once>,
         /// The API key that writes: nothing is written once it has ended.
         key: Option<KeyId>,
+    },
+    /// A document: its row, its log, its versions.
+    Document {
+        /// What happens to it.
+        edit: DocumentEdit,
+        /// Who does it.
+        by: EditedBy,
     },
 }
 
@@ -282,6 +291,12 @@ pub enum Outcome {
         /// Whether this is the answer to an earlier request, and the product as it was then.
         duplicate: bool,
     },
+    /// The document as it is now; a deleted one as it was.
+    Document(Document),
+    /// An update stands in its document's log, at this place.
+    Appended(Offset),
+    /// The version; a deleted one as it was.
+    Version(DocumentVersion),
 }
 
 /// Why one draft was not stored, while its neighbours were.
@@ -317,6 +332,21 @@ pub enum Refusal {
     /// The database's owner has a constraint or a trigger that does not take it.
     #[error("a constraint or a trigger of the database's own refuses this product")]
     Rejected,
+    /// There is no document of this name, or it is gone.
+    #[error("there is no such document, or it is not open to you")]
+    NoSuchDocument,
+    /// The document's name is taken.
+    #[error("a document of this name exists")]
+    DocumentExists,
+    /// The room has as many documents as one may have.
+    #[error("this room has as many documents as one may have")]
+    TooManyDocuments,
+    /// The document has no such version.
+    #[error("the document has no such version")]
+    NoSuchVersion,
+    /// The document has as many versions as one may have.
+    #[error("this document has as many versions as one may have: delete one")]
+    TooManyVersions,
     /// The database cannot store this, and can store the rest.
     #[error("the database cannot store this product")]
     CannotStore,

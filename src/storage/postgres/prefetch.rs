@@ -128,6 +128,7 @@ impl<'d> Asked<'d> {
                 Change::Product { once, .. } => {
                     asked.receipts.extend(once.iter().map(|once| (once.issuer.as_str(), once.key.as_str())));
                 }
+                Change::Document { .. } => {}
                 Change::Feed { outbox, publications, .. } => {
                     asked.topics.extend(publications.iter().map(|one| one.topic.clone()));
                     asked.of_feeds.extend(publications.iter().map(|one| &one.topic));

@@ -106,6 +106,14 @@ impl<'t> Batch<'t> {
                 }
                 self.edit_product(edit, *keep, once.as_ref(), draft.at)
             }
+            Change::Document { edit, by } => {
+                if let Some(key) = by.key
+                    && !self.is_live(key, draft.at)?
+                {
+                    return Ok(Err(Refusal::KeyEnded));
+                }
+                self.edit_document(edit, by.author.as_ref(), draft.at)
+            }
         }
     }
 

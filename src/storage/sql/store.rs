@@ -1,18 +1,19 @@
 //! The store on any engine that speaks SQL: one thread writes, a few connections read beside it.
 
 use super::{
-    accounts, commit, connection::Connection, db::Db, feed, invitations, keys, log, messages, probe::Probe, products,
-    readers::Readers, rooms, sessions, trim, writer::Writer,
+    accounts, commit, connection::Connection, db::Db, documents, feed, invitations, keys, log, messages, probe::Probe,
+    products, readers::Readers, rooms, sessions, trim, writer::Writer,
 };
 use crate::{
     model::{
-        Account, ApiKey, Credential, Epoch, InvitationId, KeyId, Product, ProductId, Publication, RoomName, SessionId,
-        TopicName, UnixMillis, User, UserId, UserName,
+        Account, ApiKey, Credential, DocumentId, DocumentName, DocumentVersion, Epoch, InvitationId, KeyId, Offset,
+        Product, ProductId, Publication, RoomName, SessionId, TopicName, UnixMillis, User, UserId, UserName, VersionId,
     },
     storage::{
-        Committed, Draft, FeedProgress, History, HistoryPage, Invitation, LogRange, NewAccount, NewInvitation, NewKey,
-        NewSession, ProductPage, Refusal, RoomList, RowsAt, RowsError, Session, SessionLimits, Store, StoreError,
-        SweepLimits, TokenHash, TopicState, Wanted,
+        Committed, DocumentPage, Draft, FeedProgress, FoundDocument, History, HistoryPage, Invitation, LogRange,
+        NewAccount, NewInvitation, NewKey, NewSession, ProductPage, Refusal, RoomList, RowsAt, RowsError, Session,
+        SessionLimits, Store, StoreError, StoredContent, StoredUpdate, StoredVersion, SweepLimits, TokenHash,
+        TopicState, Wanted,
     },
 };
 use async_trait::async_trait;
@@ -244,6 +245,50 @@ impl Store for SqlStore {
     async fn product_rows(&self, topics: Vec<TopicName>, max_bytes: usize) -> Result<Vec<RowsAt>, RowsError> {
         let rows = self.readers.run(move |db| products::rows(db, &topics, max_bytes)).await?;
         rows.ok_or(RowsError::TooLarge)
+    }
+
+    async fn document(&self, name: &DocumentName, asker: Option<UserId>) -> Result<Option<FoundDocument>, StoreError> {
+        let name = name.clone();
+        self.readers.run(move |db| documents::find(db, &name, asker)).await
+    }
+
+    async fn documents_of(
+        &self,
+        room: &RoomName,
+        asker: Option<UserId>,
+        after: Option<DocumentName>,
+        limit: u32,
+    ) -> Result<Option<DocumentPage>, StoreError> {
+        let room = room.clone();
+        self.readers.run(move |db| documents::of_room(db, &room, asker, after.as_ref(), limit)).await
+    }
+
+    async fn documents(&self, after: Option<DocumentName>, limit: u32) -> Result<DocumentPage, StoreError> {
+        self.readers.run(move |db| documents::page(db, after.as_ref(), limit)).await
+    }
+
+    async fn document_content(&self, id: DocumentId) -> Result<Option<StoredContent>, StoreError> {
+        self.readers.run(move |db| documents::content(db, id)).await
+    }
+
+    async fn document_updates(&self, id: DocumentId, after: Offset) -> Result<Vec<StoredUpdate>, StoreError> {
+        self.readers.run(move |db| documents::updates(db, id, after)).await
+    }
+
+    async fn compact_document(&self, id: DocumentId, upto: Offset, state: Vec<u8>) -> Result<bool, StoreError> {
+        self.writer.run_alone(move |db| documents::compact(db, id, upto, &state)).await
+    }
+
+    async fn stale_documents(&self, before: UnixMillis, limit: u32) -> Result<Vec<DocumentName>, StoreError> {
+        self.readers.run(move |db| documents::stale(db, before, limit)).await
+    }
+
+    async fn document_versions(&self, id: DocumentId) -> Result<Vec<DocumentVersion>, StoreError> {
+        self.readers.run(move |db| documents::versions(db, id)).await
+    }
+
+    async fn document_version(&self, id: DocumentId, version: VersionId) -> Result<Option<StoredVersion>, StoreError> {
+        self.readers.run(move |db| documents::version(db, id, version)).await
     }
 
     async fn probe(&self) -> Result<(), StoreError> {

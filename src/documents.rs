@@ -1,0 +1,39 @@
+//! Documents that several people write together: who may, what is in them, and who has them open.
+//!
+//! The server has one copy of each open document, which one task owns. What a client sends is applied to it, stored, and
+//! only then sent to the others, so that nobody sees what a restart could take back. The copy understands the updates of
+//! the Yjs protocol, so that it can answer a client that comes back with what that client lacks, and no more.
+
+mod judge;
+
+pub use judge::{Listed, Permitted};
+
+use crate::{
+    journal::Journal,
+    manager::HandlerError,
+    model::{DocumentName, DocumentTitle},
+    settings::Settings,
+    storage::Store,
+};
+use std::sync::Arc;
+
+/// All documents of this server.
+pub struct Documents {
+    store: Arc<dyn Store>,
+    journal: Journal,
+    settings: Arc<Settings>,
+}
+
+impl Documents {
+    /// Those of this store; none is open yet.
+    #[must_use]
+    pub fn new(store: Arc<dyn Store>, journal: Journal, settings: Arc<Settings>) -> Arc<Self> {
+        Arc::new(Self { store, journal, settings })
+    }
+}
+
+/// The title of a document that was given none.
+fn title_of(name: &DocumentName) -> Result<DocumentTitle, HandlerError> {
+    let start: String = name.as_str().chars().take(100).collect();
+    DocumentTitle::parse(&start).map_err(|_| HandlerError::Internal("the name of a document is no title"))
+}
