@@ -5,10 +5,13 @@
 //! loses messages are worth nothing, so such a run fails.
 
 mod ack;
+mod big_document;
 mod client;
 mod connect;
 mod dial;
 mod disk;
+mod documents;
+mod editor;
 mod fanout;
 mod feed;
 mod fence;
@@ -61,6 +64,10 @@ enum Scenario {
     Subscribe(subscribe::Options),
     /// From a change in a database to the clients that watch its table, beside a bare LISTEN.
     Feed(feed::Options),
+    /// People who type in documents, and how soon the others see it.
+    Documents(documents::Options),
+    /// A large document with a long past: how soon it is open, and what it takes on disk.
+    BigDocument(big_document::Options),
     /// From send to `ok`, with durable commits, beside the price of the disk's own sync.
     Ack(ack::Options),
     /// One-time password and upgrade: rate and CPU.
@@ -82,6 +89,8 @@ fn main() -> Result<()> {
         Some(Scenario::Rooms(options)) => repeat(runs, options.report(), |cores| options.run(cores))?,
         Some(Scenario::Subscribe(options)) => repeat(runs, options.report(), |cores| options.run(cores))?,
         Some(Scenario::Feed(options)) => repeat(runs, options.report(), |cores| options.run(cores))?,
+        Some(Scenario::Documents(options)) => repeat(runs, options.report(), |cores| options.run(cores))?,
+        Some(Scenario::BigDocument(options)) => repeat(runs, options.report(), |cores| options.run(cores))?,
         Some(Scenario::Ack(options)) => repeat(runs, options.report(), |cores| options.run(cores))?,
         Some(Scenario::Connect(options)) => repeat(runs, options.report(), |cores| options.run(cores))?,
         Some(Scenario::Idle(options)) => repeat(runs, options.report(), |cores| options.run(cores))?,

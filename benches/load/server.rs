@@ -43,6 +43,7 @@ pub(crate) struct Server {
     /// Cookies of the seeded users' sessions, and the key.
     pub(crate) planted: Planted,
     child: Child,
+    command: Command,
     files: TempDir,
 }
 
@@ -102,9 +103,18 @@ impl Server {
                 (command, Planted::default())
             }
         };
-        let log = files.path().join("log");
-        let (child, address) = spawn(command, &log)?;
-        Ok(Self { kind, address, pid: child.id(), planted, child, files })
+        let mut command = command;
+        let (child, address) = spawn(&mut command, &files.path().join("log"))?;
+        Ok(Self { kind, address, pid: child.id(), planted, child, command, files })
+    }
+
+    /// Kills it and starts it again on what it has stored.
+    pub(crate) fn restart(&mut self) -> Result<()> {
+        self.child.kill()?;
+        self.child.wait()?;
+        (self.child, self.address) = spawn(&mut self.command, &self.files.path().join("log"))?;
+        self.pid = self.child.id();
+        Ok(())
     }
 
     /// The `n`th of the seeded sessions; it starts again with the first when there are fewer.
@@ -126,7 +136,7 @@ impl Drop for Server {
     }
 }
 
-fn spawn(mut command: Command, log: &Path) -> Result<(Child, Address)> {
+fn spawn(command: &mut Command, log: &Path) -> Result<(Child, Address)> {
     let mut child = command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(File::create(log)?).spawn()?;
     let mut lines = BufReader::new(child.stdout.take().context("piped")?).lines();
     while let Some(line) = lines.next().transpose()? {
