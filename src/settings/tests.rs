@@ -175,7 +175,7 @@ fn namespaces_of_documents_say_whose_they_are() {
     assert_eq!((members("app.plan"), members("wikis")), (None, None));
     assert!(load("[document]\nnamespace = []", &[]).unwrap().document.namespace.is_empty());
     for (toml, says) in [
-        ("pattern = \"app*\"", "pattern"),
+        ("pattern = \"app*\"", "ends in"),
         ("pattern = \"app.*\"\nmembers = \"all\"", "members"),
         ("members = \"read\"", "pattern"),
         ("pattern = \"a\"\nsubscribe = \"user\"", "subscribe"),

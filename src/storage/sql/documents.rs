@@ -28,7 +28,6 @@ macro_rules! columns {
          document.created_by, account.name, document.created_at, document.changed_at, document.head"
     };
 }
-use columns;
 
 /// Where they come from.
 macro_rules! tables {
@@ -37,7 +36,6 @@ macro_rules! tables {
          LEFT JOIN account ON account.id = document.created_by "
     };
 }
-use tables;
 
 /// A document as a batch knows it.
 #[derive(Debug, Clone)]
