@@ -12,6 +12,9 @@ use crate::{
 use std::{collections::VecDeque, sync::Arc, time::Instant};
 use tokio::sync::{mpsc, oneshot};
 
+/// Bytes of documents in one commit, unless one draft alone has more.
+const MAX_STORED_BYTES: usize = 4 << 20;
+
 /// Where drafts are handed in.
 #[derive(Debug, Clone)]
 pub struct Journal {
@@ -126,12 +129,14 @@ impl JournalTask {
     }
 
     /// How many of the drafts that wait go into one commit: what it appends to a topic travels
-    /// as one frame, which must fit into the egress of clients that are not quite idle.
+    /// as one frame, which must fit into the egress of clients that are not quite idle. What it writes beside that must
+    /// not keep everybody else waiting.
     fn batch_length(&self, waiting: &VecDeque<Entry>) -> usize {
-        let mut bytes = 0;
+        let (mut bytes, mut stored) = (0, 0);
         let within = waiting.iter().take_while(|entry| {
             bytes += entry.draft.weight();
-            bytes <= self.max_batch_bytes
+            stored += entry.draft.stored_bytes();
+            bytes <= self.max_batch_bytes && stored <= MAX_STORED_BYTES
         });
         within.count().clamp(1, self.max_batch).min(waiting.len())
     }

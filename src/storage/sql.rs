@@ -28,6 +28,7 @@ mod writer;
 pub(super) use commit::Batch;
 pub(super) use connection::Connection;
 pub(super) use db::{Db, ForEach, Row, corrupt};
+pub(super) use documents::DocumentRow;
 pub(super) use feed::batch as published_batches;
 pub(super) use first_start::{UNFINISHED, epoch, first_start, unfinished_from};
 pub(super) use log::{Topic, offset};
