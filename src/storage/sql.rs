@@ -37,3 +37,6 @@ pub(super) use publish::Receipt;
 pub(super) use rooms::RoomRow;
 pub use store::SqlStore;
 pub(super) use value::{Params, Rows, Value};
+
+#[cfg(test)]
+pub(super) use documents::STALE as STALE_DOCUMENTS;

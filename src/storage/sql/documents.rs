@@ -204,3 +204,6 @@ fn above(name: Option<&DocumentName>) -> &str {
 fn read(row: &Row<'_>) -> Result<Document, StoreError> {
     Ok(DocumentRow::read(row)?.document)
 }
+
+#[cfg(test)]
+pub(in crate::storage) use content::STALE;
