@@ -4,7 +4,17 @@
 //! only then sent to the others, so that nobody sees what a restart could take back. The copy understands the updates of
 //! the Yjs protocol, so that it can answer a client that comes back with what that client lacks, and no more.
 
+#[allow(dead_code, reason = "nothing opens documents yet")]
+mod awareness;
+#[allow(dead_code, reason = "nothing opens documents yet")]
+mod guard;
 mod judge;
+#[allow(dead_code, reason = "nothing opens documents yet")]
+mod server_copy;
+#[allow(dead_code, reason = "nothing opens documents yet")]
+mod text_diff;
+#[allow(dead_code, reason = "nothing opens documents yet")]
+mod wire;
 
 pub use judge::{Listed, Permitted};
 
