@@ -7,6 +7,7 @@ use crate::{
     model::{DocumentName, DocumentVersion, VersionId, VersionName},
     storage::{DocumentEdit, Outcome, Refusal, StoredVersion},
 };
+use std::sync::Arc;
 
 impl Documents {
     /// The versions of a document, the newest first.
@@ -37,7 +38,7 @@ impl Documents {
     /// # Errors
     /// As [`Documents::find`] and [`Documents::text`]; `read_only`; the journal's.
     pub async fn save_version(
-        &self,
+        self: &Arc<Self>,
         by: &Author,
         name: &DocumentName,
         version: VersionName,
@@ -68,7 +69,7 @@ impl Documents {
     /// # Errors
     /// As [`Documents::version`] and [`Documents::put_text`]; `read_only`.
     pub async fn restore_version(
-        &self,
+        self: &Arc<Self>,
         by: &Author,
         name: &DocumentName,
         id: VersionId,
