@@ -44,7 +44,7 @@ pub enum Heard {
 }
 
 /// Somebody who has a document open.
-pub struct Writer {
+pub struct Editor {
     pub doc: Doc,
     sink: SplitSink<WebSocketStream<Box<dyn Stream>>, Message>,
     incoming: UnboundedReceiver<Result<Message, Error>>,
@@ -67,17 +67,17 @@ pub fn new_doc() -> Doc {
     })
 }
 
-impl Writer {
+impl Editor {
     /// Opens a document and has all of it.
     pub async fn opens(http: Http, session: &str, name: &str) -> Self {
         Self::opens_with(http, session, name, new_doc()).await
     }
 
-    /// As [`Writer::opens`], with a copy from before.
+    /// As [`Editor::opens`], with a copy from before.
     pub async fn opens_with(http: Http, session: &str, name: &str, doc: Doc) -> Self {
-        let mut writer = Self::connects(http, session, name, doc).await;
-        writer.syncs().await;
-        writer
+        let mut editor = Self::connects(http, session, name, doc).await;
+        editor.syncs().await;
+        editor
     }
 
     /// Opens the socket and says nothing yet.
@@ -86,7 +86,7 @@ impl Writer {
         Self::connects_by(http, &otp, name, doc).await.expect("it may open the document")
     }
 
-    /// As [`Writer::connects`], with an OTP. `Err` is the HTTP status of a refusal.
+    /// As [`Editor::connects`], with an OTP. `Err` is the HTTP status of a refusal.
     pub async fn connects_by(http: Http, otp: &str, name: &str, doc: Doc) -> Result<Self, u16> {
         let socket = TestClient::open_with(http, &format!("/documents/{name}?otp={otp}"), &[]).await?;
         let (sink, mut stream) = socket.split();
@@ -182,7 +182,7 @@ impl Writer {
         }
     }
 
-    /// As [`Writer::hears`], or its close frame.
+    /// As [`Editor::hears`], or its close frame.
     pub async fn hears_unless_closed(&mut self) -> Result<Heard, Option<CloseFrame>> {
         loop {
             match timeout(BUDGET, self.incoming.recv()).await.expect("something comes in time") {
@@ -263,7 +263,7 @@ impl Writer {
     }
 }
 
-impl Drop for Writer {
+impl Drop for Editor {
     /// Hangs up without a word.
     fn drop(&mut self) {
         self.reader.abort();
@@ -375,8 +375,8 @@ impl TestServer {
     }
 
     /// Opens a document as the holder of a session.
-    pub async fn writer(&self, session: &str, name: &str) -> Writer {
-        Writer::opens(self.http(), session, name).await
+    pub async fn editor(&self, session: &str, name: &str) -> Editor {
+        Editor::opens(self.http(), session, name).await
     }
 }
 
