@@ -223,3 +223,25 @@ impl AudienceChange {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{model::DocumentId, storage::DocumentEdit};
+
+    fn appends(bytes: usize) -> Entry {
+        let edit = DocumentEdit::Append { id: DocumentId(1), update: vec![0; bytes].into() };
+        let draft = Draft { at: 0, change: Change::Document { edit, by: Default::default() } };
+        Entry { draft, answer: oneshot::channel().0 }
+    }
+
+    #[test]
+    fn what_a_commit_writes_of_documents_is_bounded() {
+        let (_journal, task) = Journal::new(&Settings::defaults());
+        let length = |sizes: &[usize]| task.batch_length(&sizes.iter().copied().map(appends).collect());
+        assert_eq!(length(&[1 << 20; 6]), 4);
+        assert_eq!(length(&[MAX_STORED_BYTES + 1, 1]), 1, "what is larger goes alone");
+        assert_eq!(length(&[1, MAX_STORED_BYTES]), 1);
+        assert_eq!(length(&[100; 600]), task.max_batch);
+    }
+}

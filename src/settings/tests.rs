@@ -176,7 +176,7 @@ fn namespaces_of_documents_say_whose_they_are() {
     assert!(load("[document]\nnamespace = []", &[]).unwrap().document.namespace.is_empty());
     for (toml, says) in [
         ("pattern = \"app*\"", "ends in"),
-        ("pattern = \"app.*\"\nmembers = \"all\"", "members"),
+        ("pattern = \"app.*\"\nmembers = \"all\"", "all"),
         ("members = \"read\"", "pattern"),
         ("pattern = \"a\"\nsubscribe = \"user\"", "subscribe"),
     ] {
@@ -197,7 +197,7 @@ fn contradictions_are_refused() {
         ("[auth]\nsession_max_days = 1", "auth.session_max_days"),
         ("[auth]\nthrottle_keys_per_minute = 0", "auth.throttle_keys_per_minute"),
         ("[server]\nlisten = \"0.0.0.0:80\"\n[tls]\nmode = \"off\"", "tls.mode"),
-        ("[socket]\negress_bytes = 131071", "socket.egress_bytes"),
+        ("[socket]\negress_bytes = 131071\n[document]\nmax_update_bytes = 65536", "socket.egress_bytes"),
         ("[rooms]\nmax_joined = 0", "rooms.max_joined"),
         ("[journal]\nqueue = 0", "journal.queue"),
         ("[journal]\nmax_batch = 0", "journal.max_batch"),

@@ -4,6 +4,8 @@ mod content;
 mod edit;
 mod versions;
 
+#[cfg(test)]
+pub(in crate::storage) use content::STALE;
 pub(super) use content::{compact, content, stale, updates};
 pub(super) use versions::{version, versions};
 
