@@ -62,17 +62,17 @@ impl Drop for Line {
     }
 }
 
-async fn connect(client: TcpStream, target: SocketAddr, mut passing: watch::Receiver<Passage>) {
+async fn connect(client: TcpStream, target: SocketAddr, passing: watch::Receiver<Passage>) {
     let Ok(server) = TcpStream::connect(target).await else { return };
     let _ = (client.set_nodelay(true), server.set_nodelay(true));
     let (from_client, to_client) = client.into_split();
     let (from_server, to_server) = server.into_split();
+    let mut watched = passing.clone();
     let cut = async {
-        if passing.wait_for(|passage| *passage == Passage::Cut).await.is_err() {
+        if watched.wait_for(|passage| *passage == Passage::Cut).await.is_err() {
             pending::<()>().await;
         }
     };
-    let passing = passing.clone();
     select! {
         () = carry(from_client, to_server, passing.clone()) => {}
         () = carry(from_server, to_client, passing) => {}
