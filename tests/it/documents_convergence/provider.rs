@@ -67,7 +67,7 @@ async fn providers_come_back_after_a_restart_with_what_was_written_meanwhile() {
         let door = Door::of_member(Http { address: line.address, tls: false }, &owner, "minutes");
         let writer = Writer::new(Kind::Provider, &yjs, door, seed).await;
         writer.does("synced", json!({})).await;
-        writers.push(Writer { line: Some(line), ..writer });
+        writers.push(writer.on(line));
     }
     let (mut whole, mut said) = (String::new(), 0..);
     for kill in [true, false] {

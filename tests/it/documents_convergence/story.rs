@@ -186,8 +186,7 @@ impl<'a> Lives<'a> {
         let line = Line::new(self.address.subscribe()).await;
         let http = Http { address: line.address, tls: false };
         let door = Door::of_external(http, &self.key, &format!("user{seed}"), DOCUMENT, "write");
-        let writer = Writer::new(kind, yjs, door, seed).await;
-        Writer { line: Some(line), ..writer }
+        Writer::new(kind, yjs, door, seed).await.on(line)
     }
 }
 

@@ -104,6 +104,12 @@ impl Writer {
         Self { client, line: None }
     }
 
+    /// What its door leads to is this line.
+    pub fn on(mut self, line: Line) -> Self {
+        self.line = Some(line);
+        self
+    }
+
     /// Something only Yjs clients can do.
     pub async fn does(&self, what: &str, how: Value) -> Value {
         let Client::Yjs(yjs, name) = &self.client else { panic!("yrs cannot {what}") };

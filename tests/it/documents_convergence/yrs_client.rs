@@ -125,6 +125,14 @@ impl Task {
         self.sends(wire::sync(wire::STEP_1, &vector)).await;
     }
 
+    fn is_online(&mut self) {
+        if self.is_synced {
+            for done in self.coming_online.drain(..) {
+                let _ = done.send(());
+            }
+        }
+    }
+
     fn is_gone(&mut self) {
         self.socket = None;
         self.is_synced = false;
@@ -152,7 +160,8 @@ impl Task {
             }
             Order::Online(done) => {
                 self.is_wanted = true;
-                if self.is_synced { drop(done.send(())) } else { self.coming_online.push(done) }
+                self.coming_online.push(done);
+                self.is_online();
             }
             Order::State(done) => drop(done.send(self.state())),
         }
@@ -221,7 +230,7 @@ impl Task {
                 }
                 if kind == wire::STEP_2 {
                     self.is_synced = true;
-                    self.coming_online.drain(..).for_each(|done| drop(done.send(())));
+                    self.is_online();
                     self.asks_if_stored().await;
                 }
             }
