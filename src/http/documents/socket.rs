@@ -1,5 +1,6 @@
 //! `GET /documents/{name}` with an upgrade: the socket on which several people write one document.
 
+use super::path::Name;
 use crate::{
     auth::{self, Admission},
     connection,
@@ -12,14 +13,14 @@ use crate::{
     },
     manager::{Bound, Identity},
     model::{DocumentName, TopicName},
-    protocol::{CloseReason, ErrorCode},
+    protocol::CloseReason,
     settings,
     storage::{Wanted, now},
 };
 use axum::{
     RequestExt as _,
     body::Body,
-    extract::{Path, Request, State},
+    extract::{Request, State},
     http::Response,
 };
 use hyper_util::rt::TokioIo;
@@ -28,17 +29,9 @@ use hyper_util::rt::TokioIo;
 const SUBPROTOCOL: &str = "switchboard.documents.v1";
 
 /// Opens the socket: everything that can be checked without the OTP is checked before it is spent.
-pub(in crate::http) async fn open(
-    State(state): State<HttpState>,
-    mut request: Request,
-) -> Result<Response<Body>, ApiError> {
+pub(super) async fn open(State(state): State<HttpState>, mut request: Request) -> Result<Response<Body>, ApiError> {
     let knock = Knock::check(&state, &mut request)?;
-    let name = request.extract_parts::<Path<String>>().await.ok().map(|Path(name)| DocumentName::parse(&name));
-    let name = match name {
-        Some(Ok(name)) => name,
-        Some(Err(error)) => return Err(ApiError::new(ErrorCode::BadDocument, format!("`name`: {error}"))),
-        None => return Err(ApiError::new(ErrorCode::BadDocument, "`name`: must be UTF-8")),
-    };
+    let Name(name) = request.extract_parts().await?;
     let (admission, permitted) = knock.redeem(&state, |admission| admit(&state, admission, &name)).await?;
     let (response, opening) = knock.accept(SUBPROTOCOL);
     tokio::spawn(serve(state, opening, admission, permitted));
