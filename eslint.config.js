@@ -19,7 +19,7 @@ const layerRules = (layer) => ({
 });
 
 export default [
-  { ignores: ["target/**", "data/**", "frontend/vendor/preact.js"] },
+  { ignores: ["target/**", "data/**", "frontend/vendor/preact.js", "docs/clients/document_page/vendor/yjs.js"] },
   {
     files: ["**/*.js", "**/*.mjs"],
     linterOptions: { reportUnusedDisableDirectives: "error" },

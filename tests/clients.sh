@@ -17,3 +17,4 @@ origin=$(sed -n 's/^listening on //p' "$work/out")
 python3 tests/clients/talk.py "$origin" python "$password" || { cat "$work/log"; exit 1; }
 mkdir "$work/channels"
 python3 tests/clients/channels.py "$switchboard" "$work/channels" || { tail -n 40 "$work/channels.log"; exit 1; }
+node --no-warnings tests/clients/documents.mjs

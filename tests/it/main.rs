@@ -10,6 +10,7 @@ mod channel_page;
 mod channels;
 mod chat;
 mod documents;
+mod documents_convergence;
 mod documents_http;
 mod door;
 mod events_stream;

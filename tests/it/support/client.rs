@@ -57,8 +57,13 @@ impl TestClient {
 
     /// As [`TestClient::open`], of a server that may die meanwhile: `None`.
     pub async fn tries_to_open(http: Http, otp: &str) -> Option<Socket> {
+        Self::tries_to_open_at(http, &format!("/ws?otp={otp}")).await
+    }
+
+    /// As [`TestClient::tries_to_open`], of any path.
+    pub async fn tries_to_open_at(http: Http, path: &str) -> Option<Socket> {
         let tcp: Box<dyn Stream> = Box::new(TcpStream::connect(http.address).await.ok()?);
-        let opened = client_async(format!("ws://{}/ws?otp={otp}", http.address), tcp).await;
+        let opened = client_async(format!("ws://{}{path}", http.address), tcp).await;
         opened.ok().map(|(socket, _)| socket)
     }
 
