@@ -60,9 +60,11 @@ function byWords(before, now) {
 function partsOf(words, kind) {
   /** @type {Part[]} */
   const parts = [];
-  for (const { value, added, removed, [kind]: changed } of words) {
-    if ((added || removed) && !changed) continue;
+  const ours = words.filter((word) => word[kind] || (!word.added && !word.removed));
+  for (const [at, { value, [kind]: isOurs }] of ours.entries()) {
     const last = parts.at(-1);
+    // The space between two changed words is no island.
+    const changed = isOurs || (value.trim() === "" && last?.changed === true && ours[at + 1]?.[kind] === true);
     if (last?.changed === changed) last.text += value;
     else parts.push({ text: value, changed });
   }

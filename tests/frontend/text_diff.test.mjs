@@ -18,7 +18,7 @@ describe("textDiff", () => {
   });
 
   it("marks the words that differ in a line", () => {
-    assert.deepEqual(read(textDiff("Hello world\n", "Good morning world\n")), ["-[Hello] world", "+[Good morning] world"]);
+    assert.deepEqual(read(textDiff("Hello world\n", "Good morning world\n")), ["-[Hello] world", "+[Good morning ]world"]);
     assert.deepEqual(read(textDiff("one\n", "two\n")), ["-one", "+two"]);
   });
 
