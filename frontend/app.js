@@ -8,13 +8,22 @@ import { Api } from "./transport/api.js";
 import { h, render } from "./vendor/preact.js";
 import { App } from "./views/app.js";
 
+/** @param {string} path */
+function socketAt(path) {
+  const url = new URL(path, location.href);
+  url.protocol = url.protocol === "http:" ? "ws:" : "wss:";
+  return url;
+}
+
 /** @param {string} otp */
 function socketUrl(otp) {
-  const url = new URL("/ws", location.href);
-  url.protocol = url.protocol === "http:" ? "ws:" : "wss:";
+  const url = socketAt("/ws");
   url.searchParams.set("otp", otp);
   return url.href;
 }
+
+/** @param {string} name */
+const documentUrl = (name) => socketAt(`/documents/${encodeURIComponent(name)}`).href;
 
 /** Some browsers throw at the mere mention of a storage they were told to deny. */
 function permittedStorage() {
@@ -36,6 +45,7 @@ const session = new Session(
       onSignedOut,
       publish: (...publication) => api.publish(...publication),
       products: api,
+      editing: { url: documentUrl, find: (name) => api.document(name) },
       socket: { url: socketUrl, admission },
     }),
 );

@@ -2,6 +2,7 @@ import { EventSocket } from "../transport/event_socket.js";
 import { Channels } from "./channels.js";
 import { Connection } from "./connection.js";
 import { Drafts } from "./drafts.js";
+import { Editing } from "./editing.js";
 import { Outbox } from "./outbox.js";
 import { Products } from "./products.js";
 import { GENERAL, Rooms } from "./rooms.js";
@@ -22,10 +23,11 @@ export class Chat {
    * @param {import("../transport/event_socket.js").EventSocketOptions} options.socket
    * @param {import("./channel_log.js").Publish} options.publish
    * @param {import("../transport/api.js").ProductApi} options.products
+   * @param {Pick<import("./open_document.js").OpenDocumentOptions, "url" | "find">} options.editing
    * @param {Storage} [options.storage]
    * @param {() => void} options.onSignedOut
    */
-  constructor({ user, socket, publish, products, storage, onSignedOut }) {
+  constructor({ user, socket, publish, products, editing, storage, onSignedOut }) {
     this.user = user;
     this.socket = new EventSocket(socket);
     this.rooms = new Rooms({ user, socket: this.socket, storage });
@@ -35,6 +37,8 @@ export class Chat {
     // What costs the server least of all it answers.
     const probe = () => this.socket.request("get_history", { room: GENERAL, limit: 1 }).catch(() => undefined);
     this.connection = new Connection(this.socket, probe);
+    const admission = () => socket.admission(undefined);
+    this.editing = new Editing({ user, admission, connection: this.connection, ...editing }, storage);
     this.#outbox = new Outbox(storage, user.id);
     this.#listen(onSignedOut);
   }
@@ -44,11 +48,13 @@ export class Chat {
     for (const { room } of this.#outbox.all()) this.timeline(room);
     this.connection.start();
     this.socket.start();
+    this.editing.start();
   }
 
   stop() {
     this.connection.stop();
     this.socket.stop();
+    this.editing.stop();
   }
 
   /** The page is looked at again: it may have slept through the end of its connection, or through new rooms. */
@@ -63,6 +69,7 @@ export class Chat {
     this.drafts.clear();
     this.channels.clear();
     this.products.clear();
+    this.editing.clear();
   }
 
   /** @param {string} name */
