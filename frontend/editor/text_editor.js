@@ -100,7 +100,11 @@ export class TextEditor {
  * @param {boolean} editable
  */
 function accessOf(editable) {
-  return [EditorState.readOnly.of(!editable), EditorView.contentAttributes.of({ "aria-readonly": String(!editable) })];
+  return [
+    EditorState.readOnly.of(!editable),
+    EditorView.editable.of(editable),
+    EditorView.contentAttributes.of({ "aria-readonly": String(!editable), tabindex: "0" }),
+  ];
 }
 
 /** @param {SharedText} shared @returns {import("../vendor/editor.js").KeyBinding[]} */

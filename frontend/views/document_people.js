@@ -10,6 +10,7 @@ const MOST = 4;
  */
 export function DocumentPeople({ people }) {
   const others = people.filter(({ isMe }) => !isMe);
+  if (others.length === 0) return null;
   const shown = others.slice(0, others.length > MOST ? MOST - 1 : MOST);
   const more = others.slice(shown.length);
   return h(
