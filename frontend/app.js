@@ -12,13 +12,22 @@ import { keepPage } from "./transport/page_worker.js";
 import { h, render } from "./vendor/preact.js";
 import { App } from "./views/app.js";
 
+/** @param {string} path */
+function socketAt(path) {
+  const url = new URL(path, location.href);
+  url.protocol = url.protocol === "http:" ? "ws:" : "wss:";
+  return url;
+}
+
 /** @param {string} otp */
 function socketUrl(otp) {
-  const url = new URL("/ws", location.href);
-  url.protocol = url.protocol === "http:" ? "ws:" : "wss:";
+  const url = socketAt("/ws");
   url.searchParams.set("otp", otp);
   return url.href;
 }
+
+/** @param {string} name */
+const documentUrl = (name) => socketAt(`/documents/${encodeURIComponent(name)}`).href;
 
 /** Some browsers throw at the mere mention of a storage they were told to deny. */
 function permittedStorage() {
@@ -41,6 +50,7 @@ const session = new Session(
       publish: (...publication) => api.publish(...publication),
       products: api,
       documents: new DocumentsApi(api),
+      editing: { url: documentUrl, find: (name) => api.document(name) },
       socket: { url: socketUrl, admission },
     }),
   storage,

@@ -3,6 +3,7 @@ import { Channels } from "./channels.js";
 import { Connection } from "./connection.js";
 import { Documents } from "./documents.js";
 import { Drafts } from "./drafts.js";
+import { Editing } from "./editing.js";
 import { Outbox } from "./outbox.js";
 import { Products } from "./products.js";
 import { GENERAL, Rooms } from "./rooms.js";
@@ -24,10 +25,11 @@ export class Chat {
    * @param {import("./channel_log.js").Publish} options.publish
    * @param {import("../transport/api.js").ProductApi} options.products
    * @param {import("../transport/documents_api.js").DocumentsApi} options.documents
+   * @param {Pick<import("./open_document.js").OpenDocumentOptions, "url" | "find">} options.editing
    * @param {Storage} [options.storage]
    * @param {() => void} options.onSignedOut
    */
-  constructor({ user, socket, publish, products, documents, storage, onSignedOut }) {
+  constructor({ user, socket, publish, products, documents, editing, storage, onSignedOut }) {
     this.user = user;
     this.socket = new EventSocket(socket);
     this.rooms = new Rooms({ user, socket: this.socket, storage });
@@ -38,6 +40,8 @@ export class Chat {
     // What costs the server least of all it answers.
     const probe = () => this.socket.request("get_history", { room: GENERAL, limit: 1 }).catch(() => undefined);
     this.connection = new Connection(this.socket, probe);
+    const admission = () => socket.admission(undefined);
+    this.editing = new Editing({ user, admission, connection: this.connection, ...editing }, storage);
     this.#outbox = new Outbox(storage, user.id);
     this.#listen(onSignedOut);
   }
@@ -47,11 +51,13 @@ export class Chat {
     for (const { room } of this.#outbox.all()) this.timeline(room);
     this.connection.start();
     this.socket.start();
+    this.editing.start();
   }
 
   stop() {
     this.connection.stop();
     this.socket.stop();
+    this.editing.stop();
   }
 
   /** The page is looked at again: it may have slept through the end of its connection, or through new rooms. */
@@ -68,6 +74,7 @@ export class Chat {
     this.products.clear();
     this.documents.clear();
     this.rooms.clear();
+    this.editing.clear();
   }
 
   /** @param {string} name */

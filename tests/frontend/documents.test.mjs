@@ -5,7 +5,7 @@ import { Chat } from "../../frontend/models/chat.js";
 import { DocumentLink } from "../../frontend/models/document_link.js";
 import { Api, ApiError } from "../../frontend/transport/api.js";
 import { DocumentsApi } from "../../frontend/transport/documents_api.js";
-import { ALICE, FakeWebSocket, latest, memoryStorage, settled } from "./fakes.mjs";
+import { ALICE, FakeWebSocket, NO_EDITING, latest, memoryStorage, settled } from "./fakes.mjs";
 
 /** @typedef {import("../../frontend/transport/documents_api.js").Document} Document */
 
@@ -122,6 +122,7 @@ function newChat(shelf, user = ALICE) {
     user,
     storage,
     documents: shelf,
+    editing: NO_EDITING,
     publish: () => Promise.reject(new Error("nobody publishes here")),
     products: new Api(() => Promise.reject(new Error("nobody asks for products here"))),
     onSignedOut: () => undefined,

@@ -5,7 +5,7 @@ import { Door } from "../../frontend/models/door.js";
 import { Server } from "../../frontend/models/server.js";
 import { Session } from "../../frontend/models/session.js";
 import { Api, ApiError } from "../../frontend/transport/api.js";
-import { ALICE, FakeWebSocket, NO_DOCUMENTS, latest, memoryStorage, settled } from "./fakes.mjs";
+import { ALICE, FakeWebSocket, NO_DOCUMENTS, NO_EDITING, latest, memoryStorage, settled } from "./fakes.mjs";
 
 const BOB = { id: 2, name: "bob", role: "member" };
 /** @param {object} [user] */
@@ -41,7 +41,7 @@ function newSession(api, storage = memoryStorage()) {
       random: () => 0.5,
     };
     const publish = () => Promise.reject(new Error("nobody publishes here"));
-    return new Chat({ user, storage, onSignedOut, publish, products: new Api(publish), documents: NO_DOCUMENTS, socket });
+    return new Chat({ user, storage, onSignedOut, publish, products: new Api(publish), documents: NO_DOCUMENTS, editing: NO_EDITING, socket });
   }, storage);
 }
 
