@@ -33,7 +33,7 @@ export function DocumentPane({ chat, document, origin }) {
     { class: "aside document-pane", "aria-label": document.title },
     h(
       AsideHeader,
-      { backTo: "all documents", nested: true, onBack: toList, onClose: () => documents.hide(room) },
+      { backTo: "All documents", nested: true, onBack: toList, onClose: () => documents.hide(room) },
       !isGone && h(CopyLink, { link: `${origin}/${documentHash(document.name)}` }),
       !isGone &&
         h(
