@@ -79,6 +79,7 @@ pub struct Server {
     journal: JoinHandle<()>,
     journal_ended: CancellationToken,
     stop_journal: CancellationToken,
+    documents: Arc<Documents>,
     rows: Arc<dyn RowSource>,
     feeds: TaskTracker,
     stop_feeds: CancellationToken,
@@ -169,13 +170,17 @@ pub async fn start_watching(
         keep(boxed(certificate.clone().watch()));
     }
 
+    let meter = metrics.documents.clone();
+    let documents = Documents::new(store.clone(), journal_handle.clone(), settings.clone(), meter);
+    keep(boxed(documents.clone().keep_house()));
+
     let connections = TaskTracker::new();
     let state = HttpState {
         manager: manager.clone(),
         door: door.clone(),
         otps,
         topics: topics.clone(),
-        documents: Documents::new(store.clone(), journal_handle.clone(), settings.clone()),
+        documents: documents.clone(),
         store: store.clone(),
         settings: settings.clone(),
         metrics: metrics.clone(),
@@ -212,6 +217,7 @@ pub async fn start_watching(
         journal,
         journal_ended,
         stop_journal,
+        documents,
         rows: Arc::new(rows),
         feeds,
         stop_feeds,
@@ -487,6 +493,8 @@ impl Server {
         }
         // Requests may hand in drafts: the journal outlives them.
         let _ = serving.task.await;
+        // What clients have written is stored, and nobody has it in memory any more.
+        self.documents.stop().await;
         // What the listeners have handed in is committed, and they tidy up behind it.
         self.stop_feeds.cancel();
         self.feeds.close();

@@ -1,8 +1,10 @@
 //! The HTTP side: translates requests to calls and answers to bodies; decides nothing.
 
+mod admission;
 pub mod bearer;
 pub mod client_address;
 mod connected;
+mod documents;
 pub mod door;
 pub mod error;
 mod etag;
@@ -106,6 +108,7 @@ pub fn router(
         .routes(routes!(health::ready))
         .routes(routes!(health::metrics))
         .routes(routes!(openapi::openapi))
+        .route("/documents/{name}", any(documents::socket::open))
         .split_for_parts();
     let (door, of_door) = door::routes(door);
     description.merge(of_door);
