@@ -145,11 +145,6 @@ export class Api {
     await this.exchange("DELETE", productPath(key), undefined, ifMatch(tag));
   }
 
-  /** A document without its content. @param {string} name @returns {Promise<import("../models/open_document.js").DocumentInfo>} */
-  document(name) {
-    return this.#call("GET", `/documents/${encodeURIComponent(name)}`);
-  }
-
   /** @param {string} method @param {string} path @param {object} [body] @returns {Promise<any>} */
   #call(method, path, body) {
     return this.#send(method, path, body && JSON.stringify(body));
