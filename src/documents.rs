@@ -6,10 +6,12 @@
 
 mod audience;
 mod awareness;
+mod catalog;
 mod guard;
 mod housekeeping;
 mod hub;
 mod judge;
+mod listing;
 mod log;
 mod owner;
 mod receiver;
@@ -17,9 +19,13 @@ mod server_copy;
 mod text;
 mod text_diff;
 mod turn;
+mod versions;
+mod vouched;
 mod wire;
 
+pub use catalog::{DocumentChange, NewDocument};
 pub use judge::{Listed, Permitted};
+pub use listing::DocumentList;
 pub use receiver::DocumentReceiver;
 
 use crate::{
@@ -55,6 +61,9 @@ impl Documents {
         self.hub.stop().await;
     }
 }
+
+/// The root that others read and write as text.
+pub const TEXT_ROOT: &str = "text";
 
 /// The title of a document that was given none.
 fn title_of(name: &DocumentName) -> Result<DocumentTitle, HandlerError> {
