@@ -4,7 +4,7 @@
  * Dispatches `state`, `hello` (detail: the payload), `event` (detail: the envelope), `caught_up`, and `gap`
  * (detail: {topic}) when a topic jumped over offsets and must be read anew.
  */
-import { fullJitter, slowJitter } from "../lib/backoff.js";
+import { fullJitter, pauseAfter } from "../lib/backoff.js";
 import { batches } from "../lib/batches.js";
 import { parseExactly } from "../lib/exact_json.js";
 import { TokenBucket } from "../lib/token_bucket.js";
@@ -37,9 +37,7 @@ import { SocketError } from "./socket_error.js";
  */
 
 const DO_NOT_RECONNECT = new Set([1003]);
-const RECONNECT_SLOWLY = new Set([1008, 4003, 4004]);
 const SIGNED_OUT = 4001;
-const RESTART = 1012;
 /** As many positions as the server takes, in as many bytes. Rooms go first: channels can be subscribed to later. */
 const POSITIONS = { most: 1024, bytes: 48 * 1024 };
 const PACE = { burst: 60, perSecond: 15 };
@@ -266,17 +264,8 @@ export class EventSocket extends EventTarget {
     } else if (DO_NOT_RECONNECT.has(code)) {
       this.#become("closed");
     } else {
-      this.#wait(this.#pause(code, reason));
+      this.#wait(pauseAfter({ code, reason }, this.#attempt++, this.#options.random));
     }
-  }
-
-  /** @param {number} code @param {string} reason @returns {number} milliseconds until the next attempt */
-  #pause(code, reason) {
-    const { random } = this.#options;
-    const jitter = code === RESTART ? /\bjitter_ms=(\d{1,6})\b/.exec(reason) : null;
-    if (jitter) return Math.floor(random() * Number(jitter[1]));
-    if (RECONNECT_SLOWLY.has(code)) return slowJitter(this.#attempt++, random);
-    return fullJitter(this.#attempt++, random);
   }
 
   /** @param {number} delay milliseconds */

@@ -1,7 +1,7 @@
 //! Texts that are replaced while others are typing in them.
 
 use super::*;
-use crate::support::documents::{Writer, new_doc};
+use crate::support::documents::{Editor, new_doc};
 
 #[tokio::test]
 async fn who_types_keeps_their_words_when_a_program_writes() {
@@ -9,7 +9,7 @@ async fn who_types_keeps_their_words_when_a_program_writes() {
     let alice = server.client("alice").await;
     let shop = Caller::back_end(&server, "documents:*").await;
     shop.makes(json!({"room": "general", "name": "plan", "text": "Hello world"})).await;
-    let mut writer = Writer::opens(server.http(), &alice.session, "plan").await;
+    let mut writer = Editor::opens(server.http(), &alice.session, "plan").await;
     assert_eq!(writer.text(), "Hello world");
     // What she has typed is on its way while the program still knows the text of before.
     writer.types(11, "!").await;
@@ -35,7 +35,7 @@ async fn only_what_differs_is_changed() {
     let alice = server.client("alice").await;
     let shop = Caller::back_end(&server, "documents:*").await;
     shop.makes(json!({"room": "general", "name": "plan", "text": "one\ntwo\nthree\n"})).await;
-    let mut offline = Writer::opens(server.http(), &alice.session, "plan").await;
+    let mut offline = Editor::opens(server.http(), &alice.session, "plan").await;
     // She writes into the second line without a connection, and a program changes the first and the last.
     let change = offline.writes(7, " and a half");
     assert_eq!(shop.put("/documents/plan/text", "ONE\ntwo\nthree\nfour\n").await.status, 204);
@@ -57,7 +57,7 @@ async fn a_version_is_restored_around_what_somebody_types() {
     let alice = server.client("alice").await;
     let caller = Caller::member(&server, &alice);
     caller.makes(json!({"room": "general", "name": "plan", "text": "one\ntwo\nthree\n"})).await;
-    let mut writer = Writer::opens(server.http(), &alice.session, "plan").await;
+    let mut writer = Editor::opens(server.http(), &alice.session, "plan").await;
     caller.post("/documents/plan/versions", &json!({"name": "v"})).await;
     writer.deletes(0, 4).await;
     writer.fence().await;
@@ -80,7 +80,7 @@ async fn rights_that_change_reach_those_who_have_it_open() {
     let [alice, bob] = server.clients(["alice", "bob"]).await;
     let caller = Caller::member(&server, &alice);
     caller.makes(json!({"room": "general", "name": "plan", "text": "one"})).await;
-    let mut of_bob = Writer::opens(server.http(), &bob.session, "plan").await;
+    let mut of_bob = Editor::opens(server.http(), &bob.session, "plan").await;
     of_bob.types(3, "!").await;
     of_bob.fence().await;
     caller.patch("/documents/plan", &json!({"members": "read"})).await;
@@ -107,12 +107,12 @@ async fn an_external_user_opens_what_their_otp_lists() {
     let otp = async || server.external_otp(key, &body).await.json()["otp"].as_str().unwrap().to_owned();
     let http = server.http();
     // It comes into being when somebody opens it who may write in it.
-    let mut writer = Writer::connects_by(http, &otp().await, "App.Plan", new_doc()).await.ok().expect("it may");
+    let mut writer = Editor::connects_by(http, &otp().await, "App.Plan", new_doc()).await.ok().expect("it may");
     writer.syncs().await;
     writer.types(0, "mine").await;
     writer.fence().await;
     assert_eq!(app.reads("app.plan").await, "mine");
-    let mut reader = Writer::connects_by(http, &otp().await, "app.notice", new_doc()).await.ok().expect("it may");
+    let mut reader = Editor::connects_by(http, &otp().await, "app.notice", new_doc()).await.ok().expect("it may");
     reader.syncs().await;
     assert_eq!(reader.text(), "read me");
     reader.types(0, "not ").await;
@@ -122,7 +122,7 @@ async fn an_external_user_opens_what_their_otp_lists() {
         (["read_only".to_owned()].as_slice(), "read me")
     );
     for name in ["app.none", "app.other", "nowhere"] {
-        assert_eq!(Writer::connects_by(http, &otp().await, name, new_doc()).await.err(), Some(404), "{name}");
+        assert_eq!(Editor::connects_by(http, &otp().await, name, new_doc()).await.err(), Some(404), "{name}");
     }
     server.stop().await;
 }

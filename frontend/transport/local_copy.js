@@ -1,0 +1,126 @@
+/**
+ * What this device keeps of a document: its updates, as they came. A promise of ours is kept when the browser has said so,
+ * never before, which is what the page tells people.
+ */
+
+const UPDATES = "updates";
+const MARKS = "marks";
+const SYNCED = "synced";
+/** More updates than this become one at the next opening. */
+const MANY = 200;
+
+/** @typedef {{ user: number, id: number, created: number }} Whose a document's own identity, which its name is not */
+
+/** @typedef {"read" | "write"} Access */
+
+/** @param {number} user */
+const prefixOf = (user) => `switchboard.document.${user}.`;
+
+export class LocalCopy {
+  #database;
+  /** What waits for the transaction before it. @type {{ update: Uint8Array, done: (isKept: boolean) => void }[]} */
+  #waiting = [];
+  #writing = false;
+
+  /** @param {IDBDatabase} database */
+  constructor(database) {
+    this.#database = database;
+    // Somebody signs out in another window: what is here is to go.
+    database.onversionchange = () => database.close();
+  }
+
+  /** Rejects where the browser keeps nothing for this page. @param {Whose} whose @param {IDBFactory} [factory] */
+  static async open({ user, id, created }, factory = indexedDB) {
+    // An id may come again after a restore from a backup; not at the same moment.
+    const request = factory.open(`${prefixOf(user)}${id}.${created}`, 1);
+    request.onupgradeneeded = () => {
+      request.result.createObjectStore(UPDATES, { autoIncrement: true });
+      request.result.createObjectStore(MARKS);
+    };
+    return new LocalCopy(await answer(request));
+  }
+
+  /** Everything a user's documents have left here. @param {number} user @param {IDBFactory} [factory] */
+  static async forgetAll(user, factory = globalThis.indexedDB) {
+    const databases = (await factory?.databases?.()) ?? [];
+    for (const { name } of databases) if (name?.startsWith(prefixOf(user))) factory.deleteDatabase(name);
+  }
+
+  /**
+   * @param {(updates: Uint8Array[]) => Uint8Array} merge
+   * @returns {Promise<{ updates: Uint8Array[], access: Access | null }>} `access`: what one could do with it when it was last
+   *   what the server has; null: it never was, so that writing on would not be writing in this document
+   */
+  async load(merge) {
+    const transaction = this.#database.transaction([UPDATES, MARKS], "readwrite");
+    const store = transaction.objectStore(UPDATES);
+    const [updates, mark] = await Promise.all([answer(store.getAll()), answer(transaction.objectStore(MARKS).get(SYNCED))]);
+    if (updates.length > MANY) {
+      // In the transaction that has read them: another window may be writing.
+      store.clear();
+      store.add(merge(updates));
+    }
+    return { updates, access: mark === "read" || mark === "write" ? mark : null };
+  }
+
+  /** Whether it is kept now. @param {Uint8Array} update @returns {Promise<boolean>} */
+  keep(update) {
+    return new Promise((done) => {
+      this.#waiting.push({ update, done });
+      if (!this.#writing) void this.#write();
+    });
+  }
+
+  /** From now on it may be read, or written in, without the server. @param {Access} access */
+  markSynced(access) {
+    try {
+      this.#database.transaction(MARKS, "readwrite").objectStore(MARKS).put(access, SYNCED);
+    } catch {
+      // Closed: then there is nothing to go on from.
+    }
+  }
+
+  async close() {
+    if (this.#writing) await this.keep(new Uint8Array());
+    this.#database.close();
+  }
+
+  /** @param {IDBFactory} [factory] */
+  remove(factory = indexedDB) {
+    this.#database.close();
+    factory.deleteDatabase(this.#database.name);
+  }
+
+  /** One transaction after the other, each with all that waits. */
+  async #write() {
+    this.#writing = true;
+    while (this.#waiting.length > 0) {
+      const batch = this.#waiting.splice(0);
+      const isKept = await this.#commit(batch.map(({ update }) => update).filter(({ length }) => length > 0));
+      for (const { done } of batch) done(isKept);
+    }
+    this.#writing = false;
+  }
+
+  /** @param {Uint8Array[]} updates @returns {Promise<boolean>} */
+  #commit(updates) {
+    return new Promise((resolve) => {
+      try {
+        const transaction = this.#database.transaction(UPDATES, "readwrite");
+        transaction.oncomplete = () => resolve(true);
+        transaction.onabort = () => resolve(false);
+        for (const update of updates) transaction.objectStore(UPDATES).add(update);
+      } catch {
+        resolve(false);
+      }
+    });
+  }
+}
+
+/** @template T @param {IDBRequest<T>} request @returns {Promise<T>} */
+function answer(request) {
+  return new Promise((resolve, reject) => {
+    request.onsuccess = () => resolve(request.result);
+    request.onerror = () => reject(request.error ?? new Error("the browser keeps nothing"));
+  });
+}

@@ -1,0 +1,99 @@
+import { h, useEffect, useId, useRef, useState } from "../vendor/preact.js";
+import { DocumentNews } from "./document_news.js";
+import { DocumentNotice } from "./document_notice.js";
+import { DocumentPeople } from "./document_people.js";
+import { DocumentText } from "./document_text.js";
+import { explainDocument, isGrave } from "./explain_document.js";
+import { Icon } from "./icon.js";
+import { useModel } from "./use_model.js";
+
+/**
+ * A document that is written in together. Another one, or another of the same name, needs another key.
+ * @param {object} props
+ * @param {import("../models/chat.js").Chat} props.chat
+ * @param {import("../models/open_document.js").DocumentInfo} props.document
+ * @param {() => void} props.onBack
+ */
+export function DocumentView({ chat, document: info, onBack }) {
+  const [document] = useState(() => chat.editing.open(info));
+  useEffect(() => () => chat.editing.close(document), [document]);
+  useEffect(() => document.heard(info), [document, info]);
+  const { state, title, people, generation, isReadable, isEditable, canUndo, canRedo, isAtRisk } = useModel(document, (model) => model);
+  const connected = useModel(chat.connection, (model) => model.state === "open");
+  const editor = useRef(/** @type {import("../editor/text_editor.js").TextEditor | null} */ (null));
+  const hint = useId();
+  useWarning(isAtRisk);
+  const { short, icon } = explainDocument(state);
+
+  return h(
+    "div",
+    { class: "document", "data-state": state },
+    h(
+      "header",
+      { class: "document-header" },
+      h(
+        "div",
+        { class: "document-heading" },
+        h("h2", null, h("bdi", null, title)),
+        h("p", { class: isGrave(state) ? "document-state grave" : `document-state ${state}` }, h(Icon, { name: icon }), h("span", null, short)),
+      ),
+      h(DocumentPeople, { people }),
+      isReadable &&
+        document.access === "write" &&
+        h(
+          "div",
+          { class: "document-tools", role: "group", "aria-label": "My changes" },
+          tool("Undo my last change", "undo", canUndo && isEditable, () => editor.current?.undo()),
+          tool("Redo my last change", "redo", canRedo && isEditable, () => editor.current?.redo()),
+        ),
+    ),
+    h(DocumentNotice, { document, onBack }),
+    isReadable
+      ? h(DocumentText, { key: generation, document, title, editable: isEditable, describedBy: hint, editor })
+      : h("div", { class: "document-text empty", "aria-busy": state === "loading" }, state === "loading" && h("p", null, opening(connected))),
+    h(
+      "p",
+      { class: "document-hint", id: hint },
+      isEditable ? "Markdown. Tab indents; Escape, then Tab leaves the text." : "Read only. It can be searched and copied.",
+    ),
+    h(DocumentNews, { document }),
+  );
+}
+
+/** @param {boolean} connected */
+function opening(connected) {
+  return connected ? "Opening…" : "This device has nothing of this document yet. It opens with the connection.";
+}
+
+/**
+ * @param {string} label
+ * @param {"undo" | "redo"} icon
+ * @param {boolean} enabled
+ * @param {() => void} onClick
+ */
+function tool(label, icon, enabled, onClick) {
+  return h(
+    "button",
+    {
+      type: "button",
+      class: "icon-button",
+      "aria-label": label,
+      title: label,
+      // Not `disabled`: whoever has just pressed it would lose the focus.
+      "aria-disabled": !enabled,
+      onMouseDown: (event) => event.preventDefault(),
+      onClick: () => enabled && onClick(),
+    },
+    h(Icon, { name: icon }),
+  );
+}
+
+/** Asks before the page is left while something here would go with it. @param {boolean} isAtRisk */
+function useWarning(isAtRisk) {
+  useEffect(() => {
+    if (!isAtRisk) return undefined;
+    const ask = (/** @type {BeforeUnloadEvent} */ event) => event.preventDefault();
+    addEventListener("beforeunload", ask);
+    return () => removeEventListener("beforeunload", ask);
+  }, [isAtRisk]);
+}
