@@ -206,3 +206,6 @@ fn walk_deletions(reader: &mut Reader) -> Result<(), BadUpdate> {
     }
     Ok(())
 }
+
+#[cfg(test)]
+pub(super) mod tests;
