@@ -19,7 +19,7 @@ const layerRules = (layer) => ({
 });
 
 export default [
-  { ignores: ["target/**", "data/**", "frontend/vendor/preact.js", "frontend/vendor/editor.js"] },
+  { ignores: ["target/**", "data/**", "frontend/vendor/preact.js", "frontend/vendor/editor.js", "frontend/vendor/diff.js"] },
   {
     files: ["**/*.js", "**/*.mjs"],
     linterOptions: { reportUnusedDisableDirectives: "error" },

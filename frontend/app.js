@@ -1,10 +1,14 @@
 /** Entry: makes the models, connects them to the browser, and draws. */
+import { documentOf } from "./lib/document_link.js";
 import { Chat } from "./models/chat.js";
+import { DocumentLink } from "./models/document_link.js";
 import { Door, linkOf } from "./models/door.js";
 import { Invitations } from "./models/invitations.js";
 import { Server } from "./models/server.js";
 import { Session } from "./models/session.js";
 import { Api } from "./transport/api.js";
+import { DocumentsApi } from "./transport/documents_api.js";
+import { keepPage } from "./transport/page_worker.js";
 import { h, render } from "./vendor/preact.js";
 import { App } from "./views/app.js";
 
@@ -45,18 +49,24 @@ const session = new Session(
       onSignedOut,
       publish: (...publication) => api.publish(...publication),
       products: api,
-      editing: { url: documentUrl, find: (name) => api.document(name) },
+      documents: new DocumentsApi(api),
+      editing: { url: documentUrl },
       socket: { url: socketUrl, admission },
     }),
+  storage,
 );
 const server = new Server(api, storage);
 const door = new Door(api, server);
 const invitations = new Invitations(api, location.origin);
+const clearAddress = () => history.replaceState(null, "", location.pathname);
+const documentLink = new DocumentLink(clearAddress);
 
 /** Reads the link in the address bar and takes it out again: a token has no business in a history. */
 function readLink() {
   const link = linkOf(location.hash);
-  if (link) history.replaceState(null, "", location.pathname);
+  const document = documentOf(location.hash);
+  if (link) clearAddress();
+  if (document !== null) documentLink.arrive(document);
   if (link || door.kind === "login") door.arrive(link);
 }
 
@@ -68,6 +78,14 @@ document.addEventListener("visibilitychange", () => {
   if (document.visibilityState === "visible") session.chat?.wake();
 });
 
+let kept = false;
+session.addEventListener("change", () => {
+  void documentLink.follow(session.chat);
+  // Whoever was never signed in here has nothing to start without the server.
+  if (session.chat && !kept) void keepPage(import.meta.url);
+  kept ||= session.chat !== null;
+});
+
 // Before anybody is let in the name is asked for with each look at the door; afterwards a server may have become known.
 session.addEventListener("change", () => {
   if (!server.known) void server.load();
@@ -76,4 +94,4 @@ readLink();
 void server.load();
 void session.restore();
 const root = /** @type {HTMLElement} */ (document.getElementById("app"));
-render(h(App, { session, door, server, invitations }), root);
+render(h(App, { session, door, server, invitations, documentLink }), root);

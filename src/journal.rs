@@ -12,6 +12,9 @@ use crate::{
 use std::{collections::VecDeque, sync::Arc, time::Instant};
 use tokio::sync::{mpsc, oneshot};
 
+/// Bytes of documents in one commit, unless one draft alone has more.
+const MAX_STORED_BYTES: usize = 4 << 20;
+
 /// Where drafts are handed in.
 #[derive(Debug, Clone)]
 pub struct Journal {
@@ -126,12 +129,14 @@ impl JournalTask {
     }
 
     /// How many of the drafts that wait go into one commit: what it appends to a topic travels
-    /// as one frame, which must fit into the egress of clients that are not quite idle.
+    /// as one frame, which must fit into the egress of clients that are not quite idle. What it writes beside that must
+    /// not keep everybody else waiting.
     fn batch_length(&self, waiting: &VecDeque<Entry>) -> usize {
-        let mut bytes = 0;
+        let (mut bytes, mut stored) = (0, 0);
         let within = waiting.iter().take_while(|entry| {
             bytes += entry.draft.weight();
-            bytes <= self.max_batch_bytes
+            stored += entry.draft.stored_bytes();
+            bytes <= self.max_batch_bytes && stored <= MAX_STORED_BYTES
         });
         within.count().clamp(1, self.max_batch).min(waiting.len())
     }
@@ -216,5 +221,27 @@ impl AudienceChange {
             | Change::Feed { .. }
             | Change::Document { .. } => None,
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{model::DocumentId, storage::DocumentEdit};
+
+    fn appends(bytes: usize) -> Entry {
+        let edit = DocumentEdit::Append { id: DocumentId(1), update: vec![0; bytes].into() };
+        let draft = Draft { at: 0, change: Change::Document { edit, by: Default::default() } };
+        Entry { draft, answer: oneshot::channel().0 }
+    }
+
+    #[test]
+    fn what_a_commit_writes_of_documents_is_bounded() {
+        let (_journal, task) = Journal::new(&Settings::defaults());
+        let length = |sizes: &[usize]| task.batch_length(&sizes.iter().copied().map(appends).collect());
+        assert_eq!(length(&[1 << 20; 6]), 4);
+        assert_eq!(length(&[MAX_STORED_BYTES + 1, 1]), 1, "what is larger goes alone");
+        assert_eq!(length(&[1, MAX_STORED_BYTES]), 1);
+        assert_eq!(length(&[100; 600]), task.max_batch);
     }
 }

@@ -46,6 +46,19 @@ export function timeUntil(ms, now) {
   return RELATIVE.format(Math.round(minutes / 1440), "day");
 }
 
+/**
+ * "just now", "5 minutes ago", "3 days ago".
+ * @param {number} ms
+ * @param {number} now
+ */
+export function timeSince(ms, now) {
+  const minutes = Math.floor(Math.max(0, now - ms) / 60_000);
+  if (minutes < 1) return "just now";
+  if (minutes < 60) return RELATIVE.format(-minutes, "minute");
+  if (minutes < 24 * 60) return RELATIVE.format(-Math.floor(minutes / 60), "hour");
+  return RELATIVE.format(-Math.floor(minutes / 1440), "day");
+}
+
 /** @param {number} ms */
 function startOfDay(ms) {
   const date = new Date(ms);

@@ -1,6 +1,7 @@
 import { EventSocket } from "../transport/event_socket.js";
 import { Channels } from "./channels.js";
 import { Connection } from "./connection.js";
+import { Documents } from "./documents.js";
 import { Drafts } from "./drafts.js";
 import { Editing } from "./editing.js";
 import { Outbox } from "./outbox.js";
@@ -23,22 +24,25 @@ export class Chat {
    * @param {import("../transport/event_socket.js").EventSocketOptions} options.socket
    * @param {import("./channel_log.js").Publish} options.publish
    * @param {import("../transport/api.js").ProductApi} options.products
-   * @param {Pick<import("./open_document.js").OpenDocumentOptions, "url" | "find">} options.editing
+   * @param {import("../transport/documents_api.js").DocumentsApi} options.documents
+   * @param {Pick<import("./open_document.js").OpenDocumentOptions, "url">} options.editing
    * @param {Storage} [options.storage]
    * @param {() => void} options.onSignedOut
    */
-  constructor({ user, socket, publish, products, editing, storage, onSignedOut }) {
+  constructor({ user, socket, publish, products, documents, editing, storage, onSignedOut }) {
     this.user = user;
     this.socket = new EventSocket(socket);
     this.rooms = new Rooms({ user, socket: this.socket, storage });
     this.channels = new Channels({ user, socket: this.socket, publish, storage });
     this.products = new Products({ user, socket: this.socket, api: products, storage });
+    this.documents = new Documents({ user, api: documents, socket: this.socket, storage });
     this.drafts = new Drafts(storage, user.id);
     // What costs the server least of all it answers.
     const probe = () => this.socket.request("get_history", { room: GENERAL, limit: 1 }).catch(() => undefined);
     this.connection = new Connection(this.socket, probe);
     const admission = () => socket.admission(undefined);
-    this.editing = new Editing({ user, admission, connection: this.connection, ...editing }, storage);
+    const find = (/** @type {string} */ name) => documents.find(name);
+    this.editing = new Editing({ user, admission, find, connection: this.connection, ...editing }, storage);
     this.#outbox = new Outbox(storage, user.id);
     this.#listen(onSignedOut);
   }
@@ -70,6 +74,8 @@ export class Chat {
     this.channels.clear();
     this.products.clear();
     this.editing.clear();
+    this.documents.clear();
+    this.rooms.clear();
   }
 
   /** @param {string} name */
@@ -89,7 +95,17 @@ export class Chat {
     this.products.show(true);
   }
 
-  /** The room, channel or table before or after the one that is shown, round and round. @param {1 | -1} step */
+  /** Beside the chat of its room. @param {import("./documents.js").Document} document */
+  showDocument(document) {
+    if (document.room === null) return;
+    this.showRoom(document.room);
+    this.documents.show(document);
+  }
+
+  /**
+   * The room, channel or table before or after the one that is shown, round and round; a document is with its room.
+   * @param {1 | -1} step
+   */
   showNeighbour(step) {
     const { rooms, channels, products } = this;
     const places = [
@@ -122,6 +138,7 @@ export class Chat {
       void this.rooms.connected(hello);
       this.channels.connected(hello);
       this.products.connected(hello);
+      this.documents.connected(hello);
       for (const timeline of this.#timelines.values()) timeline.connected(hello.topics[timeline.topic], hello.epoch);
     });
     on("event", (envelope) => this.#apply(envelope));
@@ -131,6 +148,7 @@ export class Chat {
       this.rooms.gap(topic);
       this.channels.gap(topic);
       this.products.gap(topic);
+      this.documents.gap(topic);
       this.#of(topic)?.gap();
     });
     on("state", () => {
@@ -140,10 +158,11 @@ export class Chat {
 
   /** @param {Envelope} envelope */
   #apply(envelope) {
-    this.#of(envelope.topic)?.apply(envelope);
+    this.#of(envelope.topic)?.apply(this.documents.titled(envelope));
     this.rooms.apply(envelope);
     this.channels.apply(envelope);
     this.products.apply(envelope);
+    this.documents.apply(envelope);
     // A room that was left may be joined again later, with a hole between.
     if (envelope.type === "room_removed") {
       this.#timelines.get(envelope.payload.room)?.abandon();

@@ -47,6 +47,8 @@ export class Rooms extends Model {
     this.#marks = new JsonStore(storage, `switchboard.${user.id}.read.`);
     this.#preferences = new JsonStore(storage, `switchboard.${user.id}.`);
     this.current = /** @type {string} */ (this.#preferences.get("room") ?? GENERAL);
+    // Until the server says which there are, there are those of the last visit.
+    for (const room of remembered(this.#preferences.get("rooms"))) this.#set({ ...room, unread: 0, read: -1 });
   }
 
   /** @returns {RoomEntry[]} `general` first, the others by title */
@@ -144,6 +146,12 @@ export class Rooms extends Model {
     this.#remove(name);
   }
 
+  /** Forgets which there are: others may use this browser. */
+  clear() {
+    this.#preferences.remove("rooms");
+    this.#preferences.remove("room");
+  }
+
   /** Another tab has read something. @param {string | null} key of the storage event */
   storageChanged(key) {
     if (!this.#marks.owns(key)) return;
@@ -177,6 +185,7 @@ export class Rooms extends Model {
       this.#set({ ...room, joined: true, unread: 0, read: offset });
       this.#marks.set(room.name, { epoch: this.#epoch, offset });
     }
+    this.#remember();
     this.changed();
   }
 
@@ -186,6 +195,7 @@ export class Rooms extends Model {
     const room = this.#rooms.get(name);
     if (room?.public) this.#set({ ...room, joined: false, unread: 0, members: room.members - (room.joined ? 1 : 0) });
     else this.#rooms.delete(name);
+    this.#remember();
     if (this.current === name) this.select(GENERAL);
     this.changed();
   }
@@ -195,10 +205,11 @@ export class Rooms extends Model {
     const before = this.#rooms;
     this.#rooms = new Map();
     for (const room of rooms) {
-      const known = before.get(room.name);
+      const known = this.loaded ? before.get(room.name) : undefined;
       this.#set({ ...room, unread: known?.unread ?? 0, read: known?.read ?? this.#mark(room.name) });
     }
     this.loaded = true;
+    this.#remember();
     if (!this.#rooms.get(this.current)?.joined) this.select(GENERAL);
     if (this.#watched !== null) this.watch(this.#watched);
     this.changed();
@@ -262,6 +273,11 @@ export class Rooms extends Model {
     return mark?.epoch === this.#epoch && Number.isSafeInteger(mark.offset) ? mark.offset : -1;
   }
 
+  #remember() {
+    const rooms = this.joined.map(({ name, title, public: isPublic, members }) => ({ name, title, public: isPublic, members }));
+    this.#preferences.set("rooms", rooms);
+  }
+
   /** @param {RoomEntry} room */
   #set(room) {
     this.#rooms.set(room.name, room);
@@ -273,4 +289,18 @@ export class Rooms extends Model {
       .filter(filter)
       .sort((a, b) => Number(b.name === GENERAL) - Number(a.name === GENERAL) || a.title.localeCompare(b.title));
   }
+}
+
+/** @param {unknown} rooms what was stored @returns {Room[]} */
+function remembered(rooms) {
+  if (!Array.isArray(rooms)) return [];
+  return rooms
+    .filter((room) => typeof room?.name === "string" && typeof room.title === "string")
+    .map(({ name, title, public: isPublic, members }) => ({
+      name,
+      title,
+      public: isPublic !== false,
+      joined: true,
+      members: Number(members) || 0,
+    }));
 }

@@ -24,8 +24,8 @@ import { SocketError } from "../transport/socket_error.js";
  * @property {string} [epoch] of what is not sent: the store it was written for; undefined before any has said hello
  */
 /**
- * @typedef {{ kind: "joined" | "left" | "created", key: string, from: string, offset: number,
- *   sent?: undefined }} SystemItem
+ * @typedef {{ kind: "joined" | "left" | "created" | "document_created" | "document_deleted", key: string, from: string,
+ *   offset: number, sent?: undefined, document?: { name: string, title: string | null } }} SystemItem `document` is what it is about
  */
 /** @typedef {MessageItem | SystemItem} Item */
 
@@ -35,7 +35,13 @@ const MOST = 500;
 const FEWER = 300;
 /** Why a message is not sent that was written for another store. */
 export const OTHER_STORE = "other_store";
-const SYSTEM_KINDS = /** @type {const} */ ({ member_joined: "joined", member_left: "left", room_created: "created" });
+const SYSTEM_KINDS = /** @type {const} */ ({
+  member_joined: "joined",
+  member_left: "left",
+  room_created: "created",
+  document_created: "document_created",
+  document_deleted: "document_deleted",
+});
 
 /** One room's messages: history, what is live, and what this user has sent and the server has not yet confirmed. */
 export class Timeline extends Model {
@@ -335,7 +341,9 @@ export class Timeline extends Model {
   /** @param {keyof typeof SYSTEM_KINDS} type @param {any} payload @param {number} offset */
   #note(type, payload, offset) {
     if (this.#offsets.has(offset)) return;
-    this.#insert({ kind: SYSTEM_KINDS[type], key: `o:${offset}`, from: payload.user ?? payload.by, offset });
+    const { user, by } = payload;
+    const document = type.startsWith("document_") ? about(payload) : undefined;
+    this.#insert({ kind: SYSTEM_KINDS[type], key: `o:${offset}`, from: user ?? by ?? "A program", offset, document });
   }
 
   /**
@@ -418,4 +426,9 @@ export class Timeline extends Model {
     const outdated = this.#outdated.filter((item) => !keys.has(item.key) && !this.#offsets.has(item.offset ?? 0));
     this.items = [...outdated, ...this.#confirmed, ...this.#unconfirmed];
   }
+}
+
+/** The document an event is about; one that is gone may be known by its address alone. @param {any} payload */
+function about({ document, name, title }) {
+  return { name: document?.name ?? name, title: document?.title ?? title ?? null };
 }

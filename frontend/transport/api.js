@@ -106,7 +106,7 @@ export class Api {
 
   /** Whether there are any such things here is all that is asked. @returns {Promise<void>} */
   async products() {
-    await this.#exchange("GET", "/products?limit=1");
+    await this.exchange("GET", "/products?limit=1");
   }
 
   /**
@@ -116,13 +116,13 @@ export class Api {
    */
   async productPage(after) {
     const from = after === null ? "" : `&after=${encodeURIComponent(after)}`;
-    const { products, more } = await read(await this.#exchange("GET", `/products?limit=100${from}`), parseExactly);
+    const { products, more } = await read(await this.exchange("GET", `/products?limit=100${from}`), parseExactly);
     return { products: products.map(productFrom), more };
   }
 
   /** @param {string} key @returns {Promise<TaggedProduct>} */
   async product(key) {
-    return tagged(await this.#exchange("GET", productPath(key)));
+    return tagged(await this.exchange("GET", productPath(key)));
   }
 
   /**
@@ -132,22 +132,17 @@ export class Api {
    * @returns {Promise<TaggedProduct>}
    */
   async changeProduct(key, json, tag) {
-    return tagged(await this.#exchange("PUT", productPath(key), json, ifMatch(tag)));
+    return tagged(await this.exchange("PUT", productPath(key), json, ifMatch(tag)));
   }
 
   /** @param {string} json @param {string} idempotencyKey the same one adds once @returns {Promise<TaggedProduct>} */
   async addProduct(json, idempotencyKey) {
-    return tagged(await this.#exchange("POST", "/products", json, { "Idempotency-Key": idempotencyKey }));
+    return tagged(await this.exchange("POST", "/products", json, { "Idempotency-Key": idempotencyKey }));
   }
 
   /** @param {string} key @param {string | null} tag of the version that is meant @returns {Promise<void>} */
   async deleteProduct(key, tag) {
-    await this.#exchange("DELETE", productPath(key), undefined, ifMatch(tag));
-  }
-
-  /** A document without its content. @param {string} name @returns {Promise<import("../models/open_document.js").DocumentInfo>} */
-  document(name) {
-    return this.#call("GET", `/documents/${encodeURIComponent(name)}`);
+    await this.exchange("DELETE", productPath(key), undefined, ifMatch(tag));
   }
 
   /** @param {string} method @param {string} path @param {object} [body] @returns {Promise<any>} */
@@ -163,18 +158,19 @@ export class Api {
    * @returns {Promise<any>}
    */
   async #send(method, path, body, headers) {
-    const response = await this.#exchange(method, path, body, headers);
+    const response = await this.exchange(method, path, body, headers);
     return response.status === 204 ? undefined : read(response, JSON.parse);
   }
 
   /**
+   * For the parts of the API that have a file of their own.
    * @param {string} method
    * @param {string} path
    * @param {string} [body]
    * @param {Record<string, string>} [headers]
    * @returns {Promise<Response>} one that is no refusal
    */
-  async #exchange(method, path, body, headers = {}) {
+  async exchange(method, path, body, headers = {}) {
     let response;
     try {
       response = await this.#fetch(path, {
@@ -194,7 +190,7 @@ export class Api {
 }
 
 /** @template T @param {Response} response @param {(text: string) => T} parse @returns {Promise<T>} */
-async function read(response, parse) {
+export async function read(response, parse) {
   try {
     return parse(await response.text());
   } catch (cause) {

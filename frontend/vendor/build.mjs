@@ -108,7 +108,15 @@ await bundle(
 );
 await copyFile(`${preact.folder}/LICENSE`, `${here}preact.LICENSE`);
 
+const diff = await packageAt("diff");
+await bundle(
+  'export { diffLines, diffWordsWithSpace } from "diff";',
+  "diff.js",
+  `diff ${diff.version}, ${diff.license} licence: see diff.LICENSE.`,
+);
+await copyFile(`${diff.folder}/LICENSE`, `${here}diff.LICENSE`);
+
 const names = await bundle(EDITOR, "editor.js", "yjs, CodeMirror and what they need: see editor.LICENSES.");
 const packages = await Promise.all(names.map(packageAt));
 await writeNotices(packages, "editor.LICENSES");
-for (const { name, version, license } of [preact, ...packages]) console.log(`${name} ${version} (${license})`);
+for (const { name, version, license } of [preact, diff, ...packages]) console.log(`${name} ${version} (${license})`);

@@ -13,8 +13,9 @@ import { useModel } from "./use_model.js";
  * @param {import("../models/door.js").Door} props.door
  * @param {import("../models/server.js").Server} props.server
  * @param {import("../models/invitations.js").Invitations} props.invitations
+ * @param {import("../models/document_link.js").DocumentLink} props.documentLink
  */
-export function App({ session, door, server, invitations }) {
+export function App({ session, door, server, invitations, documentLink }) {
   const kind = useModel(door, (model) => model.kind);
   const state = useModel(session, (model) => model.state);
   const serverName = useModel(server, (model) => model.name);
@@ -24,7 +25,10 @@ export function App({ session, door, server, invitations }) {
   // A link was opened on purpose, so it goes before whatever session there is.
   if (kind === "setup") return h(SetupForm, { session, door, server });
   if (kind === "invite") return h(InvitationForm, { session, door, server });
-  if (session.chat) return h(ChatPage, { key: session.chat.user.id, session, chat: session.chat, serverName, invitations });
+  if (session.chat) {
+    const { chat } = session;
+    return h(ChatPage, { key: chat.user.id, session, chat, serverName, invitations, documentLink });
+  }
   if (state === "loading") return h("main", { class: "door", "aria-busy": true });
   if (state === "unreachable") {
     return h(DoorPage, {

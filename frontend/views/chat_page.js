@@ -4,11 +4,12 @@ import { AddChannelDialog } from "./add_channel_dialog.js";
 import { ChannelView } from "./channel_view.js";
 import { ConnectionBanner } from "./connection_banner.js";
 import { CreateRoomDialog } from "./create_room_dialog.js";
+import { DocumentLinkDialog } from "./document_link_dialog.js";
 import { InviteDialog } from "./invite_dialog.js";
 import { LeaveRoomDialog } from "./leave_room_dialog.js";
 import { ProductsView } from "./products_view.js";
 import { RoomList } from "./room_list.js";
-import { RoomView } from "./room_view.js";
+import { RoomPage } from "./room_page.js";
 import { useModel } from "./use_model.js";
 
 /** @typedef {"create" | "channel" | "invite" | "leave" | null} OpenDialog */
@@ -20,12 +21,15 @@ import { useModel } from "./use_model.js";
  * @param {import("../models/chat.js").Chat} props.chat
  * @param {string} props.serverName
  * @param {import("../models/invitations.js").Invitations} props.invitations
+ * @param {import("../models/document_link.js").DocumentLink} props.documentLink
  */
-export function ChatPage({ session, chat, serverName, invitations }) {
-  const { rooms, channels, products, user } = chat;
+export function ChatPage({ session, chat, serverName, invitations, documentLink }) {
+  const { rooms, channels, products, documents, user } = chat;
   const room = useModel(rooms, (model) => model.find(model.current));
   const channel = useModel(channels, (model) => model.find(model.current));
   const inProducts = useModel(products, (model) => model.current);
+  const place = useModel(documents, (model) => model.beside(rooms.current));
+  const linkFailed = useModel(documentLink, (model) => model.failure !== null);
   const [screen, setScreen] = useState(/** @type {"list" | "room"} */ ("room"));
   const [dialog, setDialog] = useState(/** @type {OpenDialog} */ (null));
   const close = () => setDialog(null);
@@ -43,6 +47,12 @@ export function ChatPage({ session, chat, serverName, invitations }) {
     addEventListener("keydown", onKeyDown);
     return () => removeEventListener("keydown", onKeyDown);
   }, [chat]);
+
+  // A link leads to it, whatever is on the screen.
+  const opened = place === null || place === "list" ? null : place.id;
+  useEffect(() => {
+    if (opened !== null) setScreen("room");
+  }, [opened]);
 
   const before = useRef(screen);
   useEffect(() => {
@@ -108,7 +118,7 @@ export function ChatPage({ session, chat, serverName, invitations }) {
                 toList();
               },
             })
-          : h(RoomView, {
+          : h(RoomPage, {
               key: `room ${rooms.current}`,
               chat,
               name: rooms.current,
@@ -137,6 +147,7 @@ export function ChatPage({ session, chat, serverName, invitations }) {
         onClose: close,
       }),
     dialog === "invite" && h(InviteDialog, { invitations, user, onClose: close }),
+    linkFailed && h(DocumentLinkDialog, { link: documentLink }),
     dialog === "leave" && room && h(LeaveRoomDialog, { rooms, room, onClose: close }),
   );
 }

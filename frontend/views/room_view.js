@@ -2,6 +2,7 @@ import { GENERAL } from "../models/rooms.js";
 import { h, useEffect, useState } from "../vendor/preact.js";
 import { BackButton } from "./back_button.js";
 import { Composer } from "./composer.js";
+import { DocumentsButton } from "./documents_button.js";
 import { Icon } from "./icon.js";
 import { TimelineView } from "./timeline_view.js";
 import { useModel } from "./use_model.js";
@@ -11,11 +12,12 @@ import { useModel } from "./use_model.js";
  * @param {object} props
  * @param {import("../models/chat.js").Chat} props.chat
  * @param {string} props.name
+ * @param {string} props.title
  * @param {() => void} props.onBack
  * @param {(() => void) | undefined} props.onInvite
  * @param {() => void} props.onLeave
  */
-export function RoomView({ chat, name, onBack, onInvite, onLeave }) {
+export function RoomView({ chat, name, title, onBack, onInvite, onLeave }) {
   const { rooms } = chat;
   const room = useModel(rooms, (model) => model.find(name));
   const [timeline] = useState(() => chat.timeline(name));
@@ -24,7 +26,6 @@ export function RoomView({ chat, name, onBack, onInvite, onLeave }) {
     timeline.open();
     return () => timeline.close();
   }, [timeline]);
-  const title = room?.title ?? (name === GENERAL ? "General" : name);
   const messages = rooms.unread - (room?.unread ?? 0);
   const channels = useModel(chat.channels, (model) => model.unread);
 
@@ -41,6 +42,7 @@ export function RoomView({ chat, name, onBack, onInvite, onLeave }) {
         h("h1", null, h(Icon, { name: room?.public === false ? "lock" : "hash" }), h("bdi", null, title)),
         room && h("p", null, about(room)),
       ),
+      h(DocumentsButton, { documents: chat.documents, room: name }),
       // Invitations are to the server, not to a room, so only the room that everybody is in offers them.
       onInvite &&
         name === GENERAL &&

@@ -7,6 +7,7 @@ mod imports;
 mod page;
 #[cfg(test)]
 mod tests;
+mod worker;
 
 use super::error::ApiError;
 use crate::protocol::ErrorCode;

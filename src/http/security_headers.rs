@@ -10,10 +10,11 @@ use axum::{
 };
 use std::sync::Arc;
 
-/// For what a browser runs or shows: the page, its modules and pictures.
+/// For what a browser runs or shows: the page, its modules and pictures. The one policy for trusted types names the address of
+/// the service worker, which only a trusted type may.
 pub const PAGE_CSP: &str = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data: blob:; \
     font-src 'self'; connect-src 'self'; manifest-src 'self'; worker-src 'self'; base-uri 'none'; form-action 'none'; \
-    frame-ancestors 'none'; object-src 'none'; require-trusted-types-for 'script'";
+    frame-ancestors 'none'; object-src 'none'; require-trusted-types-for 'script'; trusted-types switchboard-worker";
 
 /// For everything else: nothing in it may do anything.
 pub const API_CSP: &str = "default-src 'none'; frame-ancestors 'none'";

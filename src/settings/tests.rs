@@ -127,6 +127,66 @@ fn feeds_that_cannot_be_are_refused() {
 }
 
 #[test]
+fn limits_of_documents_are_kept() {
+    for (toml, key) in [
+        ("max_update_bytes = 1023", "document.max_update_bytes"),
+        (
+            "max_update_bytes = 16777217\nmax_bytes = 268435456\n[socket]\negress_bytes = 33554432",
+            "document.max_update_bytes",
+        ),
+        ("max_bytes = 1048575", "document.max_bytes"),
+        ("max_bytes = 268435457", "document.max_bytes"),
+        ("max_update_bytes = 1023\nmax_bytes = 1023", "document.max_bytes"),
+        ("max_update_bytes = 2000000\n[socket]\negress_bytes = 1999999", "socket.egress_bytes"),
+        ("messages_per_sec = 0", "document.messages_per_sec"),
+        ("messages_burst = 0", "document.messages_burst"),
+        ("max_awareness_bytes = 255", "document.max_awareness_bytes"),
+        ("max_awareness_bytes = 1048577", "document.max_awareness_bytes"),
+        ("idle_secs = 0", "document.idle_secs"),
+        ("compact_updates = 0", "document.compact_updates"),
+        ("compact_updates = 1000001", "document.compact_updates"),
+        ("compact_bytes = 1023", "document.compact_bytes"),
+        ("compact_bytes = 268435457", "document.compact_bytes"),
+        ("compact_hours = 0", "document.compact_hours"),
+        ("max_per_room = 0", "document.max_per_room"),
+        ("max_per_room = 1000001", "document.max_per_room"),
+        ("max_versions = 0", "document.max_versions"),
+        ("max_versions = 100001", "document.max_versions"),
+        ("max_pages = 1", "document.max_pages"),
+    ] {
+        let found = faults(&format!("[document]\n{toml}"), &[]);
+        assert!(!found.is_empty() && found.iter().any(|fault| fault.contains(key)), "{toml}: {found:?}");
+    }
+    let least = "max_update_bytes = 1024\nmax_bytes = 1024\nmax_awareness_bytes = 256\ncompact_bytes = 1024";
+    load(&format!("[document]\n{least}"), &[]).unwrap();
+}
+
+#[test]
+fn namespaces_of_documents_say_whose_they_are() {
+    let [app] = &Settings::defaults().document.namespace[..] else { panic!("there is one") };
+    assert_eq!((app.pattern.to_string().as_str(), app.members), ("app.*", NamespaceMembers::Nothing));
+    let toml = "[[document.namespace]]\npattern = \"wiki.*\"\nmembers = \"write\"\n\
+                [[document.namespace]]\npattern = \"WIKI\"\nmembers = \"read\"";
+    let documents = load(toml, &[]).unwrap().document;
+    let members =
+        |name: &str| documents.namespace_of(&DocumentName::parse(name).unwrap()).map(|namespace| namespace.members);
+    assert_eq!(members("wiki.start"), Some(NamespaceMembers::Write));
+    assert_eq!(members("wiki"), Some(NamespaceMembers::Read));
+    assert_eq!((members("app.plan"), members("wikis")), (None, None));
+    assert!(load("[document]\nnamespace = []", &[]).unwrap().document.namespace.is_empty());
+    for (toml, says) in [
+        ("pattern = \"app*\"", "ends in"),
+        ("pattern = \"app.*\"\nmembers = \"all\"", "all"),
+        ("members = \"read\"", "pattern"),
+        ("pattern = \"a\"\nsubscribe = \"user\"", "subscribe"),
+    ] {
+        let found = faults(&format!("[[document.namespace]]\n{toml}"), &[]);
+        let named = found.len() == 1 && found[0].contains("document.namespace") && found[0].contains(says);
+        assert!(named, "{toml}: {found:?}");
+    }
+}
+
+#[test]
 fn contradictions_are_refused() {
     for (toml, key) in [
         ("[socket]\npong_wait_secs = 25", "socket.pong_wait_secs"),
@@ -137,7 +197,7 @@ fn contradictions_are_refused() {
         ("[auth]\nsession_max_days = 1", "auth.session_max_days"),
         ("[auth]\nthrottle_keys_per_minute = 0", "auth.throttle_keys_per_minute"),
         ("[server]\nlisten = \"0.0.0.0:80\"\n[tls]\nmode = \"off\"", "tls.mode"),
-        ("[socket]\negress_bytes = 131071", "socket.egress_bytes"),
+        ("[socket]\negress_bytes = 131071\n[document]\nmax_update_bytes = 65536", "socket.egress_bytes"),
         ("[rooms]\nmax_joined = 0", "rooms.max_joined"),
         ("[journal]\nqueue = 0", "journal.queue"),
         ("[journal]\nmax_batch = 0", "journal.max_batch"),

@@ -67,6 +67,18 @@ pub enum DocumentEdit {
 }
 
 impl DocumentEdit {
+    /// The document that must be there.
+    pub(super) fn id(&self) -> Option<DocumentId> {
+        match self {
+            Self::Create { .. } => None,
+            Self::Update { id, .. }
+            | Self::Delete { id }
+            | Self::Append { id, .. }
+            | Self::SaveVersion { id, .. }
+            | Self::DeleteVersion { id, .. } => Some(*id),
+        }
+    }
+
     /// About how many bytes of event it puts on the sockets of the room.
     pub(super) fn weight(&self) -> usize {
         match self {

@@ -28,6 +28,9 @@ mod writer;
 pub(super) use commit::Batch;
 pub(super) use connection::Connection;
 pub(super) use db::{Db, ForEach, Row, corrupt};
+pub(super) use documents::DocumentRow;
+#[cfg(test)]
+pub(super) use documents::STALE as STALE_DOCUMENTS;
 pub(super) use feed::batch as published_batches;
 pub(super) use first_start::{UNFINISHED, epoch, first_start, unfinished_from};
 pub(super) use log::{Topic, offset};

@@ -3,6 +3,7 @@
 
 mod accounts;
 mod commit;
+mod documents;
 mod feed;
 mod history;
 mod invitations;
@@ -15,6 +16,7 @@ mod sessions;
 
 pub(super) use accounts::*;
 pub(super) use commit::*;
+pub(super) use documents::*;
 pub(super) use feed::*;
 pub(super) use history::*;
 pub(super) use invitations::*;
@@ -107,6 +109,16 @@ macro_rules! store_suite {
             a_repeated_request_makes_one_product,
             a_key_that_has_ended_writes_no_product,
             rows_and_where_their_logs_stand_are_one_snapshot,
+            a_document_is_made_and_its_room_is_told,
+            a_taken_document_name_is_refused_even_in_one_batch,
+            documents_of_a_room_are_bounded_and_its_members_own,
+            a_documents_title_and_rights_change,
+            a_document_that_is_gone_is_gone_whole,
+            updates_are_numbered_without_holes,
+            only_who_is_in_the_room_edits_its_documents,
+            a_document_is_merged_up_to_where_its_merger_has_read,
+            documents_with_old_updates_are_found,
+            versions_keep_their_texts,
             the_probe_writes,
             a_closed_store_says_so,
         );

@@ -55,6 +55,15 @@ impl Draft {
             Change::CreateRoom { .. } | Change::JoinRoom { .. } | Change::LeaveRoom { .. } => ENVELOPE,
         }
     }
+
+    /// About how many bytes it writes that are on nobody's socket.
+    #[must_use]
+    pub fn stored_bytes(&self) -> usize {
+        match &self.change {
+            Change::Document { edit, .. } => edit.stored_bytes(),
+            _ => 0,
+        }
+    }
 }
 
 /// What a [`Draft`] changes, and what that appends.

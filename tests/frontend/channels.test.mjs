@@ -3,7 +3,7 @@ import { beforeEach, describe, it, mock } from "node:test";
 import { Chat } from "../../frontend/models/chat.js";
 import { AT_END, UNOPENED, WHILE_READING } from "../../frontend/models/log_limits.js";
 import { Api, ApiError } from "../../frontend/transport/api.js";
-import { ALICE, FakeWebSocket, NO_EDITING, latest, memoryStorage, settled } from "./fakes.mjs";
+import { ALICE, FakeWebSocket, NO_DOCUMENTS, NO_EDITING, latest, memoryStorage, settled } from "./fakes.mjs";
 
 /** @typedef {import("../../frontend/models/channel_log.js").ChannelLog} ChannelLog */
 
@@ -45,6 +45,7 @@ async function signedIn(publish = () => Promise.reject(new Error("nobody publish
     storage,
     publish,
     products: new Api(() => Promise.reject(new Error("nobody asks for products here"))),
+    documents: NO_DOCUMENTS,
     onSignedOut: () => undefined,
     editing: NO_EDITING,
     socket: {

@@ -1,4 +1,6 @@
 /** The browser's side of the boundary, scripted: a WebSocket whose server is the test, and a Storage. */
+import { Api } from "../../frontend/transport/api.js";
+import { DocumentsApi } from "../../frontend/transport/documents_api.js";
 import { EventSocket } from "../../frontend/transport/event_socket.js";
 
 export class FakeWebSocket {
@@ -72,10 +74,7 @@ export class FakeWebSocket {
 export const ALICE = /** @type {const} */ ({ id: 1, name: "alice", role: "owner" });
 
 /** For those who open no documents. */
-export const NO_EDITING = {
-  url: (/** @type {string} */ name) => name,
-  find: () => Promise.reject(new Error("nobody asks for documents here")),
-};
+export const NO_EDITING = { url: (/** @type {string} */ name) => name };
 
 /** Lets every promise that can go on, go on. */
 export async function settled() {
@@ -127,3 +126,6 @@ export function memoryStorage() {
     setItem: (key, value) => void values.set(key, value),
   };
 }
+
+/** For those whose story has no documents. */
+export const NO_DOCUMENTS = new DocumentsApi(new Api(() => Promise.reject(new Error("nobody asks for documents here"))));

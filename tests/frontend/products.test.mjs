@@ -6,7 +6,7 @@ import { Chat } from "../../frontend/models/chat.js";
 import { MARK_MS, PAGE, ProductTable } from "../../frontend/models/product_table.js";
 import { ApiError } from "../../frontend/transport/api.js";
 import { explainFailure, explainTally } from "../../frontend/views/explain_product.js";
-import { ALICE, FakeWebSocket, NO_EDITING, latest, memoryStorage, settled } from "./fakes.mjs";
+import { ALICE, FakeWebSocket, NO_DOCUMENTS, NO_EDITING, latest, memoryStorage, settled } from "./fakes.mjs";
 
 /** @typedef {import("../../frontend/models/products.js").Products} Products */
 /** @typedef {import("../../frontend/lib/product.js").Product} Product */
@@ -127,6 +127,7 @@ async function signedIn(shelf = new Shelf()) {
     storage,
     publish: () => Promise.reject(new Error("nobody publishes here")),
     products: shelf,
+    documents: NO_DOCUMENTS,
     onSignedOut: () => undefined,
     editing: NO_EDITING,
     socket: {

@@ -201,6 +201,37 @@ describe("Rooms", () => {
     assert.equal(latest(), again.server);
   });
 
+  it("shows the rooms of the last visit until the server says which there are", async () => {
+    const { server } = await wired(TOPICS);
+    const { socket } = await connected({});
+    const rooms = new Rooms({ user: ALICE, socket, storage });
+    assert.deepEqual(
+      rooms.joined.map(({ name, title, members, unread }) => ({ name, title, members, unread })),
+      [
+        { name: "general", title: "General", members: 2, unread: 0 },
+        { name: "alpha", title: "Alpha", members: 2, unread: 0 },
+      ],
+    );
+    assert.deepEqual([rooms.loaded, rooms.others], [false, []]);
+    const topics = { ...TOPICS, "room.alpha": { offset: 12, recovered: false } };
+    const greeting = rooms.connected({ user: ALICE, epoch: "e1", ping_period_secs: 25, topics });
+    await latest().ok("list_rooms", { rooms: [ALPHA, GENERAL] });
+    await latest().ok("get_history", { messages: [{ from: "bob" }], more_after: false });
+    await greeting;
+    assert.deepEqual([rooms.find("alpha")?.read, rooms.find("alpha")?.unread], [9, 1]);
+    assert.equal(rooms.find("general")?.read, 5);
+    rooms.clear();
+    assert.deepEqual(new Rooms({ user: ALICE, socket, storage }).joined, []);
+    assert.notEqual(server, latest());
+  });
+
+  it("takes nothing that happens to a document for a message", async () => {
+    const { rooms, server, greeting } = await wired(TOPICS);
+    await greeting;
+    server.receives({ type: "document_created", topic: "room.alpha", offset: 10, payload: { room: "alpha", document: {}, by: "bob" } });
+    assert.equal(rooms.find("alpha")?.unread, 0);
+  });
+
   it("takes no read mark of another store for its own", async () => {
     const { rooms, server, greeting } = await wired(TOPICS);
     await greeting;

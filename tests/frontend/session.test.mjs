@@ -5,7 +5,7 @@ import { Door } from "../../frontend/models/door.js";
 import { Server } from "../../frontend/models/server.js";
 import { Session } from "../../frontend/models/session.js";
 import { Api, ApiError } from "../../frontend/transport/api.js";
-import { ALICE, FakeWebSocket, NO_EDITING, latest, memoryStorage, settled } from "./fakes.mjs";
+import { ALICE, FakeWebSocket, NO_DOCUMENTS, NO_EDITING, latest, memoryStorage, settled } from "./fakes.mjs";
 
 const BOB = { id: 2, name: "bob", role: "member" };
 /** @param {object} [user] */
@@ -41,8 +41,8 @@ function newSession(api, storage = memoryStorage()) {
       random: () => 0.5,
     };
     const publish = () => Promise.reject(new Error("nobody publishes here"));
-    return new Chat({ user, storage, onSignedOut, publish, products: new Api(publish), editing: NO_EDITING, socket });
-  });
+    return new Chat({ user, storage, onSignedOut, publish, products: new Api(publish), documents: NO_DOCUMENTS, editing: NO_EDITING, socket });
+  }, storage);
 }
 
 describe("Session", () => {
@@ -175,6 +175,82 @@ describe("Session", () => {
     await write();
     await session.logout();
     assert.doesNotMatch(left(), /outbox|draft/);
+  });
+
+  it("goes on as whoever was signed in here, while the server is away, and for good when it is back", async () => {
+    const storage = memoryStorage();
+    const first = newSession(scripted({ "/otp": [grant()] }).api, storage);
+    await first.restore();
+    first.chat?.stop();
+    const session = newSession(scripted({ "/otp": [refusal(503, "unavailable"), refusal(502, "internal"), grant()] }).api, storage);
+    await session.restore();
+    assert.deepEqual([session.state, session.user], ["signed_in", ALICE]);
+    const { chat } = session;
+    await settled();
+    mock.timers.tick(1000);
+    await new Promise((resolve) => setImmediate(resolve));
+    await settled();
+    latest().greets();
+    assert.deepEqual([session.chat === chat, chat?.socket.state], [true, "open"]);
+    chat?.stop();
+  });
+
+  it("goes on after a while of silence, too", async () => {
+    const storage = memoryStorage();
+    const { api } = scripted({ "/otp": [grant()] });
+    const first = newSession(api, storage);
+    await first.restore();
+    first.chat?.stop();
+    const silent = scripted({}).api;
+    silent.otp = () => new Promise(() => undefined);
+    const session = newSession(silent, storage);
+    void session.restore();
+    await settled();
+    assert.equal(session.state, "loading");
+    mock.timers.tick(4001);
+    assert.deepEqual([session.state, session.user?.name], ["signed_in", "alice"]);
+    session.chat?.stop();
+  });
+
+  it("signs out whoever went on without the server and is signed in no more", async () => {
+    const storage = memoryStorage();
+    const first = newSession(scripted({ "/otp": [grant()] }).api, storage);
+    await first.restore();
+    first.chat?.stop();
+    const session = newSession(scripted({ "/otp": [refusal(503, "unavailable"), refusal(401, "unauthorized")] }).api, storage);
+    await session.restore();
+    await new Promise((resolve) => setImmediate(resolve));
+    await settled();
+    assert.deepEqual([session.state, session.ended, session.chat], ["signed_out", true, null]);
+    const next = newSession(scripted({}).api, storage);
+    await next.restore();
+    assert.equal(next.state, "unreachable");
+  });
+
+  it("remembers nobody and no place after signing out", async () => {
+    const storage = memoryStorage();
+    const session = newSession(scripted({ "/otp": [grant()], "/logout": [{ status: 204 }] }).api, storage);
+    await session.restore();
+    await settled();
+    latest().greets({ "room.general": { offset: 0, recovered: false } });
+    await latest().ok("list_rooms", { rooms: [{ name: "general", title: "General", public: true, joined: true, members: 1 }] });
+    const keys = () => Array.from({ length: storage.length }, (_, index) => storage.key(index)).sort();
+    assert.deepEqual(keys().filter((key) => /user|rooms/.test(key ?? "")), ["switchboard.1.rooms", "switchboard.user"]);
+    await session.logout();
+    assert.deepEqual(keys().filter((key) => /user|rooms|beside|documents/.test(key ?? "")), []);
+  });
+
+  it("becomes what the server says the user is now", async () => {
+    const session = newSession(scripted({ "/otp": [grant({ ...ALICE, role: "member" }), grant()] }).api);
+    await session.restore();
+    await settled();
+    latest().greets();
+    latest().drops(1006);
+    mock.timers.tick(500);
+    await new Promise((resolve) => setImmediate(resolve));
+    await settled();
+    assert.deepEqual([session.state, session.user?.role], ["signed_in", "owner"]);
+    session.chat?.stop();
   });
 
   it("lets nobody in by the old cookie once somebody has signed in", async () => {

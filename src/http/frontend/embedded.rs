@@ -4,6 +4,7 @@ use super::{
     asset::{Asset, Lifetime},
     content_type,
     page::Page,
+    worker,
 };
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use bytes::Bytes;
@@ -34,6 +35,9 @@ impl Embedded {
         let mut files: Files = Folder::iter().filter_map(|path| Some((path.to_string(), read(&path)?))).collect();
         let version = version_of(&files);
         let page = page_of(&files, &version);
+        if let Some(worker) = worker_of(&files, &page, &version) {
+            files.insert(worker::PATH.to_owned(), worker.into());
+        }
         files.insert(super::PAGE.to_owned(), page.html.into());
         let assets = files.into_iter().filter_map(|(path, content)| {
             let asset = Asset::compressed(content_type(&path)?, content);
@@ -63,9 +67,9 @@ fn read(path: &str) -> Option<Bytes> {
     })
 }
 
-/// Everything but what names other files as seen from the root: the page and its manifest.
+/// Everything but what names other files as seen from the root: the page, its manifest and its worker.
 fn is_versioned(path: &str) -> bool {
-    ![".html", ".webmanifest"].iter().any(|kind| path.ends_with(kind))
+    path != worker::PATH && ![".html", ".webmanifest"].iter().any(|kind| path.ends_with(kind))
 }
 
 /// A hash over every file that has it in its address.
@@ -80,7 +84,17 @@ fn version_of(files: &Files) -> String {
 
 fn page_of(files: &Files, version: &str) -> Page {
     let text_of = |path: &str| files.get(path).and_then(|content| str::from_utf8(content).ok());
-    let address_of =
-        |path: &str| (files.contains_key(path) && is_versioned(path)).then(|| format!("/{PREFIX}{version}/{path}"));
+    let address_of = |path: &str| (files.contains_key(path) && is_versioned(path)).then(|| address(version, path));
     Page::new(text_of(super::PAGE).unwrap_or_default(), text_of, address_of)
+}
+
+/// The worker that keeps every file of this version, if there is one.
+fn worker_of(files: &Files, page: &Page, version: &str) -> Option<String> {
+    let source = str::from_utf8(files.get(worker::PATH)?).ok()?;
+    let addresses: Vec<_> = files.keys().filter(|path| is_versioned(path)).map(|path| address(version, path)).collect();
+    Some(worker::for_page(source, &page.html, &addresses))
+}
+
+fn address(version: &str, path: &str) -> String {
+    format!("/{PREFIX}{version}/{path}")
 }

@@ -74,7 +74,7 @@ async fn what_the_page_names_is_there_for_a_year() {
 
 #[tokio::test]
 async fn the_page_itself_and_plain_addresses_are_asked_for_anew() {
-    for path in ["/", "/index.html", "/app.js", "/styles/base.css", "/manifest.webmanifest"] {
+    for path in ["/", "/index.html", "/app.js", "/sw.js", "/styles/base.css", "/manifest.webmanifest"] {
         let (status, headers, _) = get(&embedded(), path).await;
         assert_eq!((status, &headers[header::CACHE_CONTROL]), (StatusCode::OK, &"no-cache".parse().unwrap()), "{path}");
     }
@@ -112,7 +112,9 @@ async fn every_module_of_the_page_is_named_beforehand() {
     let named: BTreeSet<_> =
         values(&html, "rel=\"modulepreload\" href=\"").into_iter().map(|address| path_of(address).to_owned()).collect();
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("frontend");
-    let all = files_below(&root, &root).into_iter().filter(|path| path.ends_with(".js") && path != "app.js");
+    let all = files_below(&root, &root).into_iter().filter(|path| path.ends_with(".js"));
+    // The entry is named as such, and the worker is not part of the page.
+    let all = all.filter(|path| !["app.js", "sw.js"].contains(&path.as_str()));
     // All our modules are part of the one page; a module that nothing imports should not be there. What only documents need
     // is loaded with the first one: see "The editor is a part of its own" in docs/architecture.md.
     let (later, first): (BTreeSet<_>, BTreeSet<_>) = all.partition(|path| is_loaded_later(path));
@@ -132,6 +134,29 @@ fn imports_of(entry: &str) -> Vec<String> {
     let all = files_below(&root, &root).into_iter().filter(|path| path.ends_with(".js"));
     let sources: BTreeMap<_, _> = all.map(|path| (path.clone(), fs::read_to_string(root.join(&path)).unwrap())).collect();
     imports::graph(entry, |path| sources.get(path).map(String::as_str))
+}
+
+#[tokio::test]
+async fn the_worker_knows_every_file_of_its_version_and_is_asked_for_anew() {
+    let html = page().await;
+    let (status, headers, body) = get(&embedded(), "/sw.js").await;
+    assert_eq!((status, &headers[header::CACHE_CONTROL]), (StatusCode::OK, &"no-cache".parse().unwrap()));
+    assert!(headers[header::CONTENT_TYPE].to_str().unwrap().starts_with("text/javascript"));
+    assert!(headers[header::CONTENT_SECURITY_POLICY].to_str().unwrap().contains("worker-src 'self'"));
+    let worker = str::from_utf8(&body).unwrap();
+    let kept: Vec<_> = worker.split('"').filter(|part| part.starts_with("/assets/") && part.len() > 8).collect();
+    for address in &kept {
+        assert_eq!(get(&embedded(), address).await.0, StatusCode::OK, "{address}");
+    }
+    for named in values(&html, "=\"").into_iter().filter(|value| value.starts_with('/')) {
+        assert!(kept.contains(&named), "{named}");
+    }
+    let entry = entry().await;
+    let version = entry.split('/').nth(2).unwrap();
+    assert_eq!(get(&embedded(), &format!("/assets/{version}/sw.js")).await.0, StatusCode::NOT_FOUND);
+    // Nothing is kept of what may change under the same address.
+    let directory = Frontend::new(Some(Path::new(env!("CARGO_MANIFEST_DIR")).join("frontend")));
+    assert!(str::from_utf8(&get(&directory, "/sw.js").await.2).unwrap().contains("version: \"\""));
 }
 
 fn files_below(root: &Path, folder: &Path) -> Vec<String> {

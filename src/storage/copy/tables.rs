@@ -51,6 +51,19 @@ const TABLES: &[(&str, &str, &str)] = &[
         "manufacturer text, price_per_unit numeric, units_available bigint, product_name text",
     ),
     ("feed_source", "outbox text", "batch bigint, changes text"),
+    (
+        "document",
+        "id bigint",
+        "name text, title text, room_id bigint, read_only bigint, created_by bigint, created_at bigint, \
+         changed_at bigint, head bigint, merged bigint",
+    ),
+    ("document_snapshot", "document_id bigint", "state bytea"),
+    ("document_update", "document_id bigint, number bigint", "created_at bigint, body bytea"),
+    (
+        "document_version",
+        "id bigint",
+        "document_id bigint, name text, created_by bigint, created_at bigint, bytes bigint, body bytea",
+    ),
     ("meta", "name text", "value text"),
 ];
 

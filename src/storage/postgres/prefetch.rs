@@ -4,11 +4,12 @@
 
 use super::Client;
 use crate::{
-    model::{ClientMessageId, RoomName, TopicName, UserId},
+    model::{ClientMessageId, DocumentId, RoomName, TopicName, UserId},
     storage::{
-        Change, Draft, StoreError,
+        Change, DocumentEdit, Draft, StoreError,
         sql::{
-            Batch, Known, LAST_MESSAGE, Receipt, RoomRow, Row, Rows as _, Topic, corrupt, offset, published_batches,
+            Batch, DocumentRow, Known, LAST_MESSAGE, Receipt, RoomRow, Row, Rows as _, Topic, corrupt, offset,
+            published_batches,
         },
     },
 };
@@ -27,6 +28,10 @@ const KNOWN: &str = "SELECT message.id, room_id, topic_offset, body, sent, messa
 const RECEIPTS: &str = "SELECT fingerprint, answer, issuer, idempotency_key FROM publish_receipt \
     JOIN unnest($1::text[], $2::text[]) AS asked (issuer, idempotency_key) USING (issuer, idempotency_key)";
 
+const EDITORS: &str = "SELECT document.id, member.account_id \
+    FROM unnest($1::bigint[], $2::bigint[]) AS asked (document_id, account_id) \
+    JOIN document ON document.id = asked.document_id \
+    JOIN member ON member.room_id = document.room_id AND member.account_id = asked.account_id";
 const OUTBOXES: &str = "SELECT batch, outbox FROM feed_source WHERE outbox = ANY ($1::text[])";
 const MAKE_TOPICS: &str = "INSERT INTO topic (name) SELECT * FROM unnest($1::text[]) RETURNING id, head, name";
 
@@ -39,6 +44,8 @@ pub(in crate::storage) fn prefetch(client: &Client, batch: &mut Batch<'_>, draft
     let receipts: Vec<_> = asked.receipts.iter().copied().collect();
     let outboxes: Vec<_> = asked.outboxes.iter().map(|outbox| [*outbox]).collect();
     let known: Vec<_> = asked.known.iter().map(|(author, client_id)| (author.0, *client_id)).collect();
+    let documents: Vec<_> = asked.documents.iter().map(|document| [document.0]).collect();
+    let editors: Vec<_> = asked.editors.iter().map(|(document, user)| (document.0, user.0)).collect();
     let mut questions = Vec::new();
     if !topics.is_empty() {
         questions.push((TOPICS, topics.columns()));
@@ -54,6 +61,12 @@ pub(in crate::storage) fn prefetch(client: &Client, batch: &mut Batch<'_>, draft
     }
     if !asked.outboxes.is_empty() {
         questions.push((OUTBOXES, outboxes.columns()));
+    }
+    if !documents.is_empty() {
+        questions.push((DocumentRow::OF_IDS, documents.columns()));
+    }
+    if !editors.is_empty() {
+        questions.push((EDITORS, editors.columns()));
     }
     if questions.is_empty() {
         return Ok(()); // of what nobody else has a part in: products, say
@@ -77,6 +90,14 @@ pub(in crate::storage) fn prefetch(client: &Client, batch: &mut Batch<'_>, draft
     }
     if !outboxes.is_empty() {
         asked.learn_outboxes(batch, &next())?;
+    }
+    if !documents.is_empty() {
+        asked.learn_documents(batch, &next())?;
+    }
+    if !editors.is_empty() {
+        asked.learn_editors(batch, &next())?;
+    }
+    if !outboxes.is_empty() {
         make_topics(client, batch, &asked)?;
     }
     Ok(())
@@ -114,6 +135,8 @@ struct Asked<'d> {
     outboxes: HashSet<&'d str>,
     /// Of `topics`, those that a feed publishes to.
     of_feeds: HashSet<&'d TopicName>,
+    documents: HashSet<DocumentId>,
+    editors: HashSet<(DocumentId, UserId)>,
 }
 
 impl<'d> Asked<'d> {
@@ -128,7 +151,7 @@ impl<'d> Asked<'d> {
                 Change::Product { once, .. } => {
                     asked.receipts.extend(once.iter().map(|once| (once.issuer.as_str(), once.key.as_str())));
                 }
-                Change::Document { .. } => {}
+                Change::Document { edit, by } => asked.document(edit, by.author.as_ref().map(|author| author.id)),
                 Change::Feed { outbox, publications, .. } => {
                     asked.topics.extend(publications.iter().map(|one| one.topic.clone()));
                     asked.of_feeds.extend(publications.iter().map(|one| &one.topic));
@@ -154,6 +177,16 @@ impl<'d> Asked<'d> {
             self.topics.insert(TopicName::room(room));
         }
         self.members.insert((author, room));
+    }
+
+    fn document(&mut self, edit: &'d DocumentEdit, author: Option<UserId>) {
+        if let (DocumentEdit::Create { room: Some(room), .. }, Some(author)) = (edit, author) {
+            self.room(author, room);
+        }
+        if let Some(id) = edit.id() {
+            self.documents.insert(id);
+            self.editors.extend(author.map(|author| (id, author)));
+        }
     }
 
     fn learn_rooms(&self, batch: &mut Batch<'_>, rows: &[tokio_postgres::Row]) -> Result<(), StoreError> {
@@ -192,6 +225,29 @@ impl<'d> Asked<'d> {
         batch.outboxes.extend(self.outboxes.iter().map(|outbox| ((*outbox).to_owned(), 0)));
         for row in rows.iter().map(Row::Postgres) {
             batch.outboxes.insert(row.get(1)?, published_batches(&row, 0)?);
+        }
+        Ok(())
+    }
+
+    fn learn_documents(&self, batch: &mut Batch<'_>, rows: &[tokio_postgres::Row]) -> Result<(), StoreError> {
+        batch.documents.rows.extend(self.documents.iter().map(|id| (*id, None)));
+        for row in rows.iter().map(Row::Postgres) {
+            let document = DocumentRow::read(&row)?;
+            batch.documents.rows.insert(document.id(), Some(document));
+        }
+        Ok(())
+    }
+
+    /// After the documents: whoever was not found in the room of one is not in it.
+    fn learn_editors(&self, batch: &mut Batch<'_>, rows: &[tokio_postgres::Row]) -> Result<(), StoreError> {
+        let members: HashSet<_> = rows
+            .iter()
+            .map(Row::Postgres)
+            .map(|row| Ok((DocumentId(row.get(0)?), UserId(row.get(1)?))))
+            .collect::<Result<_, StoreError>>()?;
+        for editor @ (document, user) in &self.editors {
+            let room = batch.documents.rows.get(document).and_then(|row| row.as_ref()?.room);
+            batch.members.extend(room.map(|room| ((room, *user), members.contains(editor))));
         }
         Ok(())
     }

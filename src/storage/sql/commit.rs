@@ -9,6 +9,7 @@
 
 use super::{
     db::{Db, corrupt},
+    documents::Documents,
     feed::FeedRow,
     keys,
     log::{PublicationRow, Topic},
@@ -56,6 +57,7 @@ pub(in crate::storage) struct Batch<'t> {
     /// How many batches of an outbox are published.
     pub(in crate::storage) outboxes: HashMap<String, u64>,
     pub(super) new_progress: Vec<FeedRow>,
+    pub(in crate::storage) documents: Documents,
     keys: HashMap<KeyId, bool>,
 }
 
@@ -73,6 +75,7 @@ impl<'t> Batch<'t> {
             new_receipts: Vec::new(),
             outboxes: HashMap::new(),
             new_progress: Vec::new(),
+            documents: Documents::default(),
             keys: HashMap::new(),
         }
     }

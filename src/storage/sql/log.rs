@@ -3,6 +3,7 @@
 use super::{
     commit::Batch,
     db::{Db, ForEach, Row, corrupt},
+    documents::{APPEND_UPDATE, SET_DOCUMENT_HEAD},
     feed::NOTE_PROGRESS,
     messages::INSERT_MESSAGE,
     publish::INSERT_RECEIPT,
@@ -100,6 +101,7 @@ impl Batch<'_> {
         let surplus = |topic: &Topic| topic.keep.map_or(0, |keep| topic.head.0.saturating_sub(keep));
         let surplus = changed().map(|topic| (sql(Offset(surplus(topic))), topic.id));
         let surplus: Vec<_> = surplus.filter(|(last, _)| *last > 0).collect();
+        let document_heads = self.documents.heads();
         self.db.run_for_each(&[
             (&INSERT_MESSAGE, &self.messages.rows),
             (&INSERT_PUBLICATION, &self.publications),
@@ -108,6 +110,8 @@ impl Batch<'_> {
             (&SET_HEAD, &heads),
             (&FORGET_UP_TO, &surplus),
             (&MARK_TRIMMED, &surplus),
+            (&APPEND_UPDATE, &self.documents.updates),
+            (&SET_DOCUMENT_HEAD, &document_heads),
         ])
     }
 }

@@ -137,16 +137,17 @@ impl Batch<'_> {
     /// Asks the database: what the batch has changed so far is in it.
     fn is_in_as_many_as(&self, user: UserId, count: u32) -> Result<bool, StoreError> {
         let sql = "SELECT COUNT(*) FROM (SELECT 1 FROM member WHERE account_id = $1 LIMIT $2) AS found";
-        self.reaches(sql, user, count)
+        self.reaches(sql, user.0, count)
     }
 
     fn has_made_as_many_as(&self, user: UserId, count: u32) -> Result<bool, StoreError> {
         let sql = "SELECT COUNT(*) FROM (SELECT 1 FROM room WHERE created_by = $1 LIMIT $2) AS found";
-        self.reaches(sql, user, count)
+        self.reaches(sql, user.0, count)
     }
 
-    fn reaches(&self, sql: &'static str, user: UserId, count: u32) -> Result<bool, StoreError> {
-        let found = self.db.one(sql, (user.0, count), |row| row.get::<u32>(0))?;
+    /// Whether as many are found of `owner`'s.
+    pub(super) fn reaches(&self, sql: &'static str, owner: i64, count: u32) -> Result<bool, StoreError> {
+        let found = self.db.one(sql, (owner, count), |row| row.get::<u32>(0))?;
         Ok(found.is_some_and(|found| found >= count))
     }
 

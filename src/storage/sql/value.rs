@@ -5,6 +5,7 @@ use crate::{
     model::{ClientMessageId, MessageText},
     storage::StoreError,
 };
+use bytes::Bytes;
 use serde_json::value::RawValue;
 use std::{borrow::Cow, sync::Arc};
 
@@ -137,6 +138,18 @@ impl ToValue for ClientMessageId {
     }
 }
 
+impl ToValue for [u8] {
+    fn to_value(&self) -> Value<'_> {
+        Value::Bytes(self)
+    }
+}
+
+impl ToValue for Bytes {
+    fn to_value(&self) -> Value<'_> {
+        Value::Bytes(self)
+    }
+}
+
 impl<const N: usize> ToValue for [u8; N] {
     fn to_value(&self) -> Value<'_> {
         Value::Bytes(self)
@@ -195,6 +208,13 @@ impl FromValue for String {
     fn from_value(value: Value<'_>) -> Result<Self, StoreError> {
         let Value::Text(text) = value else { return Err(no("text")) };
         Ok(text.to_owned())
+    }
+}
+
+impl FromValue for Vec<u8> {
+    fn from_value(value: Value<'_>) -> Result<Self, StoreError> {
+        let Value::Bytes(bytes) = value else { return Err(no("bytes")) };
+        Ok(bytes.to_owned())
     }
 }
 

@@ -6,7 +6,7 @@ use crate::{
     settings::{Storage, Synchronous},
     storage::{
         NewSession, SessionLimits, Store, SweepLimits,
-        sql::Db,
+        sql::{Db, STALE_DOCUMENTS},
         suite::{Fresh, commit, log_of, measure_batches, member, panics_cost_one_job_each, says, sent, store_suite},
     },
 };
@@ -367,4 +367,16 @@ async fn a_panic_costs_one_job() {
 async fn how_fast_batches_are() {
     let (store, _dir) = fresh();
     measure_batches(store).await;
+}
+
+#[tokio::test]
+async fn old_updates_of_documents_are_found_by_their_age() {
+    let (store, dir) = fresh();
+    store.close().await;
+    let db = Connection::open(dir.path().join("switchboard.db")).unwrap();
+    let mut plan = db.prepare(&format!("EXPLAIN QUERY PLAN {STALE_DOCUMENTS}")).unwrap();
+    let steps = plan.query_map((0, 1), |row| row.get::<_, String>(3)).unwrap();
+    let steps: Vec<_> = steps.map(Result::unwrap).collect();
+    assert!(steps.iter().any(|step| step.contains("USING COVERING INDEX document_update_age")), "{steps:?}");
+    assert!(!steps.iter().any(|step| step.contains("SCAN document_update")), "{steps:?}");
 }

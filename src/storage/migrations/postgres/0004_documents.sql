@@ -47,7 +47,8 @@ CREATE TABLE document_version (
     created_by BIGINT REFERENCES account (id),
     created_at BIGINT NOT NULL,
     bytes BIGINT NOT NULL,
-    body TEXT COLLATE "C" NOT NULL
+    -- UTF-8, as bytes: a text that people write may hold U+0000, and TEXT may not.
+    body BYTEA NOT NULL
 );
 
 CREATE INDEX document_version_document ON document_version (document_id, id);

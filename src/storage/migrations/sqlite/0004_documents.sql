@@ -47,7 +47,8 @@ CREATE TABLE document_version (
     created_by INTEGER REFERENCES account (id),
     created_at INTEGER NOT NULL,
     bytes INTEGER NOT NULL,
-    body TEXT NOT NULL
+    -- UTF-8, as bytes: a text that people write may hold U+0000, and PostgreSQL's TEXT may not.
+    body BLOB NOT NULL
 ) STRICT;
 
 CREATE INDEX document_version_document ON document_version (document_id, id);

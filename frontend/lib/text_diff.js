@@ -1,0 +1,98 @@
+import { diffLines, diffWordsWithSpace } from "../vendor/diff.js";
+
+/** Unchanged lines that stand around a change. */
+const CONTEXT = 2;
+/** What takes longer is shown without looking into it, in milliseconds. */
+const TIMEOUT_MS = 400;
+
+/** @typedef {{ text: string, changed: boolean }} Part */
+/** @typedef {{ kind: "same" | "removed" | "added", parts: Part[] }} Line */
+/** @typedef {Line | { kind: "skipped", count: number }} Row */
+
+/**
+ * What is different between two texts, line by line; lines that were replaced by as many others say which words differ.
+ * @param {string} before
+ * @param {string} now
+ * @returns {{ rows: Row[], added: number, removed: number }} no rows when nothing differs
+ */
+export function textDiff(before, now) {
+  const changes = diffLines(ended(before), ended(now), { timeout: TIMEOUT_MS }) ?? [
+    { value: ended(before), removed: true, added: false },
+    { value: ended(now), removed: false, added: true },
+  ];
+  /** @type {Line[]} */
+  const lines = [];
+  for (let at = 0; at < changes.length; at += 1) {
+    const [change, next] = [changes[at], changes[at + 1]];
+    if (!change) continue;
+    if (change.removed && next?.added) {
+      lines.push(...replaced(linesOf(change.value), linesOf(next.value)));
+      at += 1;
+    } else {
+      const kind = change.removed ? "removed" : change.added ? "added" : "same";
+      lines.push(...linesOf(change.value).map((text) => whole(kind, text)));
+    }
+  }
+  const count = (/** @type {Line["kind"]} */ kind) => lines.filter((line) => line.kind === kind).length;
+  return { rows: folded(lines), added: count("added"), removed: count("removed") };
+}
+
+/** Lines in the place of others. @param {string[]} before @param {string[]} now @returns {Line[]} */
+function replaced(before, now) {
+  if (before.length !== now.length) {
+    return [...before.map((text) => whole("removed", text)), ...now.map((text) => whole("added", text))];
+  }
+  const pairs = before.map((text, index) => byWords(text, now[index] ?? ""));
+  return [...pairs.map(([removed]) => removed), ...pairs.map(([, added]) => added)];
+}
+
+/** @param {string} before @param {string} now @returns {[Line, Line]} */
+function byWords(before, now) {
+  const words = diffWordsWithSpace(before, now, { timeout: TIMEOUT_MS });
+  // With nothing in common but spaces, marks would only be noise.
+  if (!words?.some(({ added, removed, value }) => !added && !removed && value.trim() !== "")) {
+    return [whole("removed", before), whole("added", now)];
+  }
+  return [partsOf(words, "removed"), partsOf(words, "added")];
+}
+
+/** One side of a line, in as few parts as there are. @param {import("diff").Change[]} words @param {"added" | "removed"} kind @returns {Line} */
+function partsOf(words, kind) {
+  /** @type {Part[]} */
+  const parts = [];
+  for (const { value, added, removed, [kind]: changed } of words) {
+    if ((added || removed) && !changed) continue;
+    const last = parts.at(-1);
+    if (last?.changed === changed) last.text += value;
+    else parts.push({ text: value, changed });
+  }
+  return { kind, parts };
+}
+
+/** @param {Line["kind"]} kind @param {string} text @returns {Line} */
+const whole = (kind, text) => ({ kind, parts: [{ text, changed: false }] });
+
+/** @param {string} text */
+const ended = (text) => (text === "" || text.endsWith("\n") ? text : `${text}\n`);
+
+/** @param {string} text whole lines */
+const linesOf = (text) => (text === "" ? [] : text.replace(/\n$/, "").split("\n"));
+
+/** Without what stands far from any change. @param {Line[]} lines @returns {Row[]} */
+function folded(lines) {
+  const near = new Set();
+  lines.forEach(({ kind }, at) => {
+    if (kind === "same") return;
+    for (let other = at - CONTEXT; other <= at + CONTEXT; other += 1) near.add(other);
+  });
+  if (near.size === 0) return [];
+  /** @type {Row[]} */
+  const rows = [];
+  for (const [at, line] of lines.entries()) {
+    const last = rows.at(-1);
+    if (near.has(at)) rows.push(line);
+    else if (last?.kind === "skipped") last.count += 1;
+    else rows.push({ kind: "skipped", count: 1 });
+  }
+  return rows;
+}

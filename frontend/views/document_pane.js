@@ -1,0 +1,107 @@
+import { documentHash } from "../lib/document_link.js";
+import { h, useEffect, useState } from "../vendor/preact.js";
+import { AsideHeader } from "./aside_header.js";
+import { DeleteDocumentDialog } from "./delete_document_dialog.js";
+import { DocumentSettingsDialog } from "./document_settings_dialog.js";
+import { DocumentVersions } from "./document_versions.js";
+import { DocumentView } from "./document_view.js";
+import { Icon } from "./icon.js";
+import { useModel } from "./use_model.js";
+
+const SAID_MS = 4000;
+
+/**
+ * A document beside the chat of its room: what can be done with it, and its text.
+ * @param {object} props
+ * @param {import("../models/chat.js").Chat} props.chat
+ * @param {import("../models/documents.js").Document} props.document
+ * @param {string} props.origin of this page
+ */
+export function DocumentPane({ chat, document, origin }) {
+  const { documents } = chat;
+  const room = document.room ?? "";
+  const isGone = useModel(documents, (model) => model.isGone(document));
+  const [dialog, setDialog] = useState(/** @type {"settings" | "delete" | null} */ (null));
+  const [versions, setVersions] = useState(false);
+  const toList = () => documents.showList(room);
+  return h(
+    "section",
+    { class: "aside document-pane", "aria-label": document.title },
+    h(
+      AsideHeader,
+      { backTo: "all documents", nested: true, onBack: toList, onClose: () => documents.hide(room) },
+      !isGone && h(CopyLink, { link: `${origin}/${documentHash(document.name)}` }),
+      !isGone &&
+        h(
+          "button",
+          {
+            type: "button",
+            class: "icon-button",
+            "aria-label": "Versions",
+            title: "Versions",
+            "aria-expanded": versions,
+            onClick: () => setVersions(!versions),
+          },
+          h(Icon, { name: "history" }),
+        ),
+      !isGone &&
+        documents.mayWrite(document) &&
+        h(
+          "button",
+          {
+            type: "button",
+            class: "icon-button",
+            "aria-label": documents.manages(document) ? "Document settings" : "Rename this document",
+            title: documents.manages(document) ? "Name, rights, delete" : "Rename",
+            onClick: () => setDialog("settings"),
+          },
+          h(Icon, { name: "edit" }),
+        ),
+    ),
+    isGone &&
+      h(
+        "p",
+        { class: "aside-note warning", role: "status" },
+        h(Icon, { name: "warning" }),
+        "This document is there no more, or not for you. What you see is only in this window: copy what you want to keep.",
+      ),
+    versions && !isGone && h(DocumentVersions, { chat, document, currentText: () => documents.text(document) }),
+    h(DocumentView, { chat, document, onBack: toList }),
+    dialog === "settings" &&
+      h(DocumentSettingsDialog, {
+        documents,
+        document,
+        onDelete: () => setDialog("delete"),
+        onClose: () => setDialog(null),
+      }),
+    dialog === "delete" && h(DeleteDocumentDialog, { documents, document, onClose: () => setDialog(null) }),
+  );
+}
+
+/** @param {{ link: string }} props */
+function CopyLink({ link }) {
+  const [said, setSaid] = useState("");
+  useEffect(() => {
+    if (said === "") return undefined;
+    const timer = setTimeout(() => setSaid(""), SAID_MS);
+    return () => clearTimeout(timer);
+  }, [said]);
+
+  async function copy() {
+    try {
+      await navigator.clipboard.writeText(link);
+      setSaid("Link copied");
+    } catch {
+      setSaid(link); // ready to be selected
+    }
+  }
+
+  return [
+    h("span", { key: "said", class: "aside-said", role: "status" }, said),
+    h(
+      "button",
+      { key: "copy", type: "button", class: "icon-button", "aria-label": "Copy link", title: "Copy link", onClick: () => void copy() },
+      h(Icon, { name: said === "Link copied" ? "check" : "link" }),
+    ),
+  ];
+}

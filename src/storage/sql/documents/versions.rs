@@ -1,0 +1,132 @@
+//! States of documents that somebody gave a name.
+
+use super::{
+    super::{
+        commit::{Batch, Decision},
+        db::{Db, Row, corrupt},
+    },
+    edit::answer,
+};
+use crate::{
+    model::{
+        Document, DocumentId, DocumentName, DocumentVersion, Publication, RoomName, TopicName, UnixMillis, User,
+        UserName, VersionId, VersionName,
+    },
+    storage::{Outcome, Refusal, StoreError, StoredVersion},
+};
+use serde::Serialize;
+
+/// `document_version_saved`, `document_version_deleted`
+#[derive(Serialize)]
+struct VersionChanged<'a> {
+    room: &'a RoomName,
+    name: &'a DocumentName,
+    version: &'a DocumentVersion,
+}
+
+/// The columns that [`read`] takes.
+macro_rules! columns {
+    () => {
+        "document_version.id, document_version.name, account.name, document_version.created_at, document_version.bytes"
+    };
+}
+
+/// Where they come from.
+macro_rules! tables {
+    () => {
+        " FROM document_version LEFT JOIN account ON account.id = document_version.created_by \
+         WHERE document_version.document_id = $1 "
+    };
+}
+
+impl Batch<'_> {
+    pub(super) fn save_version(
+        &mut self,
+        id: DocumentId,
+        (name, text): (&VersionName, &str),
+        max_versions: u32,
+        author: Option<&User>,
+        at: UnixMillis,
+    ) -> Decision {
+        let Some(document) = self.document(id)?.map(|row| row.document.clone()) else {
+            return Ok(Err(Refusal::NoSuchDocument));
+        };
+        let count = "SELECT COUNT(*) FROM (SELECT 1 FROM document_version WHERE document_id = $1 LIMIT $2) AS found";
+        if self.reaches(count, id.0, max_versions)? {
+            return Ok(Err(Refusal::TooManyVersions));
+        }
+        let bytes = text.len() as u64;
+        let row = self.db.insert(
+            "INSERT INTO document_version (document_id, name, created_by, created_at, bytes, body) \
+             VALUES ($1, $2, $3, $4, $5, $6)",
+            (
+                id.0,
+                name.as_str(),
+                author.map(|author| author.id.0),
+                at,
+                i64::try_from(bytes).map_err(corrupt)?,
+                text.as_bytes(),
+            ),
+        )?;
+        let by = author.map(|author| author.name.clone());
+        let version = DocumentVersion { id: VersionId(row), name: name.clone(), by, at, bytes };
+        let told = self.tell_room_of_version(&document, "document_version_saved", &version, at)?;
+        Ok(answer(told, Outcome::Version(version)))
+    }
+
+    pub(super) fn delete_version(&mut self, id: DocumentId, version: VersionId, at: UnixMillis) -> Decision {
+        const FIND: &str = concat!("SELECT ", columns!(), tables!(), "AND document_version.id = $2");
+        let Some(document) = self.document(id)?.map(|row| row.document.clone()) else {
+            return Ok(Err(Refusal::NoSuchDocument));
+        };
+        let Some(version) = self.db.one(FIND, (id.0, version.0), read)? else {
+            return Ok(Err(Refusal::NoSuchVersion));
+        };
+        self.db.run("DELETE FROM document_version WHERE id = $1", [version.id.0])?;
+        let told = self.tell_room_of_version(&document, "document_version_deleted", &version, at)?;
+        Ok(answer(told, Outcome::Version(version)))
+    }
+
+    fn tell_room_of_version(
+        &mut self,
+        document: &Document,
+        event_type: &'static str,
+        version: &DocumentVersion,
+        at: UnixMillis,
+    ) -> Result<Option<Publication>, StoreError> {
+        let Some(room) = &document.room else { return Ok(None) };
+        let changed = VersionChanged { room, name: &document.name, version };
+        self.announce(&TopicName::room(room), event_type, &changed, at).map(Some)
+    }
+}
+
+/// The versions of a document, the newest first.
+pub(in crate::storage::sql) fn versions(db: Db<'_>, id: DocumentId) -> Result<Vec<DocumentVersion>, StoreError> {
+    const ALL: &str = concat!("SELECT ", columns!(), tables!(), "ORDER BY document_version.id DESC");
+    db.all(ALL, [id.0], read)
+}
+
+/// One version with its text.
+pub(in crate::storage::sql) fn version(
+    db: Db<'_>,
+    id: DocumentId,
+    version: VersionId,
+) -> Result<Option<StoredVersion>, StoreError> {
+    const FIND: &str =
+        concat!("SELECT ", columns!(), ", document_version.body", tables!(), "AND document_version.id = $2");
+    db.one(FIND, (id.0, version.0), |row| {
+        let text = String::from_utf8(row.get(5)?).map_err(corrupt)?;
+        Ok(StoredVersion { version: read(row)?, text })
+    })
+}
+
+/// Reads [`columns!`].
+fn read(row: &Row<'_>) -> Result<DocumentVersion, StoreError> {
+    Ok(DocumentVersion {
+        id: VersionId(row.get(0)?),
+        name: VersionName::parse(row.text(1)?).map_err(corrupt)?,
+        by: row.get::<Option<String>>(2)?.map(|name| UserName::parse(&name)).transpose().map_err(corrupt)?,
+        at: row.get(3)?,
+        bytes: u64::try_from(row.get::<i64>(4)?).map_err(corrupt)?,
+    })
+}

@@ -1,0 +1,43 @@
+import assert from "node:assert/strict";
+import { describe, it } from "node:test";
+import { textDiff } from "../../frontend/lib/text_diff.js";
+
+/** @param {ReturnType<typeof textDiff>} diff as it is read: a sign, the text, what is marked in brackets */
+const read = ({ rows }) =>
+  rows.map((row) => {
+    if (row.kind === "skipped") return `… ${row.count}`;
+    const text = row.parts.map((part) => (part.changed ? `[${part.text}]` : part.text)).join("");
+    return `${{ same: " ", added: "+", removed: "-" }[row.kind]}${text}`;
+  });
+
+describe("textDiff", () => {
+  it("has nothing to say about what is the same", () => {
+    for (const [before, now] of [["", ""], ["a\nb", "a\nb"], ["a", "a\n"]]) {
+      assert.deepEqual(textDiff(before ?? "", now ?? ""), { rows: [], added: 0, removed: 0 });
+    }
+  });
+
+  it("marks the words that differ in a line", () => {
+    assert.deepEqual(read(textDiff("Hello world\n", "Good morning world\n")), ["-[Hello] world", "+[Good morning] world"]);
+    assert.deepEqual(read(textDiff("one\n", "two\n")), ["-one", "+two"]);
+  });
+
+  it("tells lines that came and went, and leaves out what is far from any change", () => {
+    const lines = Array.from({ length: 20 }, (_, index) => `line ${index}`);
+    const before = lines.join("\n");
+    const now = [...lines.slice(0, 10), "new", ...lines.slice(10)].join("\n");
+    const diff = textDiff(before, now);
+    assert.deepEqual(read(diff), ["… 8", " line 8", " line 9", "+new", " line 10", " line 11", "… 8"]);
+    assert.deepEqual([diff.added, diff.removed], [1, 0]);
+    assert.deepEqual(read(textDiff("a\nb\nc", "a")), [" a", "-b", "-c"]);
+    assert.deepEqual(read(textDiff("", "a\n\nb")), ["+a", "+", "+b"]);
+  });
+
+  it("ends soon, however much differs", () => {
+    const text = (/** @type {number} */ seed) => Array.from({ length: 20_000 }, (_, index) => `${(index * seed) % 9973}`).join("\n");
+    const begun = performance.now();
+    const { added, removed } = textDiff(text(7), text(31));
+    assert.ok(added > 1000 && removed > 1000);
+    assert.ok(performance.now() - begun < 5000);
+  });
+});
