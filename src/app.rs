@@ -7,7 +7,7 @@ use crate::{
     documents::Documents,
     events::{Channels, Chat, Feeds, Namespaces, Products, Rooms, Topics},
     feed::{self, FeedRows, Listener as FeedListener, Tools},
-    http::{self, DoorState, HttpState, KeysState, ProductsState, PublishState, frontend::Frontend},
+    http::{self, DocumentsState, DoorState, HttpState, KeysState, ProductsState, PublishState, frontend::Frontend},
     journal::Journal,
     listener::{ListenError, Listener, Serving},
     manager::{Manager, Registry},
@@ -170,12 +170,13 @@ pub async fn start_watching(
     }
 
     let connections = TaskTracker::new();
+    let documents = Documents::new(store.clone(), journal_handle.clone(), settings.clone());
     let state = HttpState {
         manager: manager.clone(),
         door: door.clone(),
         otps,
         topics: topics.clone(),
-        documents: Documents::new(store.clone(), journal_handle.clone(), settings.clone()),
+        documents: documents.clone(),
         store: store.clone(),
         settings: settings.clone(),
         metrics: metrics.clone(),
@@ -192,10 +193,11 @@ pub async fn start_watching(
         pace: Arc::default(),
     };
     let router = http::router(
-        state,
-        door_state(&door, &keys, &topics, &manager, &journal_handle),
+        state.clone(),
+        door_state(&state, &keys, &journal_handle),
         keys_state(&keys, &manager),
         publish.clone(),
+        documents_state(&publish, state),
         products_state(&publish, &store, &journal_handle),
     );
     let serving = listener.serve(router, certificate.map(|certificate| certificate.config()), &settings);
@@ -282,23 +284,17 @@ pub fn hash_password(settings: &Settings, name: &UserName, password: &str) -> Re
 }
 
 /// What happens elsewhere when somebody signs in or out.
-fn door_state(
-    door: &Arc<Door>,
-    keys: &Arc<Keys>,
-    topics: &Arc<Topics>,
-    manager: &Arc<Manager>,
-    journal: &Journal,
-) -> DoorState {
-    let (settings, metrics) = (manager.settings().clone(), manager.metrics().clone());
-    let (manager, journal) = (manager.clone(), journal.clone());
+fn door_state(state: &HttpState, keys: &Arc<Keys>, journal: &Journal) -> DoorState {
+    let (manager, journal) = (state.manager.clone(), journal.clone());
     DoorState {
-        door: door.clone(),
+        door: state.door.clone(),
         keys: keys.clone(),
-        topics: topics.clone(),
-        settings,
+        topics: state.topics.clone(),
+        documents: state.documents.clone(),
+        settings: state.settings.clone(),
         on_session_end: Arc::new(move |session| manager.close_admitted_by(Credential::Session(session))),
         on_newcomer: Arc::new(move |user| Rooms::welcome(&journal, user)),
-        metrics,
+        metrics: state.metrics.clone(),
     }
 }
 
@@ -307,6 +303,12 @@ fn keys_state(keys: &Arc<Keys>, manager: &Arc<Manager>) -> KeysState {
     let (settings, manager) = (manager.settings().clone(), manager.clone());
     let on_key_revoked = Arc::new(move |key| manager.close_admitted_by(Credential::Key(key)));
     KeysState { keys: keys.clone(), settings, on_key_revoked }
+}
+
+/// `/documents`: over REST at the pace of publishing, on sockets with what those need.
+fn documents_state(publish: &PublishState, sockets: HttpState) -> DocumentsState {
+    let PublishState { keys, door, settings, pace, .. } = publish.clone();
+    DocumentsState { keys, door, documents: sockets.documents.clone(), settings, pace, sockets }
 }
 
 /// `/products`, while the settings have its table.

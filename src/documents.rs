@@ -4,9 +4,16 @@
 //! only then sent to the others, so that nobody sees what a restart could take back. The copy understands the updates of
 //! the Yjs protocol, so that it can answer a client that comes back with what that client lacks, and no more.
 
+mod catalog;
 mod judge;
+mod listing;
+mod live_stub;
+mod versions;
+mod vouched;
 
+pub use catalog::{DocumentChange, NewDocument};
 pub use judge::{Listed, Permitted};
+pub use listing::DocumentList;
 
 use crate::{
     journal::Journal,
@@ -31,6 +38,9 @@ impl Documents {
         Arc::new(Self { store, journal, settings })
     }
 }
+
+/// The root that others read and write as text.
+pub const TEXT_ROOT: &str = "text";
 
 /// The title of a document that was given none.
 fn title_of(name: &DocumentName) -> Result<DocumentTitle, HandlerError> {

@@ -15,6 +15,7 @@ pub use channels::{ChannelError, Channels, MAX_PUBLICATIONS, Namespaces, NewPubl
 pub use chat::Chat;
 pub use feeds::Feeds;
 pub use kind::{MeterOfKind, TopicKind};
+pub(crate) use page::page_limit;
 pub use products::{Products, Saved};
 pub use rooms::Rooms;
 pub use topics::{MAX_TOPICS, StreamTopics, TopicError, Topics};

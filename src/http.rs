@@ -1,8 +1,11 @@
 //! The HTTP side: translates requests to calls and answers to bodies; decides nothing.
 
+mod author;
 pub mod bearer;
+mod body;
 pub mod client_address;
 mod connected;
+mod documents;
 pub mod door;
 pub mod error;
 mod etag;
@@ -31,6 +34,7 @@ mod unread_body;
 pub mod upgrade;
 mod ws;
 
+pub use documents::DocumentsState;
 pub use door::DoorState;
 pub use error::ApiError;
 pub use keys::KeysState;
@@ -94,6 +98,7 @@ pub fn router(
     door: DoorState,
     keys: KeysState,
     publish: PublishState,
+    documents: DocumentsState,
     products: Option<ProductsState>,
 ) -> Router {
     let settings = state.settings.clone();
@@ -113,13 +118,16 @@ pub fn router(
     description.merge(of_keys);
     let (publish, of_publish) = publish::routes(publish);
     description.merge(of_publish);
+    let (documents, of_documents) = documents::routes(documents);
+    description.merge(of_documents);
     let routes = routes
         .method_not_allowed_fallback(error::method_not_allowed)
         .fallback(page)
         .with_state(state)
         .merge(door)
         .merge(keys)
-        .merge(publish);
+        .merge(publish)
+        .merge(documents);
     let (routes, tells_problems) = match products {
         Some(products) => {
             let (products, of_products) = products::routes(products);

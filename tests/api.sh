@@ -13,7 +13,7 @@ cargo build --locked --quiet
 for name in alice bob; do
     echo "$password" | "$switchboard" account add "$name" --data-dir "$work/data" --password-stdin >/dev/null
 done
-key=$("$switchboard" key create everything --scope 'publish:*' --scope otp --scope products --scope admin --data-dir "$work/data" 2>/dev/null)
+key=$("$switchboard" key create everything --scope 'publish:*' --scope otp --scope products --scope 'documents:*' --scope admin --data-dir "$work/data" 2>/dev/null)
 cat >"$work/settings.toml" <<'EOF'
 [[namespace]]
 pattern = "talk.*"

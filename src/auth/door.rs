@@ -9,12 +9,14 @@ pub use invitations::{Invited, MadeInvitation, NewLink, invite};
 
 use super::{Admission, AuthError, Hasher, Otps, Policy, Secret, Subject, Throttle, Verdict, otp};
 use crate::{
-    model::{Account, ExternalUser, Person, Resume, SessionId, TopicName, User, UserName},
+    model::{
+        Account, DocumentAccess, DocumentName, ExternalUser, Person, Resume, SessionId, TopicName, User, UserName,
+    },
     settings::Settings,
     storage::{NewAccount, NewSession, Session, SessionLimits, Store, TokenHash, now},
 };
 use std::{
-    collections::HashSet,
+    collections::{HashMap, HashSet},
     net::IpAddr,
     sync::{Arc, Mutex},
     time::{Duration, Instant},
@@ -224,7 +226,8 @@ impl Door {
         self.issue(Admission::of_member(session.user, session.id, resume, origin))
     }
 
-    /// An OTP for an external user, who may hear what is `listed`; the caller has checked the key and the list.
+    /// An OTP for an external user, who may hear what is `listed` and open these documents; the caller has checked the
+    /// key and the lists.
     ///
     /// # Errors
     /// Too many positions.
@@ -232,9 +235,10 @@ impl Door {
         &self,
         user: ExternalUser,
         listed: HashSet<TopicName>,
+        documents: HashMap<DocumentName, DocumentAccess>,
         resume: Option<Resume>,
     ) -> Result<IssuedOtp, AuthError> {
-        self.issue(Admission::of_external(user, listed, resume))
+        self.issue(Admission::of_external(user, listed, documents, resume))
     }
 
     fn issue(&self, admission: Admission) -> Result<IssuedOtp, AuthError> {

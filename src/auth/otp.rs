@@ -48,9 +48,14 @@ impl Admission {
 
     /// That of an external user, whom the holder of their key vouches for.
     #[must_use]
-    pub fn of_external(user: ExternalUser, listed: HashSet<TopicName>, resume: Option<Resume>) -> Self {
+    pub fn of_external(
+        user: ExternalUser,
+        listed: HashSet<TopicName>,
+        documents: HashMap<DocumentName, DocumentAccess>,
+        resume: Option<Resume>,
+    ) -> Self {
         let (credential, person) = (Credential::Key(user.key()), Person::External(user));
-        Self { person, credential, listed: listed.into(), documents: Arc::default(), resume, origin: None }
+        Self { person, credential, listed: listed.into(), documents: documents.into(), resume, origin: None }
     }
 
     /// Whether an upgrade from a page of this origin may use it: both or one unknown, or both the same.
@@ -206,7 +211,7 @@ mod tests {
     }
 
     fn external(key: i64, user: &str) -> Admission {
-        Admission::of_external(ExternalUser::new(KeyId(key), user, None).unwrap(), HashSet::new(), None)
+        Admission::of_external(ExternalUser::new(KeyId(key), user, None).unwrap(), HashSet::new(), HashMap::new(), None)
     }
 
     #[test]

@@ -24,6 +24,7 @@ Scopes:
   publish:PATTERN    publish to the channels of a pattern: publish:* (all), publish:news.*, publish:bunno
   otp                mint one-time passwords for users of your own
   products           read, make, change and delete products
+  documents:PATTERN  read, make, change and delete documents: documents:* (all), documents:app.*, documents:plan
   admin              make, list and revoke keys over HTTP
 
 Examples:
@@ -51,7 +52,7 @@ pub struct Create {
     /// What the key is called: 1 to 64 letters, digits, `_`, `.` or `-`
     #[arg(value_parser = name)]
     pub name: KeyName,
-    /// What it may do: publish:PATTERN, otp, products or admin; may be given up to 20 times
+    /// What it may do: publish:PATTERN, otp, products, documents:PATTERN or admin; may be given up to 20 times
     #[arg(long = "scope", value_name = "SCOPE", required = true)]
     pub scopes: Vec<Scope>,
     /// How long it can be used, e.g. 24h, 90d, 1y; a minute to ten years [default: until it is revoked]

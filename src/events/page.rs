@@ -10,7 +10,7 @@ const DEFAULT_PAGE: u32 = 50;
 ///
 /// # Errors
 /// [`HandlerError::BadField`] for none.
-pub(super) fn page_limit(limit: Option<u64>) -> Result<u32, HandlerError> {
+pub(crate) fn page_limit(limit: Option<u64>) -> Result<u32, HandlerError> {
     match limit {
         None => Ok(DEFAULT_PAGE),
         Some(0) => Err(HandlerError::BadField { field: "limit", problem: "must be at least 1" }),

@@ -3,7 +3,7 @@
 use super::{
     ApiError, bearer,
     client_address::client_address,
-    external::{Voucher, WantedUser},
+    external::{Voucher, Wanted, WantedDocuments, WantedUser},
     guarded::guarded,
     invitations,
     json_body::read_json,
@@ -13,9 +13,10 @@ use super::{
 };
 use crate::{
     auth::{AuthError, Door, Keys, LoginOutcome, LoginRequest, Secret, SignedIn, Visitor},
+    documents::Documents,
     events::Topics,
     metrics::{Metrics, Otp},
-    model::{Person, Resume, SessionId, User},
+    model::{DocumentAccess, Person, Resume, SessionId, User},
     protocol::ErrorCode,
     settings::Settings,
 };
@@ -44,6 +45,8 @@ pub struct DoorState {
     pub keys: Arc<Keys>,
     /// Judges what those may hear.
     pub topics: Arc<Topics>,
+    /// Judges which documents those may have.
+    pub documents: Arc<Documents>,
     /// Closes the sockets of a session that has ended.
     pub on_session_end: Arc<dyn Fn(SessionId) + Send + Sync>,
     /// Tells the others that somebody new is here.
@@ -138,6 +141,7 @@ async fn logout(State(state): State<DoorState>, request: Request) -> Result<Resp
 #[schema(examples(
     json!({"resume": {"epoch": "9c4f1d0ab3e24b6f", "positions": {"room.general": 3, "user.1": 0}}}),
     json!({"user": {"id": "42", "name": "Ada"}, "topics": ["channel.orders.42.status"]}),
+    json!({"user": {"id": "42"}, "documents": {"app.plan": "write", "app.notice": "read"}}),
 ))]
 struct FreshOtp {
     resume: Option<Resume>,
@@ -145,10 +149,13 @@ struct FreshOtp {
     user: Option<WantedUser>,
     /// With an API key: what they may hear, e.g. `channel.orders.42.status`; at most 1,024.
     topics: Option<Vec<String>>,
+    /// With an API key: the documents they may open, each of a namespace and covered by a scope of the key; at most 1,024.
+    #[schema(value_type = Option<HashMap<String, DocumentAccess>>)]
+    documents: Option<WantedDocuments>,
 }
 
 refusals!(OtpRefusals: BODY, DOOR, [
-    Unauthorized, BadKey, Forbidden, TooManyAttempts, BadChannel, BadTopic, NoSuchNamespace
+    Unauthorized, BadKey, Forbidden, TooManyAttempts, BadChannel, BadTopic, BadDocument, NoSuchNamespace
 ]);
 
 /// Get a one-time password for the next socket.
@@ -176,10 +183,11 @@ async fn otp(State(state): State<DoorState>, request: Request) -> Result<Respons
     };
     let Page(origin) = request.extensions().get().cloned().unwrap_or_default();
     let http = &state.settings.http;
-    let FreshOtp { resume, user, topics } = read_json(request, http.max_body_bytes, http.body_wait).await?;
+    let body: FreshOtp = read_json(request, http.max_body_bytes, http.body_wait).await?;
+    let FreshOtp { resume, user, topics, documents } = body;
     let issued = match voucher {
-        Some(voucher) => voucher.issue(&state, user, topics, resume)?,
-        None if user.is_some() || topics.is_some() => {
+        Some(voucher) => voucher.issue(&state, Wanted { user, topics, documents }, resume)?,
+        None if user.is_some() || topics.is_some() || documents.is_some() => {
             let message = "`user`: only an API key lets somebody else's users in";
             return Err(ApiError::new(ErrorCode::BadPayload, message));
         }

@@ -64,6 +64,10 @@ impl Site {
                 let namespaces = Namespaces::new(&settings);
                 Topics::new(world.store.clone(), vec![Channels::new(world.store.clone(), journal, namespaces)])
             },
+            documents: {
+                let (journal, _) = crate::journal::Journal::new(&settings);
+                Documents::new(world.store.clone(), journal, settings.clone())
+            },
             settings: settings.clone(),
             on_session_end: Arc::new({
                 let ended = ended.clone();

@@ -1,13 +1,11 @@
 //! Reads a request's body as strictly as an event on the socket: bounded in size and time, no duplicate keys.
 
-use super::ApiError;
+use super::{ApiError, body::read_whole};
 use crate::protocol::{DecodeError, ErrorCode, Event, parse_strict};
 use axum::{
-    body::{Body, HttpBody},
     extract::Request,
     http::{HeaderMap, header},
 };
-use futures_util::StreamExt;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 use std::time::Duration;
@@ -47,30 +45,11 @@ async fn read_text(request: Request, max_bytes: usize, wait: Duration) -> Result
         let message = "the body must be JSON and say `Content-Type: application/json`";
         return Err(ApiError::new(ErrorCode::UnsupportedMediaType, message));
     }
-    let read = tokio::time::timeout(wait, read(request.into_body(), max_bytes));
-    let bytes = read.await.map_err(|_| ApiError::new(ErrorCode::Timeout, "the body took too long to arrive"))??;
+    let bytes = read_whole(request, max_bytes, wait, ErrorCode::BadJson).await?;
     String::from_utf8(bytes).map_err(|_| ApiError::new(ErrorCode::BadJson, "the body is not UTF-8"))
 }
 
 fn is_json(headers: &HeaderMap) -> bool {
     let content_type = headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
     content_type.split(';').next().unwrap_or_default().trim().eq_ignore_ascii_case("application/json")
-}
-
-async fn read(body: Body, max_bytes: usize) -> Result<Vec<u8>, ApiError> {
-    let too_large = || ApiError::new(ErrorCode::TooLarge, format!("the body may have {max_bytes} bytes at most"));
-    // What the client declares is refused before it is sent.
-    let declared = body.size_hint().lower();
-    if declared > max_bytes as u64 {
-        return Err(too_large());
-    }
-    let (mut chunks, mut bytes) = (body.into_data_stream(), Vec::new());
-    while let Some(chunk) = chunks.next().await {
-        let chunk = chunk.map_err(|_| ApiError::new(ErrorCode::BadJson, "the body broke off"))?;
-        if bytes.len() + chunk.len() > max_bytes {
-            return Err(too_large());
-        }
-        bytes.extend_from_slice(&chunk);
-    }
-    Ok(bytes)
 }

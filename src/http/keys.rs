@@ -54,7 +54,7 @@ struct Wanted {
     /// 1 to 64 letters, digits, `_`, `.` or `-`; unique without regard to case.
     #[schema(value_type = String)]
     name: KeyName,
-    /// 1 to 20 of `publish:PATTERN`, `otp`, `products` and `admin`; repeated ones count once.
+    /// 1 to 20 of `publish:PATTERN`, `documents:PATTERN`, `otp`, `products` and `admin`; repeated ones count once.
     #[schema(value_type = Vec<String>, min_items = 1)]
     scopes: Vec<Scope>,
     /// A minute to ten years; left out: until it is revoked.

@@ -37,6 +37,7 @@ use utoipa::{
         (name = "keys", description = "How back ends come in."),
         (name = "socket", description = "What is heard as it happens."),
         (name = "channels", description = "Push channels: any back end reaches any page."),
+        (name = "documents", description = "What several people write together."),
         (name = "products", description = "The worked example of rows that are watched."),
         (name = "operations", description = "For whoever runs the server."),
     ),

@@ -79,6 +79,11 @@ impl Handshake {
     }
 }
 
+/// Whether a request asks for another protocol at an address that has more to offer: over HTTP/2 by its method.
+pub fn is_asked_for(request: &Request<Body>) -> bool {
+    request.method() == Method::CONNECT || request.headers().contains_key(header::UPGRADE)
+}
+
 fn not_a_websocket() -> ApiError {
     ApiError::new(ErrorCode::UpgradeRequired, "this address speaks WebSocket, version 13")
 }

@@ -14,8 +14,13 @@ use utoipa::ToSchema;
 
 name!(
     /// A document's fixed slug, as it stands in its address: 1 to 128 characters, lower case; its title may change.
+    ///
+    /// Not `.` or `..`, which no client leaves as they are in an address (RFC 3986 section 5.2.4).
     DocumentName,
-    |text| slug(text, 128).and_then(|name| slug(&name.to_lowercase(), 128))
+    |text| {
+        let name = slug(text, 128).and_then(|name| slug(&name.to_lowercase(), 128))?;
+        if matches!(&*name, "." | "..") { Err(InvalidName::ForbiddenCharacter) } else { Ok(name) }
+    }
 );
 
 name!(

@@ -48,7 +48,7 @@ error_codes! {
     BadChannel = "bad_channel", 400;
     /// Not a topic that can be subscribed to.
     BadTopic = "bad_topic", 400;
-    /// No namespace matches the channel.
+    /// No namespace matches the channel, or the document.
     NoSuchNamespace = "no_such_namespace", 404;
     /// As many topics as one connection may hear.
     TooManyTopics = "too_many_topics", 409;

@@ -46,8 +46,8 @@ def closed(node):
 COMPONENTS = closed(DOCUMENT["components"])
 
 ANVIL = {"manufacturer": "Acme", "pricePerUnit": 12.50, "unitsAvailable": 3, "productName": "Anvil"}
-# Who asks what, in this order; `None` is no request but a text that is not JSON, and a path is asked over HTTP: by the
-# shop with the key, by others with their session. A new request joins here.
+# Who asks what, in this order; `None` is no request but a text that is not JSON, and a path is asked over HTTP, with POST
+# if no method stands before it: by the shop with the key, by others with their session. A new request joins here.
 TALK = [
     ("alice", "list_rooms", {}),
     ("alice", "create_room", {"room": "garden", "title": "The garden"}),
@@ -74,6 +74,12 @@ TALK = [
     ("bob", "/publish", {"channel": "talk.tea", "data": "ready"}),
     ("bob", "get_publications", {"topic": "channel.talk.tea"}),
     ("bob", "unsubscribe", {"topics": ["channel.other", "channel.a..b"]}),
+    ("alice", "/documents", {"room": "general", "name": "plan", "text": "# The plan"}),
+    ("shop", "PATCH /documents/plan", {"title": "Our plan"}),
+    ("bob", "/documents/plan/versions", {"name": "The first"}),
+    ("shop", "/documents/plan/versions", {"name": "The second"}),
+    ("bob", "DELETE /documents/plan/versions/1", {}),
+    ("shop", "DELETE /documents/plan", {}),
     ("shop", "/publish", {"channels": ["bunno", "orders.42.status"], "data": "sent"}),
 ]
 # Ada has no account here: the shop's back end lets her in. She knows of another topic, but may not hear it.
@@ -168,8 +174,10 @@ async def talk():
     clients = {name: await Client.sign_in(name) for name in ("alice", "bob")} | {"ada": await Client.let_in()}
     greetings = {name: await client.hears(lambda frame: frame["type"] == "hello") for name, client in clients.items()}
     for name, event_type, payload in TALK:
-        if event_type and event_type.startswith("/"):
-            post(ORIGIN, event_type, payload, **({"key": KEY} if name == "shop" else {"session": clients[name].session}))
+        if event_type and "/" in event_type:
+            method, _, path = event_type.rpartition(" ")
+            who = {"key": KEY} if name == "shop" else {"session": clients[name].session}
+            post(ORIGIN, path, payload, method=method or "POST", **who)
         else:
             await clients[name].asks(event_type, payload)
     # What was published last is the last thing they hear.

@@ -14,9 +14,9 @@ def get(origin, path):
         return json.load(answer)
 
 
-def post(origin, path, body, session=None, key=None):
-    """Answers the body and the session's cookie, the one given or a new one."""
-    request = urllib.request.Request(origin + path, json.dumps(body).encode(), {"Content-Type": "application/json"})
+def post(origin, path, body, session=None, key=None, method="POST"):
+    """Answers the body, if there is one, and the session's cookie, the one given or a new one."""
+    request = urllib.request.Request(origin + path, json.dumps(body).encode(), {"Content-Type": "application/json"}, method=method)
     if session:
         request.add_header("Cookie", session)
         request.add_header("Origin", origin)
@@ -25,4 +25,5 @@ def post(origin, path, body, session=None, key=None):
     with urllib.request.urlopen(request, context=TLS) as answer:
         cookies = [value.split(";")[0] for value in answer.headers.get_all("Set-Cookie") or []]
         session = next((one for one in cookies if one.startswith("__Host-session=")), session)
-        return json.load(answer), session
+        text = answer.read()
+        return json.loads(text) if text else None, session

@@ -11,6 +11,8 @@ const DOCUMENT: &str = include_str!("../../docs/asyncapi.yaml");
 const SENT: &[&str] = &[
     "Frame::event(\"",
     "self.announce(",
+    "self.tell_room(",
+    "self.tell_room_of_version(",
     " event_type: \"",
     " r#type: \"",
     "const PUBLISHED: &str = \"",
@@ -38,6 +40,15 @@ const OF_HTTP: &[ErrorCode] = &[
     ErrorCode::Timeout,
     ErrorCode::PreconditionFailed,
     ErrorCode::InvalidProduct,
+    ErrorCode::BadDocument,
+    ErrorCode::NoSuchDocument,
+    ErrorCode::DocumentExists,
+    ErrorCode::TooManyDocuments,
+    ErrorCode::DocumentFull,
+    ErrorCode::DocumentDamaged,
+    ErrorCode::ReadOnly,
+    ErrorCode::NoSuchVersion,
+    ErrorCode::TooManyVersions,
 ];
 
 #[tokio::test]

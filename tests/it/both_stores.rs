@@ -32,7 +32,8 @@ async fn conversation(server: &TestServer) -> Vec<String> {
     chat(&mut alice).await;
     rooms(&mut alice).await;
     channels(server, &mut alice).await;
-    let answers = products(server, &mut alice).await;
+    let mut answers = products(server, &mut alice).await;
+    answers.extend(documents(server, &mut alice).await);
     let resume = alice.resume();
     let (session, mut heard) = (alice.session.clone(), std::mem::take(&mut alice.transcript));
     alice.leaves().await;
@@ -123,6 +124,40 @@ async fn products(server: &TestServer, alice: &mut TestClient) -> Vec<String> {
     shop.answers
 }
 
+/// Makes and changes documents, of which the room hears; what that was answered.
+async fn documents(server: &TestServer, alice: &mut TestClient) -> Vec<String> {
+    let mut shop = BackEnd { server, key: server.key("documents:*").await, answers: Vec::new() };
+    for (method, path, body, told) in [
+        (
+            Method::POST,
+            "/documents",
+            json!({"room": "general", "name": "Plän", "text": "one\r\n\0"}),
+            "document_created",
+        ),
+        (Method::POST, "/documents", json!({"room": "general", "name": "plan"}), "document_created"),
+        (Method::POST, "/documents", json!({"room": "general", "name": "plan"}), ""),
+        (Method::POST, "/documents", json!({"room": "nowhere", "name": "other"}), ""),
+        (Method::POST, "/documents", json!({"name": "app.plan", "text": "é"}), ""),
+        (Method::GET, "/documents?limit=1", Value::Null, ""),
+        (Method::GET, "/documents?room=general&limit=2", Value::Null, ""),
+        (Method::PATCH, "/documents/plan", json!({"title": "世界 👋🏽", "members": "read"}), "document_updated"),
+        (Method::GET, "/documents/pl%C3%A4n/text", Value::Null, ""),
+        (Method::POST, "/documents/pl%C3%A4n/versions", json!({"name": "\"First\""}), "document_version_saved"),
+        (Method::GET, "/documents/pl%C3%A4n/versions", Value::Null, ""),
+        (Method::GET, "/documents/pl%C3%A4n/versions/1", Value::Null, ""),
+        (Method::GET, "/documents/plan/versions/1", Value::Null, ""),
+        (Method::DELETE, "/documents/pl%C3%A4n/versions/1", Value::Null, "document_version_deleted"),
+        (Method::DELETE, "/documents/plan", Value::Null, "document_deleted"),
+        (Method::GET, "/documents/plan", Value::Null, ""),
+    ] {
+        shop.asks(method, path, &body).await;
+        if !told.is_empty() {
+            alice.hears(told).await;
+        }
+    }
+    shop.answers
+}
+
 /// Waits until what changes is published, which takes the feed a moment.
 async fn can_be_watched(server: &TestServer) {
     let wait = async {
@@ -137,11 +172,11 @@ fn product(manufacturer: &str, price: Value, name: &str) -> Value {
     json!({"manufacturer": manufacturer, "pricePerUnit": price, "unitsAvailable": 3, "productName": name})
 }
 
-/// Changes products.
+/// Changes products and documents.
 struct BackEnd<'s> {
     server: &'s TestServer,
     key: String,
-    /// Status, the headers that say something of the product, and body.
+    /// Status, the headers that say something of what was asked for, and body.
     answers: Vec<String>,
 }
 

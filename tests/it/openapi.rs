@@ -28,7 +28,7 @@ async fn what_is_described_is_there_and_takes_no_other_method() {
     let server = TestServer::start().await;
     let description = description(server.http()).await;
     for (path, described) in paths(&description) {
-        let uri = path.replace("{id}", "1");
+        let uri = path.replace("{id}", "1").replace("{name}", "plan");
         for method in METHODS {
             let request = Request::builder().method(Method::from_bytes(method.as_bytes()).unwrap()).uri(&uri);
             let answer = server.http().send(request.header("content-type", "application/json"), b"{}".to_vec()).await;
@@ -39,7 +39,9 @@ async fn what_is_described_is_there_and_takes_no_other_method() {
             }
             assert_eq!(answer.status, StatusCode::METHOD_NOT_ALLOWED, "{method} {path} is not described");
             let allowed = answer.headers["allow"].to_str().unwrap().split(',').map(|method| method.trim().to_owned());
-            assert_eq!(allowed.filter(|method| method != "HEAD").collect::<BTreeSet<_>>(), described, "{path}");
+            // HTTP/2 opens with CONNECT what is described as GET.
+            let told: BTreeSet<_> = allowed.filter(|method| method != "HEAD" && method != "CONNECT").collect();
+            assert_eq!(told, described, "{path}");
         }
     }
     server.stop().await;
