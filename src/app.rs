@@ -79,6 +79,7 @@ pub struct Server {
     journal: JoinHandle<()>,
     journal_ended: CancellationToken,
     stop_journal: CancellationToken,
+    documents: Arc<Documents>,
     rows: Arc<dyn RowSource>,
     feeds: TaskTracker,
     stop_feeds: CancellationToken,
@@ -169,8 +170,11 @@ pub async fn start_watching(
         keep(boxed(certificate.clone().watch()));
     }
 
+    let meter = metrics.documents.clone();
+    let documents = Documents::new(store.clone(), journal_handle.clone(), settings.clone(), meter);
+    keep(boxed(documents.clone().keep_house()));
+
     let connections = TaskTracker::new();
-    let documents = Documents::new(store.clone(), journal_handle.clone(), settings.clone());
     let state = HttpState {
         manager: manager.clone(),
         door: door.clone(),
@@ -214,6 +218,7 @@ pub async fn start_watching(
         journal,
         journal_ended,
         stop_journal,
+        documents,
         rows: Arc::new(rows),
         feeds,
         stop_feeds,
@@ -489,6 +494,8 @@ impl Server {
         }
         // Requests may hand in drafts: the journal outlives them.
         let _ = serving.task.await;
+        // What clients have written is stored, and nobody has it in memory any more.
+        self.documents.stop().await;
         // What the listeners have handed in is committed, and they tidy up behind it.
         self.stop_feeds.cancel();
         self.feeds.close();

@@ -4,24 +4,39 @@
 //! only then sent to the others, so that nobody sees what a restart could take back. The copy understands the updates of
 //! the Yjs protocol, so that it can answer a client that comes back with what that client lacks, and no more.
 
+mod audience;
+mod awareness;
 mod catalog;
+mod guard;
+mod housekeeping;
+mod hub;
 mod judge;
 mod listing;
-mod live_stub;
+mod log;
+mod owner;
+mod receiver;
+mod server_copy;
+mod text;
+mod text_diff;
+mod turn;
 mod versions;
 mod vouched;
+mod wire;
 
 pub use catalog::{DocumentChange, NewDocument};
 pub use judge::{Listed, Permitted};
 pub use listing::DocumentList;
+pub use receiver::DocumentReceiver;
 
 use crate::{
     journal::Journal,
     manager::HandlerError,
+    metrics::DocumentMeter,
     model::{DocumentName, DocumentTitle},
     settings::Settings,
     storage::Store,
 };
+use hub::Hub;
 use std::sync::Arc;
 
 /// All documents of this server.
@@ -29,13 +44,21 @@ pub struct Documents {
     store: Arc<dyn Store>,
     journal: Journal,
     settings: Arc<Settings>,
+    meter: DocumentMeter,
+    hub: Hub,
 }
 
 impl Documents {
     /// Those of this store; none is open yet.
     #[must_use]
-    pub fn new(store: Arc<dyn Store>, journal: Journal, settings: Arc<Settings>) -> Arc<Self> {
-        Arc::new(Self { store, journal, settings })
+    pub fn new(store: Arc<dyn Store>, journal: Journal, settings: Arc<Settings>, meter: DocumentMeter) -> Arc<Self> {
+        Arc::new(Self { store, journal, settings, meter, hub: Hub::default() })
+    }
+
+    /// Stores what is not stored yet and forgets all open documents. To be called when the sockets have ended, and before
+    /// the journal stops; nothing can be opened after it.
+    pub async fn stop(&self) {
+        self.hub.stop().await;
     }
 }
 

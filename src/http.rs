@@ -1,5 +1,6 @@
 //! The HTTP side: translates requests to calls and answers to bodies; decides nothing.
 
+mod admission;
 mod author;
 pub mod bearer;
 mod body;

@@ -3,6 +3,10 @@
 //! Counting is a look-up by label and an atomic addition: once per event, publication or
 //! commit, never per delivery. Every label has a bounded set of values.
 
+mod documents;
+
+pub use documents::DocumentMeter;
+
 use prometheus_client::{
     encoding::{EncodeLabelSet, text::encode},
     metrics::{
@@ -172,6 +176,8 @@ pub struct Metrics {
     feed_up: Family<DatabaseLabel, Gauge>,
     feed_waiting: Family<DatabaseLabel, Gauge>,
     feed_lag: Family<DatabaseLabel, Histogram>,
+    /// What is counted of documents.
+    pub documents: DocumentMeter,
 }
 
 impl Default for Metrics {
@@ -201,6 +207,7 @@ impl Default for Metrics {
             feed_waiting: Family::default(),
             // 0.5 ms to an hour
             feed_lag: Family::new_with_constructor(|| Histogram::new(exponential_buckets(0.000_5, 2.0, 24))),
+            documents: DocumentMeter::default(),
         };
         metrics.register();
         // From the start at zero: a rate over a series that just appeared misses its first event.
@@ -334,6 +341,7 @@ impl Metrics {
         to.register("feed_waiting", "Changes that wait in an outbox; 10000: or more", self.feed_waiting.clone());
         let text = "Time from a change to its publication";
         to.register_with_unit("feed_lag", text, Unit::Seconds, self.feed_lag.clone());
+        self.documents.register(to);
         to.register("http_requests", "Answers over HTTP by class of status", self.requests.clone());
     }
 }

@@ -48,16 +48,8 @@ impl EventReceiver {
     pub fn new(manager: Arc<Manager>, client: Arc<Client>) -> Self {
         let settings = &manager.settings().socket;
         let now = Instant::now();
-        // "0: no limit, for both": a bucket that holds nothing would let nothing through.
-        let events_per_sec = if settings.events_burst == 0 { 0 } else { settings.events_per_sec };
-        let events = TokenBucket::new(events_per_sec.into(), settings.events_burst, now);
-        // Its pings, and the pongs that answer ours.
-        let pongs_per_sec = settings.ping_period.as_secs_f64().recip().ceil();
-        let controls_per_sec = match settings.pings_per_sec {
-            0 => 0.0,
-            pings => f64::from(pings) + pongs_per_sec,
-        };
-        let controls = TokenBucket::new(controls_per_sec, controls_per_sec as u32, now);
+        let events = TokenBucket::of_settings(settings.events_per_sec, settings.events_burst, now);
+        let controls = TokenBucket::of_controls(settings, now);
         let bad_events = BadEvents::new(settings.bad_events_per_minute);
         let max_in_flight = settings.max_in_flight;
         Self { events, controls, bad_events, answers: VecDeque::new(), max_in_flight, manager, client }

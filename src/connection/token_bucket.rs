@@ -1,5 +1,6 @@
 //! A rate with room for bursts.
 
+use crate::settings;
 use std::time::Instant;
 
 /// What something of so many bytes costs of the rate: a large one as much as several, because everyone gets it.
@@ -23,6 +24,24 @@ impl TokenBucket {
     #[must_use]
     pub fn new(per_second: f64, burst: u32, now: Instant) -> Self {
         Self { per_second, burst: burst.into(), tokens: burst.into(), refilled: now }
+    }
+
+    /// One of the settings, where 0 is no limit for either number: a bucket that holds nothing would let nothing through.
+    #[must_use]
+    pub fn of_settings(per_second: u32, burst: u32, now: Instant) -> Self {
+        let per_second = if burst == 0 { 0 } else { per_second };
+        Self::new(per_second.into(), burst, now)
+    }
+
+    /// For a client's pings, and the pongs that answer ours.
+    #[must_use]
+    pub fn of_controls(settings: &settings::Socket, now: Instant) -> Self {
+        let pongs_per_sec = settings.ping_period.as_secs_f64().recip().ceil();
+        let per_second = match settings.pings_per_sec {
+            0 => 0.0,
+            pings => f64::from(pings) + pongs_per_sec,
+        };
+        Self::new(per_second, per_second as u32, now)
     }
 
     /// Takes so many tokens, or what a full bucket has; `false` when there are fewer.

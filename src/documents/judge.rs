@@ -6,7 +6,7 @@ use crate::{
     manager::HandlerError,
     model::{Document, DocumentAccess, DocumentName, MembersMay, Person, Role, User},
     settings::NamespaceMembers,
-    storage::{Change, DocumentEdit, Draft, EditedBy, FoundDocument, Outcome, Refusal, now},
+    storage::{Change, DocumentEdit, Draft, EditedBy, FoundDocument, Outcome, Refusal, StoreError, now},
 };
 use bytes::Bytes;
 use std::collections::HashMap;
@@ -88,6 +88,25 @@ impl Documents {
                 Ok(Permitted { document, access, manages: is_staff(user) })
             }
         }
+    }
+
+    /// What somebody may do now with a document that was open to them; `granted` is what an external user's back end said.
+    /// `None`: nothing, or it is gone.
+    ///
+    /// # Errors
+    /// The store's.
+    pub(super) async fn access_now(
+        &self,
+        person: &Person,
+        granted: DocumentAccess,
+        document: &Document,
+    ) -> Result<Option<DocumentAccess>, StoreError> {
+        let found = self.store.document(&document.name, person.member().map(|user| user.id)).await?;
+        let Some(found) = found.filter(|found| found.document.id == document.id) else { return Ok(None) };
+        Ok(match person {
+            Person::Member(user) => self.judge_member(user, found).map(|permitted| permitted.access),
+            Person::External(_) => found.document.room.is_none().then_some(granted),
+        })
     }
 
     fn judge_author(&self, author: &Author, found: FoundDocument) -> Option<Permitted> {

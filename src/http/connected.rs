@@ -11,6 +11,7 @@ use std::{net::IpAddr, sync::Arc, time::Instant};
 pub(super) enum Transport {
     Socket,
     Events,
+    Document,
 }
 
 /// Forgets the client however its connection ends, by a panic too.
@@ -26,6 +27,7 @@ impl Transport {
         match self {
             Self::Socket => "socket",
             Self::Events => "events",
+            Self::Document => "document",
         }
     }
 }

@@ -1,13 +1,13 @@
 //! `GET /events`: what a socket would hear, as server-sent events.
 
 use super::{
-    HttpState, bearer,
+    HttpState, admission, bearer,
     client_address::client_address,
     connected::{Connected, Transport},
     error::ApiError,
     host, origin_guard, query,
     refusals::refusals,
-    session_cookie, ws,
+    session_cookie,
 };
 use crate::{
     auth::{self, Admission},
@@ -130,7 +130,7 @@ impl LetInBy {
     fn ended(self) -> ApiError {
         match self {
             Self::Cookie => auth::AuthError::Unauthorized.into(),
-            Self::Otp => ws::bad_otp(),
+            Self::Otp => admission::bad_otp(),
         }
     }
 }
@@ -155,7 +155,7 @@ async fn admit(
         let session = state.door.session(token.as_ref()).await?;
         return Ok((Admission::of_member(session.user, session.id, None, None), LetInBy::Cookie));
     }
-    let admission = ws::take_otp(state, query::single(query, "otp").as_deref(), origin);
+    let admission = admission::take_otp(state, query::single(query, "otp").as_deref(), origin);
     state.metrics.otp(if admission.is_ok() { Otp::Redeemed } else { Otp::Refused });
     Ok((admission?, LetInBy::Otp))
 }

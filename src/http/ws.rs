@@ -1,36 +1,27 @@
-//! `GET /ws`: the OTP is spent before the upgrade, so whoever has none never opens a socket.
+//! `GET /ws`: the socket that carries events.
 
 use super::{
-    HttpState, bearer,
-    client_address::client_address,
+    HttpState,
+    admission::{Knock, Opening, bad_otp},
     connected::{Connected, Transport},
     error::ApiError,
-    host, origin_guard,
     refusals::refusals,
-    upgrade::Handshake,
 };
 use crate::{
     auth::{self, Admission},
     connection::{self, EventReceiver},
     manager::{Identity, Listening},
-    metrics::Otp,
-    protocol::ErrorCode,
     storage::now,
 };
 use axum::{
     body::Body,
     extract::State,
-    http::{HeaderMap, Request, Response, header},
+    http::{Request, Response},
 };
-use hyper::upgrade::OnUpgrade;
 use hyper_util::rt::TokioIo;
-use std::{net::IpAddr, time::Instant};
-use tokio_util::task::task_tracker::TaskTrackerToken;
 
 /// The subprotocol of this wire.
 const SUBPROTOCOL: &str = "switchboard.v1";
-/// The subprotocol that carries an OTP, for those who want it out of the URL.
-const OTP_PREFIX: &str = "otp.";
 
 refusals!(WsRefusals: [
     Unavailable, StorageUnavailable, UpgradeRequired, BadPayload, ForbiddenOrigin, BadOtp
@@ -58,35 +49,16 @@ pub(super) async fn open(
     State(state): State<HttpState>,
     mut request: Request<Body>,
 ) -> Result<Response<Body>, ApiError> {
-    // Taken before anything else: a graceful stop waits for upgraded sockets only by this.
-    let running = state.connections.token();
-    if state.manager.is_draining() {
-        return Err(ApiError::about_to_stop());
-    }
-    let handshake = Handshake::check(&mut request)?;
-    bearer::refuse_in_url(request.uri())?;
-    let headers = request.headers();
-    let address = client_address(request.extensions(), headers, &state.settings)?;
-    let origin = origin_guard::check_origin(headers, host::authority(request.uri(), headers), &state.settings)?;
-    origin_guard::require_page(headers, origin.as_deref())?;
-    let otp = presented_otp(request.uri().query(), headers);
-    let admission = redeem(&state, otp.as_deref(), origin.as_deref()).await;
-    state.metrics.otp(if admission.is_ok() { Otp::Redeemed } else { Otp::Refused });
-    let (admission, listening) = admission?;
-    let subprotocol = offered(request.headers()).any(|item| item == SUBPROTOCOL).then_some(SUBPROTOCOL);
-    let (response, upgrade) = handshake.accept(subprotocol);
-    tokio::spawn(serve(state, upgrade, admission, listening, address, running));
+    let knock = Knock::check(&state, &mut request)?;
+    let (admission, listening) = knock.redeem(&state, |admission| admit(&state, admission)).await?;
+    let (response, opening) = knock.accept(SUBPROTOCOL);
+    tokio::spawn(serve(state, opening, admission, listening));
     Ok(response)
 }
 
-/// Spends the OTP and checks that its session or key is still good: every failure looks the same.
-/// Answers what its user hears too, which the same read finds.
-async fn redeem(
-    state: &HttpState,
-    otp: Option<&str>,
-    origin: Option<&str>,
-) -> Result<(Admission, Listening), ApiError> {
-    let mut admission = take_otp(state, otp, origin)?;
+/// Checks that the session or key is still good: every failure looks the same. Answers what its user hears too, which the
+/// same read finds.
+async fn admit(state: &HttpState, mut admission: Admission) -> Result<(Admission, Listening), ApiError> {
     let max_subscriptions = state.settings.socket.max_subscriptions;
     let resume = admission.resume.take();
     let mut listening = state.topics.listening(&admission.person, &admission.listed, resume, max_subscriptions);
@@ -95,27 +67,8 @@ async fn redeem(
     Ok((admission, listening))
 }
 
-/// Spends the OTP.
-///
-/// # Errors
-/// `bad_otp`.
-pub(super) fn take_otp(state: &HttpState, otp: Option<&str>, origin: Option<&str>) -> Result<Admission, ApiError> {
-    let admission = otp.and_then(|otp| state.otps.redeem(otp, Instant::now())).ok_or_else(bad_otp)?;
-    if admission.is_for_origin(origin) { Ok(admission) } else { Err(bad_otp()) }
-}
-
-pub(super) fn bad_otp() -> ApiError {
-    ApiError::new(ErrorCode::BadOtp, "the one-time password is missing, wrong, used or expired")
-}
-
-async fn serve(
-    state: HttpState,
-    upgrade: OnUpgrade,
-    admission: Admission,
-    listening: Listening,
-    address: IpAddr,
-    running: TaskTrackerToken,
-) {
+async fn serve(state: HttpState, opening: Opening, admission: Admission, listening: Listening) {
+    let Opening { upgrade, address, running } = opening;
     let Ok(upgraded) = upgrade.await else { return };
     let Admission { person, credential, listed, .. } = admission;
     let identity =
@@ -132,18 +85,4 @@ async fn serve(
     connection::run(TokioIo::new(upgraded), client, &settings.socket, arrive, receiver).await;
     drop(connected);
     drop(running);
-}
-
-/// The one OTP a request presents; two of them are none.
-fn presented_otp(query: Option<&str>, headers: &HeaderMap) -> Option<String> {
-    let in_query = query.unwrap_or_default().split('&').filter_map(|pair| pair.strip_prefix("otp="));
-    let mut presented = in_query.chain(offered(headers).filter_map(|item| item.strip_prefix(OTP_PREFIX)));
-    let first = presented.next()?;
-    presented.next().is_none().then(|| first.to_owned())
-}
-
-/// The subprotocols a request offers; only one that was offered may be chosen (RFC 6455 section 4.2.2).
-fn offered(headers: &HeaderMap) -> impl Iterator<Item = &str> {
-    let lines = headers.get_all(header::SEC_WEBSOCKET_PROTOCOL).into_iter().filter_map(|value| value.to_str().ok());
-    lines.flat_map(|line| line.split(',')).map(str::trim)
 }

@@ -125,6 +125,12 @@ impl Client {
         }
     }
 
+    /// Queues the answer to something it asked for, of whatever size: it does not count towards the bound. Whoever makes
+    /// answers waits until one is taken ([`Egress::drained`]) before it makes the next.
+    pub fn enqueue_answer(&self, frame: Frame) {
+        self.egress.replay(frame);
+    }
+
     /// Queues what `topic` published up to `last`; held back while the client recovers. `false`: there was no room,
     /// and it was closed.
     pub(super) fn enqueue_live(&self, topic: &TopicName, last: Offset, round: PublishRound, frame: &Frame) -> bool {

@@ -152,8 +152,8 @@ impl Egress {
         Enqueued::Waiting
     }
 
-    /// Queues what is read back from the log. Not bounded here: recovery queues one page at a
-    /// time and waits for [`Egress::drained`] in between.
+    /// Queues what is read back from the log, or a large answer. Not bounded here: one page or answer is queued at a time,
+    /// and [`Egress::drained`] waited for in between.
     pub(super) fn replay(&self, frame: Frame) {
         let mut state = self.lock();
         if state.closing == Closing::Open {

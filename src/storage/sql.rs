@@ -29,8 +29,6 @@ pub(super) use commit::Batch;
 pub(super) use connection::Connection;
 pub(super) use db::{Db, ForEach, Row, corrupt};
 pub(super) use documents::DocumentRow;
-#[cfg(test)]
-pub(super) use documents::STALE as STALE_DOCUMENTS;
 pub(super) use feed::batch as published_batches;
 pub(super) use first_start::{UNFINISHED, epoch, first_start, unfinished_from};
 pub(super) use log::{Topic, offset};
@@ -39,3 +37,6 @@ pub(super) use publish::Receipt;
 pub(super) use rooms::RoomRow;
 pub use store::SqlStore;
 pub(super) use value::{Params, Rows, Value};
+
+#[cfg(test)]
+pub(super) use documents::STALE as STALE_DOCUMENTS;

@@ -9,6 +9,7 @@ mod both_stores;
 mod channel_page;
 mod channels;
 mod chat;
+mod documents;
 mod documents_http;
 mod door;
 mod events_stream;

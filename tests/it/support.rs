@@ -2,6 +2,7 @@
 
 pub mod channels;
 pub mod client;
+pub mod documents;
 pub mod events;
 pub mod h2;
 pub mod http;

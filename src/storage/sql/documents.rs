@@ -4,8 +4,6 @@ mod content;
 mod edit;
 mod versions;
 
-#[cfg(test)]
-pub(in crate::storage) use content::STALE;
 pub(super) use content::{compact, content, stale, updates};
 pub(super) use versions::{version, versions};
 
@@ -206,3 +204,6 @@ fn above(name: Option<&DocumentName>) -> &str {
 fn read(row: &Row<'_>) -> Result<Document, StoreError> {
     Ok(DocumentRow::read(row)?.document)
 }
+
+#[cfg(test)]
+pub(in crate::storage) use content::STALE;

@@ -17,15 +17,21 @@ use serde::Serialize;
 /// `document_created`, `document_updated`
 #[derive(Serialize)]
 struct DocumentChanged<'a> {
-    room: &'a RoomName,
+    room: Option<&'a RoomName>,
     document: &'a Document,
     by: Option<&'a UserName>,
+}
+
+impl<'a> DocumentChanged<'a> {
+    fn new(document: &'a Document, author: Option<&'a User>) -> Self {
+        Self { room: document.room.as_ref(), document, by: author.map(|author| &author.name) }
+    }
 }
 
 /// `document_deleted`
 #[derive(Serialize)]
 struct DocumentDeleted<'a> {
-    room: &'a RoomName,
+    room: Option<&'a RoomName>,
     name: &'a DocumentName,
     id: DocumentId,
     by: Option<&'a UserName>,
@@ -64,7 +70,7 @@ impl Batch<'_> {
             }
             DocumentEdit::Delete { id } => self.delete_document(*id, author, at),
             DocumentEdit::Append { id, update } => Ok(match self.documents.append(*id, update, at) {
-                Some(number) => answer(None, Outcome::Appended(number)),
+                Some(number) => answer(Vec::new(), Outcome::Appended(number)),
                 None => Err(Refusal::NoSuchDocument),
             }),
             DocumentEdit::SaveVersion { id, name, text, max_versions } => {
@@ -105,7 +111,8 @@ impl Batch<'_> {
             return Ok(Err(Refusal::TooManyDocuments));
         }
         let document = self.insert_document(new, room, author, at)?;
-        let told = self.tell_room(&document, "document_created", author, at)?;
+        let created = DocumentChanged::new(&document, author);
+        let told = self.tell_room(created.room, "document_created", &created, at)?;
         Ok(answer(told, Outcome::Document(document)))
     }
 
@@ -154,12 +161,13 @@ impl Batch<'_> {
         row.document.members = members.unwrap_or(before.members);
         let document = row.document.clone();
         if document == before {
-            return Ok(answer(None, Outcome::Document(document)));
+            return Ok(answer(Vec::new(), Outcome::Document(document)));
         }
         let read_only = i64::from(document.members == MembersMay::Read);
         let update = "UPDATE document SET title = $1, read_only = $2 WHERE id = $3";
         self.db.run(update, (document.title.as_str(), read_only, id.0))?;
-        let told = self.tell_room(&document, "document_updated", author, at)?;
+        let updated = DocumentChanged::new(&document, author);
+        let told = self.tell_room(updated.room, "document_updated", &updated, at)?;
         Ok(answer(told, Outcome::Document(document)))
     }
 
@@ -175,31 +183,27 @@ impl Batch<'_> {
         ] {
             self.db.run(delete, [id.0])?;
         }
-        let told = match &document.room {
-            None => None,
-            Some(room) => {
-                let by = author.map(|author| &author.name);
-                let deleted = DocumentDeleted { room, name: &document.name, id, by };
-                Some(self.announce(&TopicName::room(room), "document_deleted", &deleted, at)?)
-            }
-        };
+        let (room, by) = (document.room.as_ref(), author.map(|author| &author.name));
+        let deleted = DocumentDeleted { room, name: &document.name, id, by };
+        let told = self.tell_room(room, "document_deleted", &deleted, at)?;
         Ok(answer(told, Outcome::Document(document)))
     }
 
-    fn tell_room(
+    /// A namespace's documents have nobody to tell.
+    pub(super) fn tell_room(
         &mut self,
-        document: &Document,
+        room: Option<&RoomName>,
         event_type: &'static str,
-        author: Option<&User>,
+        payload: &impl Serialize,
         at: UnixMillis,
-    ) -> Result<Option<Publication>, StoreError> {
-        let Some(room) = &document.room else { return Ok(None) };
-        let changed = DocumentChanged { room, document, by: author.map(|author| &author.name) };
-        self.announce(&TopicName::room(room), event_type, &changed, at).map(Some)
+    ) -> Result<Vec<Publication>, StoreError> {
+        let Some(room) = room else { return Ok(Vec::new()) };
+        let told = self.announce(&TopicName::room(room), event_type, payload, at)?;
+        Ok(vec![told])
     }
 }
 
-/// What a draft comes to; a namespace's documents have nobody to tell.
-pub(super) fn answer(told: Option<Publication>, outcome: Outcome) -> Result<Committed, Refusal> {
-    Ok(Committed { publications: told.into_iter().collect(), outcome })
+/// What a draft comes to.
+pub(super) fn answer(publications: Vec<Publication>, outcome: Outcome) -> Result<Committed, Refusal> {
+    Ok(Committed { publications, outcome })
 }

@@ -8,10 +8,7 @@ use super::{
     edit::answer,
 };
 use crate::{
-    model::{
-        Document, DocumentId, DocumentName, DocumentVersion, Publication, RoomName, TopicName, UnixMillis, User,
-        UserName, VersionId, VersionName,
-    },
+    model::{DocumentId, DocumentName, DocumentVersion, RoomName, UnixMillis, User, UserName, VersionId, VersionName},
     storage::{Outcome, Refusal, StoreError, StoredVersion},
 };
 use serde::Serialize;
@@ -19,7 +16,7 @@ use serde::Serialize;
 /// `document_version_saved`, `document_version_deleted`
 #[derive(Serialize)]
 struct VersionChanged<'a> {
-    room: &'a RoomName,
+    room: Option<&'a RoomName>,
     name: &'a DocumentName,
     version: &'a DocumentVersion,
 }
@@ -70,7 +67,8 @@ impl Batch<'_> {
         )?;
         let by = author.map(|author| author.name.clone());
         let version = DocumentVersion { id: VersionId(row), name: name.clone(), by, at, bytes };
-        let told = self.tell_room_of_version(&document, "document_version_saved", &version, at)?;
+        let saved = VersionChanged { room: document.room.as_ref(), name: &document.name, version: &version };
+        let told = self.tell_room(saved.room, "document_version_saved", &saved, at)?;
         Ok(answer(told, Outcome::Version(version)))
     }
 
@@ -83,20 +81,9 @@ impl Batch<'_> {
             return Ok(Err(Refusal::NoSuchVersion));
         };
         self.db.run("DELETE FROM document_version WHERE id = $1", [version.id.0])?;
-        let told = self.tell_room_of_version(&document, "document_version_deleted", &version, at)?;
+        let deleted = VersionChanged { room: document.room.as_ref(), name: &document.name, version: &version };
+        let told = self.tell_room(deleted.room, "document_version_deleted", &deleted, at)?;
         Ok(answer(told, Outcome::Version(version)))
-    }
-
-    fn tell_room_of_version(
-        &mut self,
-        document: &Document,
-        event_type: &'static str,
-        version: &DocumentVersion,
-        at: UnixMillis,
-    ) -> Result<Option<Publication>, StoreError> {
-        let Some(room) = &document.room else { return Ok(None) };
-        let changed = VersionChanged { room, name: &document.name, version };
-        self.announce(&TopicName::room(room), event_type, &changed, at).map(Some)
     }
 }
 

@@ -1,0 +1,190 @@
+//! Who is where in a document, as their clients tell it. Volatile, and never stored.
+//!
+//! A client says this of itself under an id that it rolled, with a clock that it counts up. Whose id it is, we know from
+//! the connection, and so is the name in it: nobody moves another's cursor or writes under another's name.
+
+use super::{
+    guard::{BadUpdate, reader::Reader},
+    wire::{put_bytes, put_number},
+};
+use crate::model::{ClientId, Person, PersonId};
+use serde_json::Value;
+use std::{
+    collections::{BTreeSet, HashMap, VecDeque},
+    time::{Duration, Instant},
+};
+
+/// Ids that one connection may have: editors have one.
+const MAX_IDS: usize = 16;
+/// So long the clock of an id is remembered whose connection is gone, so that its late echo does not revive it,
+const REMEMBERED: Duration = Duration::from_secs(60);
+/// and so many of them at most.
+const MAX_REMEMBERED: usize = 4_096;
+
+/// The ids of which something changed.
+pub(super) type Changed = BTreeSet<u64>;
+
+/// Why what a client says of who is where is refused.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub(super) enum AwarenessError {
+    /// It is none of the protocol.
+    #[error(transparent)]
+    Bad(#[from] BadUpdate),
+    /// A state is larger than allowed.
+    #[error("a state is too large")]
+    TooLarge,
+    /// One connection has too many ids.
+    #[error("a connection has too many ids")]
+    TooMany,
+}
+
+/// Who is where in one document.
+#[derive(Debug)]
+pub(super) struct Awareness {
+    max_state_bytes: usize,
+    entries: HashMap<u64, Entry>,
+    ids: HashMap<ClientId, BTreeSet<u64>>,
+    /// Whose connections are gone, and since when, in order.
+    gone: VecDeque<(Instant, u64)>,
+}
+
+#[derive(Debug)]
+struct Entry {
+    clock: u64,
+    person: PersonId,
+    /// The connection it comes from; `None`: it is gone, since then.
+    owner: Result<ClientId, Instant>,
+    /// `None`: it was taken back.
+    state: Option<String>,
+}
+
+impl Awareness {
+    /// Nobody is there yet.
+    pub(super) fn new(max_state_bytes: usize) -> Self {
+        Self { max_state_bytes, entries: HashMap::new(), ids: HashMap::new(), gone: VecDeque::new() }
+    }
+
+    /// Takes in what a client says: what is new of it and theirs to say. `None`: nothing.
+    ///
+    /// # Errors
+    /// [`AwarenessError`], with what came before the fault taken in.
+    pub(super) fn receive(
+        &mut self,
+        from: ClientId,
+        person: &Person,
+        update: &[u8],
+        now: Instant,
+    ) -> Result<Option<Changed>, AwarenessError> {
+        self.forget(now);
+        let mut reader = Reader::new(update);
+        let mut changed = Changed::new();
+        for _ in 0..reader.count(3)? {
+            let (id, clock, state) = (reader.number()?, reader.number()?, reader.bytes()?);
+            if self.is_theirs_and_new(from, person, id, clock, state) {
+                self.take_in(from, person, id, clock, state)?;
+                changed.insert(id);
+            }
+        }
+        reader.finished()?;
+        Ok(Some(changed).filter(|changed| !changed.is_empty()))
+    }
+
+    /// A connection is gone, and with it whom it spoke for.
+    pub(super) fn leave(&mut self, client: ClientId, now: Instant) -> Option<Changed> {
+        self.forget(now);
+        let mut changed = Changed::new();
+        for id in self.ids.remove(&client)? {
+            let Some(entry) = self.entries.get_mut(&id) else { continue };
+            entry.owner = Err(now);
+            if entry.state.take().is_some() {
+                changed.insert(id);
+            }
+            self.gone.push_back((now, id));
+        }
+        Some(changed).filter(|changed| !changed.is_empty())
+    }
+
+    /// All who are there, for somebody new; `None`: nobody.
+    pub(super) fn all(&self) -> Option<Vec<u8>> {
+        let there: Changed =
+            self.entries.iter().filter(|(_, entry)| entry.state.is_some()).map(|(id, _)| *id).collect();
+        (!there.is_empty()).then(|| self.encode(&there))
+    }
+
+    /// Those of these ids, as the protocol has it.
+    pub(super) fn encode(&self, ids: &Changed) -> Vec<u8> {
+        let known: Vec<_> = ids.iter().filter_map(|id| Some((*id, self.entries.get(id)?))).collect();
+        let mut update = Vec::new();
+        put_number(&mut update, known.len() as u64);
+        for (id, entry) in known {
+            put_number(&mut update, id);
+            put_number(&mut update, entry.clock);
+            put_bytes(&mut update, entry.state.as_deref().unwrap_or("null").as_bytes());
+        }
+        update
+    }
+
+    /// Clients echo what they hear of others, so that most is neither.
+    fn is_theirs_and_new(&self, from: ClientId, person: &Person, id: u64, clock: u64, state: &[u8]) -> bool {
+        let Some(entry) = self.entries.get(&id) else {
+            return state != b"null";
+        };
+        let takes_back = clock == entry.clock && state == b"null" && entry.state.is_some() && entry.owner == Ok(from);
+        entry.person == person.id() && (clock > entry.clock || takes_back)
+    }
+
+    fn take_in(
+        &mut self,
+        from: ClientId,
+        person: &Person,
+        id: u64,
+        clock: u64,
+        state: &[u8],
+    ) -> Result<(), AwarenessError> {
+        if state.len() > self.max_state_bytes {
+            return Err(AwarenessError::TooLarge);
+        }
+        let state = stamped(state, person)?;
+        let theirs = self.ids.entry(from).or_default();
+        if theirs.len() >= MAX_IDS && !theirs.contains(&id) {
+            return Err(AwarenessError::TooMany);
+        }
+        theirs.insert(id);
+        let entry = Entry { clock, person: person.id(), owner: Ok(from), state };
+        // The same person came back on another connection before the old one was found dead.
+        if let Some(Entry { owner: Ok(before), .. }) = self.entries.insert(id, entry)
+            && before != from
+            && let Some(ids) = self.ids.get_mut(&before)
+        {
+            ids.remove(&id);
+        }
+        Ok(())
+    }
+
+    fn forget(&mut self, now: Instant) {
+        while let Some((since, id)) = self.gone.front().copied() {
+            if self.gone.len() <= MAX_REMEMBERED && now.duration_since(since) < REMEMBERED {
+                break;
+            }
+            self.gone.pop_front();
+            // Unless it came back meanwhile.
+            if self.entries.get(&id).is_some_and(|entry| entry.owner == Err(since)) {
+                self.entries.remove(&id);
+            }
+        }
+    }
+}
+
+/// The state with the name of whoever the connection belongs to, if it has a user; `None`: it is taken back.
+fn stamped(state: &[u8], person: &Person) -> Result<Option<String>, BadUpdate> {
+    match serde_json::from_slice(state) {
+        Ok(Value::Null) => Ok(None),
+        Ok(Value::Object(mut fields)) => {
+            if let Some(Value::Object(user)) = fields.get_mut("user") {
+                user.insert("name".to_owned(), person.name().into());
+            }
+            Ok(Some(Value::Object(fields).to_string()))
+        }
+        _ => Err(BadUpdate("a state of who is where is no JSON object")),
+    }
+}

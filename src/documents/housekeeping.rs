@@ -1,0 +1,61 @@
+//! What becomes of documents that nobody has open.
+
+use super::{Documents, server_copy::ServerCopy};
+use crate::{
+    model::{Document, Offset},
+    storage::{StoreError, now},
+};
+use std::{sync::Arc, time::Duration};
+
+/// How often it is looked; nothing depends on it but how long a document takes to open.
+const PERIOD: Duration = Duration::from_secs(600);
+/// Documents merged before it is looked again.
+const BATCH: u32 = 100;
+
+impl Documents {
+    /// Merges the logs of documents that nobody has open and in which nobody wrote for long. Never ends.
+    pub async fn keep_house(self: Arc<Self>) {
+        loop {
+            self.hub.tidy();
+            if let Err(error) = self.merge_stale().await {
+                tracing::warn!(%error, "logs of documents were not merged");
+            }
+            tokio::time::sleep(PERIOD).await;
+        }
+    }
+
+    async fn merge_stale(&self) -> Result<(), StoreError> {
+        let age = i64::try_from(self.settings.document.compact_age.as_millis()).unwrap_or(i64::MAX);
+        loop {
+            let names = self.store.stale_documents(now().saturating_sub(age), BATCH).await?;
+            let mut merged = 0;
+            for name in &names {
+                // Those that somebody has open are merged by their owners.
+                let found = self.store.document(name, None).await?.map(|found| found.document);
+                if let Some(document) = found.filter(|document| !self.hub.is_open(document.id)) {
+                    merged += u32::from(self.merge(&document).await?);
+                }
+            }
+            // What was not merged now would come again at once.
+            if merged < BATCH {
+                return Ok(());
+            }
+        }
+    }
+
+    async fn merge(&self, document: &Document) -> Result<bool, StoreError> {
+        let Some(content) = self.store.document_content(document.id).await? else { return Ok(false) };
+        let upto: Offset = content.updates.last().map_or(content.merged, |last| last.number);
+        let state = tokio::task::spawn_blocking(move || ServerCopy::load(&content).map(|copy| copy.state())).await;
+        let state = match state.unwrap_or_else(|panic| std::panic::resume_unwind(panic.into_panic())) {
+            Ok(state) => state,
+            Err(error) => {
+                tracing::error!(document.name = %document.name, %error, "a document is damaged");
+                return Ok(false);
+            }
+        };
+        let merged = self.store.compact_document(document.id, upto, state).await?;
+        self.meter.compactions.inc_by(merged.into());
+        Ok(merged)
+    }
+}

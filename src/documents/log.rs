@@ -1,0 +1,170 @@
+//! A document's log of updates: what is appended to it, and when it is merged into one.
+
+use super::owner::{Ended, Owner};
+use crate::{
+    journal::JournalError,
+    model::Offset,
+    settings,
+    storage::{Change, DocumentEdit, Draft, EditedBy, Outcome, Refusal, StoredContent, now},
+};
+use bytes::Bytes;
+use std::time::{Duration, Instant};
+use tokio::task::JoinHandle;
+
+/// How long a log is left as it is that could not be merged.
+const RETRY: Duration = Duration::from_secs(60);
+/// An encoded state of so few bytes is that of an empty document.
+const EMPTY_STATE_BYTES: usize = 2;
+
+/// Where a document's log ends and how much of it is not merged.
+pub(super) struct Log {
+    last: Offset,
+    updates: u64,
+    bytes: usize,
+    /// Since when there is something to merge, as far as is known.
+    since: Option<Instant>,
+    compaction: Option<Compaction>,
+    not_before: Option<Instant>,
+}
+
+/// A merge under way: of so much, and whether it was done.
+struct Compaction {
+    updates: u64,
+    bytes: usize,
+    done: JoinHandle<bool>,
+}
+
+/// What became of an update.
+pub(super) enum Appended {
+    /// It is stored. Before it stand these, of somebody else.
+    Behind(Vec<Vec<u8>>),
+    /// It was refused, and is in the copy all the same.
+    Refused(Refusal),
+}
+
+impl Log {
+    pub(super) fn of(content: &StoredContent) -> Self {
+        Self {
+            last: content.updates.last().map_or(content.merged, |last| last.number),
+            updates: content.updates.len() as u64,
+            bytes: content.updates.iter().map(|stored| stored.update.len()).sum(),
+            since: (!content.updates.is_empty()).then(Instant::now),
+            compaction: None,
+            not_before: None,
+        }
+    }
+
+    pub(super) fn last(&self) -> Offset {
+        self.last
+    }
+
+    fn grow(&mut self, number: Offset, bytes: usize) {
+        self.updates += number.0 - self.last.0;
+        self.last = number;
+        self.bytes += bytes;
+        self.since.get_or_insert_with(Instant::now);
+    }
+
+    fn is_long(&self, document_bytes: usize, settings: &settings::Documents) -> bool {
+        self.updates >= settings.compact_updates
+            || (self.bytes >= settings.compact_bytes && self.bytes >= document_bytes / 2)
+            || self.since.is_some_and(|since| since.elapsed() >= settings.compact_age)
+    }
+
+    /// Whether the next who opens it would have to wait for it noticeably.
+    fn is_worth_merging(&self, settings: &settings::Documents) -> bool {
+        self.updates > 1 && (self.updates >= settings.compact_updates / 10 || self.bytes >= settings.compact_bytes / 2)
+    }
+
+    /// Waits for the merge under way, if there is one.
+    pub(super) async fn compacted(&mut self) {
+        let Some(Compaction { updates, bytes, done }) = self.compaction.take() else { return };
+        if done.await.unwrap_or(false) {
+            self.updates -= updates;
+            self.bytes -= bytes;
+            self.since = (self.updates > 0).then(Instant::now);
+        } else {
+            self.not_before = Some(Instant::now() + RETRY);
+        }
+    }
+
+    async fn is_being_compacted(&mut self) -> bool {
+        if self.compaction.as_ref().is_some_and(|compaction| compaction.done.is_finished()) {
+            self.compacted().await;
+        }
+        self.compaction.is_some() || self.not_before.is_some_and(|at| Instant::now() < at)
+    }
+}
+
+impl Owner {
+    /// Appends an update that is in the copy already. When it returns, it is on disk.
+    pub(super) async fn append(&mut self, update: &[u8], by: EditedBy) -> Result<Appended, JournalError> {
+        let edit = DocumentEdit::Append { id: self.document.id, update: Bytes::copy_from_slice(update) };
+        let draft = Draft { at: now(), change: Change::Document { edit, by } };
+        let number = match self.documents.journal.append(draft).await?.committed().await {
+            Ok(Outcome::Appended(number)) => number,
+            Ok(_) => return Err(JournalError::Stopped),
+            Err(JournalError::Refused(refusal)) => return Ok(Appended::Refused(refusal)),
+            Err(error) => return Err(error),
+        };
+        let others = match number == self.log.last.next() {
+            true => Vec::new(),
+            false => self.of_others_before(number).await?,
+        };
+        self.log.grow(number, update.len() + others.iter().map(Vec::len).sum::<usize>());
+        Ok(Appended::Behind(others))
+    }
+
+    /// What another process has written since we last looked.
+    async fn of_others_before(&self, number: Offset) -> Result<Vec<Vec<u8>>, JournalError> {
+        let updates = self.documents.store.document_updates(self.document.id, self.log.last).await;
+        let updates = updates.map_err(|error| JournalError::Store(error.into()))?;
+        let others: Vec<_> = updates.into_iter().filter(|stored| stored.number < number).collect();
+        if others.len() as u64 != number.0 - self.log.last.0 - 1 {
+            // It has merged them too: who comes back reads it all.
+            return Err(JournalError::Stopped);
+        }
+        Ok(others.into_iter().map(|stored| stored.update).collect())
+    }
+
+    /// Merges the log in the background if it is long. Everything in the copy must be stored.
+    pub(super) async fn compact_when_long(&mut self) {
+        let settings = &self.documents.settings.document;
+        if self.log.is_long(self.copy(|copy| copy.bytes()), settings) && !self.log.is_being_compacted().await {
+            self.compact().await;
+        }
+    }
+
+    /// Merges the log if that spares the next who opens the document much.
+    pub(super) async fn compact_before_leaving(&mut self) -> Result<(), Ended> {
+        self.log.compacted().await;
+        if self.log.is_worth_merging(&self.documents.settings.document) && !self.log.is_being_compacted().await {
+            self.compact().await;
+            self.log.compacted().await;
+        }
+        Ok(())
+    }
+
+    async fn compact(&mut self) {
+        let bytes = self.copy(|copy| copy.bytes());
+        let state = self.on_copy(bytes, |copy| copy.state()).await;
+        if state.len() <= EMPTY_STATE_BYTES || self.copy(|copy| copy.is_poisoned()) {
+            return;
+        }
+        let (store, meter) = (self.documents.store.clone(), self.documents.meter.clone());
+        let (id, name, upto) = (self.document.id, self.document.name.clone(), self.log.last);
+        let done = tokio::spawn(async move {
+            match store.compact_document(id, upto, state).await {
+                Ok(merged) => {
+                    meter.compactions.inc_by(merged.into());
+                    merged
+                }
+                Err(error) => {
+                    tracing::warn!(document.name = %name, %error, "a document's log was not merged");
+                    false
+                }
+            }
+        });
+        self.log.compaction = Some(Compaction { updates: self.log.updates, bytes: self.log.bytes, done });
+    }
+}

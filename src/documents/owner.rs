@@ -1,0 +1,277 @@
+//! The task that owns one open document: takes what its clients send, stores it, and only then shows it to them.
+
+use super::{
+    Documents,
+    audience::Audience,
+    awareness::{Awareness, Changed},
+    hub::{Inbox, Request},
+    log::Log,
+    server_copy::{Damaged, ServerCopy},
+    turn::Turn,
+};
+use crate::{
+    manager::HandlerError,
+    model::Document,
+    protocol::CloseReason,
+    storage::{Refusal, StoreError, StoredContent},
+};
+use std::{
+    sync::{Arc, Mutex, PoisonError},
+    time::Duration,
+};
+use tokio::{
+    sync::mpsc,
+    time::{Instant, sleep_until},
+};
+
+/// Work on so many bytes is done where blocking is allowed: it may take longer than a millisecond.
+pub(super) const LARGE: usize = 64 * 1024;
+/// With a large audience, keystrokes of so long become one frame: that costs each of them a write, whatever is in it.
+const LONGEST_PACE: Duration = Duration::from_millis(20);
+/// And for so much of that by each client.
+const PACE_PER_CLIENT: Duration = Duration::from_micros(100);
+/// Cursors of so long become one frame when the audience is large, which is longer than keystrokes wait: they tell less.
+const LONGEST_AWARENESS_PACE: Duration = Duration::from_millis(100);
+/// And for so much of that by each client above the first few.
+const AWARENESS_PACE_PER_CLIENT: Duration = Duration::from_millis(1);
+/// Audiences up to this see cursors at once.
+const SMALL_AUDIENCE: usize = 10;
+
+/// One open document.
+pub(super) struct Owner {
+    pub(super) documents: Arc<Documents>,
+    pub(super) document: Document,
+    copy: Arc<Mutex<ServerCopy>>,
+    pub(super) log: Log,
+    pub(super) audience: Audience,
+    pub(super) awareness: Awareness,
+    /// Cursors that changed and were not shown yet.
+    pub(super) moved: Changed,
+    inbox: mpsc::UnboundedReceiver<Request>,
+    is_stopping: bool,
+    /// When it was last asked for something.
+    idle_since: Instant,
+    /// The next commit comes no sooner.
+    pub(super) next_commit: Instant,
+    /// Cursors are shown no sooner.
+    next_awareness: Instant,
+}
+
+/// Why an owner ends before it is idle. Its clients are closed with it; what they had not heard back is with them.
+pub(super) enum Ended {
+    /// The document was deleted.
+    Gone,
+    /// It could not be stored or read.
+    Failed,
+}
+
+enum Wake {
+    Request(Request),
+    Awareness,
+    Idle,
+    Stopping,
+    End,
+}
+
+/// Loads a document and starts the task that owns it.
+///
+/// # Errors
+/// [`HandlerError::DocumentDamaged`], `no_such_document`, the store's.
+pub(super) async fn start(documents: &Arc<Documents>, document: &Document) -> Result<Inbox, HandlerError> {
+    let started = Instant::now();
+    let damaged = |error: &dyn std::fmt::Display| {
+        tracing::error!(document.name = %document.name, document.id = %document.id, %error, "a document is damaged");
+        documents.hub.quarantine(document.id);
+        HandlerError::DocumentDamaged
+    };
+    let content = match documents.store.document_content(document.id).await {
+        Ok(content) => content.ok_or(Refusal::NoSuchDocument)?,
+        Err(StoreError::Corrupt(problem)) => return Err(damaged(&problem)),
+        Err(error) => return Err(error.into()),
+    };
+    let log = Log::of(&content);
+    let copy = load(content).await.map_err(|error| damaged(&error))?;
+    documents.meter.loaded(started.elapsed());
+    let (handle, inbox) = Inbox::new();
+    let now = Instant::now();
+    let owner = Owner {
+        copy: Arc::new(Mutex::new(copy)),
+        log,
+        audience: Audience::new(documents.meter.clone()),
+        awareness: Awareness::new(documents.settings.document.max_awareness_bytes),
+        moved: Changed::default(),
+        inbox,
+        is_stopping: false,
+        idle_since: now,
+        next_commit: now,
+        next_awareness: now,
+        documents: documents.clone(),
+        document: document.clone(),
+    };
+    documents.hub.owners.spawn(owner.run());
+    Ok(handle)
+}
+
+async fn load(content: StoredContent) -> Result<ServerCopy, Damaged> {
+    let bytes = content.snapshot.len() + content.updates.iter().map(|stored| stored.update.len()).sum::<usize>();
+    if bytes < LARGE {
+        return ServerCopy::load(&content);
+    }
+    let loaded = tokio::task::spawn_blocking(move || ServerCopy::load(&content)).await;
+    loaded.unwrap_or_else(|panic| std::panic::resume_unwind(panic.into_panic()))
+}
+
+impl Owner {
+    async fn run(mut self) {
+        let open = self.documents.meter.open.clone();
+        open.inc();
+        // However it ends.
+        let _open = DecrementOnDrop(open);
+        match self.work().await {
+            Ok(()) | Err(Ended::Failed) => {}
+            Err(Ended::Gone) => self.audience.close_all(CloseReason::DocumentGone),
+        }
+        // Whoever comes from now on starts another owner, which reads what is stored.
+        self.inbox.close();
+        self.log.compacted().await;
+    }
+
+    async fn work(&mut self) -> Result<(), Ended> {
+        loop {
+            match self.wake().await {
+                Wake::Request(first) => self.turn(first).await?,
+                Wake::Awareness => self.show_cursors(),
+                Wake::Idle => {
+                    self.compact_before_leaving().await?;
+                    // Nothing is awaited between the look and the close, so nothing comes between them but what is
+                    // handed in anew.
+                    if self.inbox.is_empty() {
+                        return Ok(());
+                    }
+                }
+                Wake::Stopping => {
+                    self.is_stopping = true;
+                    // What was handed in before is still done.
+                    self.inbox.close();
+                }
+                Wake::End => return Ok(()),
+            }
+        }
+    }
+
+    async fn wake(&mut self) -> Wake {
+        let (due, wake) = self.due();
+        let stopping = self.documents.hub.stopping.clone();
+        tokio::select! {
+            biased;
+            () = stopping.cancelled(), if !self.is_stopping => Wake::Stopping,
+            request = self.inbox.recv() => request.map_or(Wake::End, Wake::Request),
+            () = sleep_until(due.unwrap_or_else(Instant::now)), if due.is_some() => wake,
+        }
+    }
+
+    /// What is to be done next if nobody asks for anything, and when.
+    fn due(&self) -> (Option<Instant>, Wake) {
+        if !self.moved.is_empty() {
+            (Some(self.next_awareness), Wake::Awareness)
+        } else if self.audience.is_empty() {
+            (Some(self.idle_since + self.documents.settings.document.idle), Wake::Idle)
+        } else {
+            (None, Wake::Idle)
+        }
+    }
+
+    /// Does at once what was asked for meanwhile, with one commit.
+    async fn turn(&mut self, first: Request) -> Result<(), Ended> {
+        if matches!(first, Request::Message { .. }) && !self.is_stopping {
+            sleep_until(self.next_commit).await;
+        }
+        let mut turn = Turn::default();
+        self.take(&mut turn, first).await?;
+        // What one commit stores travels as one frame, which must fit into the egress of clients that are not quite idle.
+        let most = self.documents.settings.socket.egress_bytes / 8;
+        while turn.bytes() < most
+            && let Ok(request) = self.inbox.try_recv()
+        {
+            self.take(&mut turn, request).await?;
+        }
+        self.finish(turn).await?;
+        self.idle_since = Instant::now();
+        Ok(())
+    }
+
+    /// How long commits wait for each other.
+    pub(super) fn pace(&self) -> Duration {
+        (PACE_PER_CLIENT * u32::try_from(self.audience.len()).unwrap_or(u32::MAX)).min(LONGEST_PACE)
+    }
+
+    /// Shows the cursors that have moved, if it is time.
+    pub(super) fn show_cursors_when_due(&mut self) {
+        if !self.moved.is_empty() && Instant::now() >= self.next_awareness {
+            self.show_cursors();
+        }
+    }
+
+    fn show_cursors(&mut self) {
+        let moved = std::mem::take(&mut self.moved);
+        self.audience.relay_volatile(&super::wire::awareness(&self.awareness.encode(&moved)));
+        let above = u32::try_from(self.audience.len().saturating_sub(SMALL_AUDIENCE)).unwrap_or(u32::MAX);
+        self.next_awareness =
+            Instant::now() + AWARENESS_PACE_PER_CLIENT.saturating_mul(above).min(LONGEST_AWARENESS_PACE);
+    }
+
+    /// Works on the copy, where blocking is allowed when it is about many bytes.
+    pub(super) async fn on_copy<T: Send + 'static>(
+        &self,
+        bytes: usize,
+        work: impl FnOnce(&mut ServerCopy) -> T + Send + 'static,
+    ) -> T {
+        // The copy catches the library's panics itself.
+        let run = |copy: &Mutex<ServerCopy>| work(&mut copy.lock().unwrap_or_else(PoisonError::into_inner));
+        if bytes < LARGE {
+            return run(&self.copy);
+        }
+        let copy = self.copy.clone();
+        let done = tokio::task::spawn_blocking(move || run(&copy)).await;
+        done.unwrap_or_else(|panic| std::panic::resume_unwind(panic.into_panic()))
+    }
+
+    /// What the copy knows without any work.
+    pub(super) fn copy<T>(&self, look: impl FnOnce(&ServerCopy) -> T) -> T {
+        look(&self.copy.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// Takes the copy from the store again, and what was applied to it since and is not stored yet.
+    pub(super) async fn reload(&mut self, unsaved: Vec<Vec<u8>>) -> Result<(), Ended> {
+        let content = match self.documents.store.document_content(self.document.id).await {
+            Ok(Some(content)) => content,
+            Ok(None) => return Err(Ended::Gone),
+            Err(error) => {
+                tracing::error!(document.name = %self.document.name, %error, "a document cannot be read again");
+                return Err(Ended::Failed);
+            }
+        };
+        let log = Log::of(&content);
+        if log.last() != self.log.last() {
+            // Somebody else wrote; who comes back reads it all.
+            return Err(Ended::Failed);
+        }
+        let mut copy = load(content).await.map_err(|error| {
+            tracing::error!(document.name = %self.document.name, %error, "a document cannot be read again");
+            Ended::Failed
+        })?;
+        for change in unsaved {
+            copy.apply(&change).map_err(|_| Ended::Failed)?;
+        }
+        self.copy = Arc::new(Mutex::new(copy));
+        Ok(())
+    }
+}
+
+struct DecrementOnDrop(prometheus_client::metrics::gauge::Gauge);
+
+impl Drop for DecrementOnDrop {
+    fn drop(&mut self) {
+        self.0.dec();
+    }
+}

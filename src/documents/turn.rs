@@ -1,0 +1,370 @@
+//! What an owner does at once: applies what came, stores it with one commit, shows it, and answers.
+
+use super::{
+    awareness::AwarenessError,
+    guard::BadUpdate,
+    hub::Request,
+    log::Appended,
+    owner::{Ended, Owner},
+    server_copy::ServerCopy,
+    wire::{self, Message},
+};
+use crate::{
+    manager::HandlerError,
+    model::{ClientId, DocumentAccess, UserId},
+    protocol::{CloseReason, ErrorCode, Frame},
+    storage::EditedBy,
+};
+use bytes::Bytes;
+use std::{collections::HashMap, sync::Arc};
+use tokio::{sync::oneshot, time::Instant};
+
+/// An update that changes nothing: no blocks, nothing deleted.
+const NOTHING: &[u8] = &[0, 0];
+
+/// What one turn has gathered.
+#[derive(Default)]
+pub(super) struct Turn {
+    /// What was applied to the copy and is not stored.
+    changes: Vec<Vec<u8>>,
+    bytes: usize,
+    /// What is answered when it is stored, in the order in which it was asked for.
+    owed: Vec<Owed>,
+}
+
+enum Owed {
+    /// What everybody hears first.
+    Welcome(ClientId),
+    /// "What have you that we lack?"
+    Question(ClientId),
+    Missing {
+        to: ClientId,
+        state_vector: Bytes,
+        _answered: Option<oneshot::Sender<()>>,
+    },
+    Cursors {
+        to: ClientId,
+        _answered: Option<oneshot::Sender<()>>,
+    },
+    Fence {
+        to: ClientId,
+        number: u64,
+    },
+    Text {
+        root: Arc<str>,
+        answer: oneshot::Sender<Result<String, HandlerError>>,
+    },
+    Judgement(oneshot::Sender<()>),
+}
+
+/// Which of the two messages brought an update.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Kind {
+    SyncStep2,
+    Update,
+}
+
+impl Message {
+    /// About how much memory it holds.
+    pub(super) fn bytes(&self) -> usize {
+        match self {
+            Self::SyncStep1(bytes) | Self::SyncStep2(bytes) | Self::Update(bytes) | Self::Awareness(bytes) => {
+                bytes.len()
+            }
+            Self::QueryAwareness | Self::Fence(_) => 0,
+        }
+    }
+
+    /// Whether the answer to it may be large.
+    pub(super) fn wants_answer(&self) -> bool {
+        matches!(self, Self::SyncStep1(_) | Self::QueryAwareness)
+    }
+}
+
+impl Turn {
+    /// What it is going to store.
+    pub(super) fn bytes(&self) -> usize {
+        self.bytes
+    }
+
+    fn changed(&mut self, change: Vec<u8>) {
+        self.bytes += change.len();
+        self.changes.push(change);
+    }
+}
+
+impl Owner {
+    /// Takes one request in.
+    pub(super) async fn take(&mut self, turn: &mut Turn, request: Request) -> Result<(), Ended> {
+        match request {
+            Request::Arrive { client, access, answer } => {
+                let id = client.id();
+                self.audience.add(client, access);
+                match answer.send(()) {
+                    Ok(()) => turn.owed.push(Owed::Welcome(id)),
+                    // It went away before it was there.
+                    Err(()) => drop(self.audience.remove(id)),
+                }
+            }
+            Request::Leave(client) => {
+                self.audience.remove(client);
+                self.forget_cursors(client);
+            }
+            Request::Allow(client, access) => self.allow(turn, client, access),
+            Request::Message { from, message, answered, _room } => self.hear(turn, from, message, answered).await?,
+            Request::Judge { answer } => turn.owed.push(Owed::Judgement(answer)),
+            Request::Text { root, answer } => turn.owed.push(Owed::Text { root, answer }),
+            Request::Replace(replace) => {
+                // It has an author who must be in the room and a key that must be good, so it is stored alone.
+                self.finish(std::mem::take(turn)).await?;
+                self.replace(replace).await?;
+            }
+        }
+        Ok(())
+    }
+
+    async fn hear(
+        &mut self,
+        turn: &mut Turn,
+        from: ClientId,
+        message: Message,
+        answered: Option<oneshot::Sender<()>>,
+    ) -> Result<(), Ended> {
+        // What comes behind a fault is not looked at.
+        let Some(listener) = self.audience.get(from) else { return Ok(()) };
+        match message {
+            Message::SyncStep1(state_vector) => {
+                turn.owed.push(Owed::Missing { to: from, state_vector, _answered: answered });
+            }
+            Message::SyncStep2(update) => return self.apply(turn, from, update, Kind::SyncStep2).await,
+            Message::Update(update) => return self.apply(turn, from, update, Kind::Update).await,
+            Message::Awareness(update) => {
+                let client = listener.client.clone();
+                match self.awareness.receive(from, client.person(), &update, std::time::Instant::now()) {
+                    Ok(changed) => self.moved.extend(changed.into_iter().flatten()),
+                    Err(AwarenessError::Bad(error)) => self.is_bad(from, error),
+                    Err(error @ (AwarenessError::TooLarge | AwarenessError::TooMany)) => {
+                        tracing::debug!(client.id = %from, %error, "a client shows too much");
+                        self.expel(from, CloseReason::Policy);
+                    }
+                }
+            }
+            Message::QueryAwareness => turn.owed.push(Owed::Cursors { to: from, _answered: answered }),
+            Message::Fence(number) => turn.owed.push(Owed::Fence { to: from, number }),
+        }
+        Ok(())
+    }
+
+    /// Applies what a client may write; what is new of it is stored with the turn.
+    async fn apply(&mut self, turn: &mut Turn, from: ClientId, update: Bytes, kind: Kind) -> Result<(), Ended> {
+        let Some(listener) = self.audience.get_mut(from) else { return Ok(()) };
+        if listener.access == DocumentAccess::Read {
+            // The answer to our question names all that was ever deleted, whoever gives it.
+            let is_nothing = &*update == NOTHING || (kind == Kind::SyncStep2 && only_deletes(&update));
+            if !is_nothing {
+                self.audience.deny(from, ErrorCode::ReadOnly, std::time::Instant::now());
+            }
+            return Ok(());
+        }
+        let was_asked = listener.is_asked;
+        if kind == Kind::SyncStep2 {
+            listener.is_asked = false;
+        }
+        if !self.has_room_for(&update).await {
+            self.audience.deny(from, ErrorCode::DocumentFull, std::time::Instant::now());
+            self.expel(from, CloseReason::DocumentFull);
+            return Ok(());
+        }
+        match self.on_copy(update.len(), move |copy| copy.apply(&update)).await {
+            Ok(applied) => {
+                if let Some(change) = applied.change {
+                    turn.changed(change);
+                }
+                match (applied.lacks, kind) {
+                    (false, _) => {}
+                    // The answer to our question had to have everything.
+                    (true, Kind::SyncStep2) => self.is_bad(from, BadUpdate("it lacks what it refers to")),
+                    (true, Kind::Update) if was_asked => {}
+                    (true, Kind::Update) => {
+                        if let Some(listener) = self.audience.get_mut(from) {
+                            listener.is_asked = true;
+                        }
+                        turn.owed.push(Owed::Question(from));
+                    }
+                }
+            }
+            Err(error) => {
+                self.is_bad(from, error);
+                if self.copy(ServerCopy::is_poisoned) {
+                    tracing::warn!(document.name = %self.document.name, %error, "an update broke the copy of a document");
+                    self.reload(turn.changes.clone()).await?;
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Whether the document may become so much larger. Deleting is always possible, or a full one would stay so.
+    async fn has_room_for(&self, update: &Bytes) -> bool {
+        let most = self.documents.settings.document.max_bytes;
+        let about = self.copy(ServerCopy::bytes);
+        about + update.len() <= most
+            || only_deletes(update)
+            || self.on_copy(about, ServerCopy::measure).await + update.len() <= most
+    }
+
+    fn is_bad(&mut self, client: ClientId, error: BadUpdate) {
+        tracing::info!(client.id = %client, document.name = %self.document.name, %error, "a client sent a bad update");
+        self.expel(client, CloseReason::BadUpdate);
+    }
+
+    fn expel(&mut self, client: ClientId, reason: CloseReason) {
+        self.audience.expel(client, reason);
+        self.forget_cursors(client);
+    }
+
+    fn forget_cursors(&mut self, client: ClientId) {
+        let gone = self.awareness.leave(client, std::time::Instant::now());
+        self.moved.extend(gone.into_iter().flatten());
+    }
+
+    fn allow(&mut self, turn: &mut Turn, client: ClientId, access: Option<DocumentAccess>) {
+        match (access, self.audience.get_mut(client)) {
+            (Some(access), Some(listener)) => {
+                if access > listener.access {
+                    // What it wrote while it might only read.
+                    turn.owed.push(Owed::Question(client));
+                }
+                listener.access = access;
+            }
+            (None, Some(_)) => self.expel(client, CloseReason::DocumentGone),
+            (_, None) => {}
+        }
+    }
+
+    /// Stores what the turn has gathered, and only then shows it and answers.
+    pub(super) async fn finish(&mut self, turn: Turn) -> Result<(), Ended> {
+        let Turn { changes, bytes, owed } = turn;
+        if !changes.is_empty() {
+            let updates = changes.len();
+            let update = merge(changes, bytes).await;
+            match self.append(&update, EditedBy::default()).await {
+                Ok(Appended::Behind(others)) => self.show(&update, others, updates).await?,
+                // It has no author: only the document can be missing.
+                Ok(Appended::Refused(_)) => return Err(Ended::Gone),
+                // The journal has said why.
+                Err(_) => return Err(Ended::Failed),
+            }
+        }
+        self.show_cursors_when_due();
+        self.answer(owed).await?;
+        self.compact_when_long().await;
+        Ok(())
+    }
+
+    /// Shows what was stored, after what others had stored before it.
+    pub(super) async fn show(&mut self, update: &[u8], others: Vec<Vec<u8>>, updates: usize) -> Result<(), Ended> {
+        for other in others {
+            let frame = wire::update(&other);
+            if let Err(error) = self.on_copy(other.len(), move |copy| copy.apply(&other)).await {
+                tracing::error!(document.name = %self.document.name, %error, "what another server stored cannot be read");
+                return Err(Ended::Failed);
+            }
+            self.audience.relay(&frame);
+        }
+        self.audience.relay(&wire::update(update));
+        self.documents.meter.committed(updates, update.len());
+        self.next_commit = Instant::now() + self.pace();
+        Ok(())
+    }
+
+    async fn answer(&mut self, owed: Vec<Owed>) -> Result<(), Ended> {
+        // Many come back at once after a restart, and most of them lack the same.
+        let mut made: HashMap<Bytes, Frame> = HashMap::new();
+        for owed in owed {
+            match owed {
+                Owed::Welcome(to) => {
+                    self.audience.answer(to, self.question());
+                    self.audience.answer_some(to, self.awareness.all().map(|all| wire::awareness(&all)));
+                }
+                Owed::Question(to) => self.audience.answer(to, self.question()),
+                Owed::Cursors { to, _answered } => {
+                    self.audience.answer_some(to, self.awareness.all().map(|all| wire::awareness(&all)));
+                }
+                Owed::Fence { to, number } => self.audience.answer(to, wire::fence(number)),
+                Owed::Missing { to, state_vector, _answered } => {
+                    if let Some(frame) = made.get(&state_vector) {
+                        self.audience.answer(to, frame.clone());
+                        continue;
+                    }
+                    let (bytes, known) = (self.copy(ServerCopy::bytes), state_vector.clone());
+                    match self.on_copy(bytes, move |copy| copy.missing(&known).map(|all| wire::sync_step_2(&all))).await
+                    {
+                        Ok(frame) => {
+                            self.audience.answer(to, frame.clone());
+                            made.insert(state_vector, frame);
+                        }
+                        Err(error) => self.is_bad(to, error),
+                    }
+                }
+                Owed::Text { root, answer } => drop(answer.send(self.text_of(root).await)),
+                Owed::Judgement(answer) => {
+                    self.judge().await?;
+                    // Nobody may wait any more.
+                    let _ = answer.send(());
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn question(&self) -> Frame {
+        wire::sync_step_1(&self.copy(ServerCopy::state_vector))
+    }
+
+    /// Judges again what everybody may do.
+    async fn judge(&mut self) -> Result<(), Ended> {
+        let listeners: Vec<_> =
+            self.audience.all().map(|listener| (listener.client.clone(), listener.granted)).collect();
+        let mut known: HashMap<UserId, Option<DocumentAccess>> = HashMap::new();
+        let mut turn = Turn::default();
+        for (client, granted) in listeners {
+            let user = client.person().member().map(|user| user.id);
+            let access = match user.and_then(|user| known.get(&user)) {
+                Some(access) => *access,
+                None => {
+                    let access = self.documents.access_now(client.person(), granted, &self.document).await;
+                    let access = access.map_err(|error| {
+                        tracing::error!(document.name = %self.document.name, %error, "rights cannot be judged");
+                        Ended::Failed
+                    })?;
+                    known.extend(user.map(|user| (user, access)));
+                    access
+                }
+            };
+            self.allow(&mut turn, client.id(), access);
+        }
+        for owed in turn.owed {
+            if let Owed::Question(to) = owed {
+                self.audience.answer(to, self.question());
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Whether an update has no blocks, which is what its first number says.
+fn only_deletes(update: &[u8]) -> bool {
+    update.first() == Some(&0)
+}
+
+async fn merge(mut changes: Vec<Vec<u8>>, bytes: usize) -> Vec<u8> {
+    match changes.len() {
+        1 => changes.remove(0),
+        _ if bytes < super::owner::LARGE => ServerCopy::merge(&changes),
+        _ => {
+            let merged = tokio::task::spawn_blocking(move || ServerCopy::merge(&changes)).await;
+            merged.unwrap_or_else(|panic| std::panic::resume_unwind(panic.into_panic()))
+        }
+    }
+}

@@ -1,0 +1,3 @@
+//! Documents that several people write together.
+
+mod writing;
