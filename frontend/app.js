@@ -39,6 +39,7 @@ function permittedStorage() {
 }
 
 const api = new Api();
+const documents = new DocumentsApi(api);
 const storage = permittedStorage();
 const session = new Session(
   api,
@@ -49,8 +50,8 @@ const session = new Session(
       onSignedOut,
       publish: (...publication) => api.publish(...publication),
       products: api,
-      documents: new DocumentsApi(api),
-      editing: { url: documentUrl },
+      documents,
+      editing: { url: documentUrl, find: (name) => documents.find(name) },
       socket: { url: socketUrl, admission },
     }),
   storage,

@@ -2,6 +2,10 @@ import { diffLines, diffWordsWithSpace } from "../vendor/diff.js";
 
 /** Unchanged lines that stand around a change. */
 const CONTEXT = 2;
+/** As many lines in the place of others are looked into. */
+const MOST_PAIRS = 200;
+/** Of two lines that are looked into, so much is the same. */
+const LEAST_COMMON = 0.25;
 /** What takes longer is shown without looking into it, in milliseconds. */
 const TIMEOUT_MS = 400;
 
@@ -37,20 +41,23 @@ export function textDiff(before, now) {
   return { rows: folded(lines), added: count("added"), removed: count("removed") };
 }
 
-/** Lines in the place of others. @param {string[]} before @param {string[]} now @returns {Line[]} */
+/** Lines in the place of others: one after the other they are compared by words. @param {string[]} before @param {string[]} now @returns {Line[]} */
 function replaced(before, now) {
-  if (before.length !== now.length) {
-    return [...before.map((text) => whole("removed", text)), ...now.map((text) => whole("added", text))];
-  }
-  const pairs = before.map((text, index) => byWords(text, now[index] ?? ""));
-  return [...pairs.map(([removed]) => removed), ...pairs.map(([, added]) => added)];
+  const pairs = before.slice(0, Math.min(now.length, MOST_PAIRS)).map((text, index) => byWords(text, now[index] ?? ""));
+  return [
+    ...pairs.map(([removed]) => removed),
+    ...before.slice(pairs.length).map((text) => whole("removed", text)),
+    ...pairs.map(([, added]) => added),
+    ...now.slice(pairs.length).map((text) => whole("added", text)),
+  ];
 }
 
 /** @param {string} before @param {string} now @returns {[Line, Line]} */
 function byWords(before, now) {
   const words = diffWordsWithSpace(before, now, { timeout: TIMEOUT_MS });
-  // With nothing in common but spaces, marks would only be noise.
-  if (!words?.some(({ added, removed, value }) => !added && !removed && value.trim() !== "")) {
+  const common = words?.reduce((sum, { added, removed, value }) => sum + (added || removed ? 0 : value.trim().length), 0) ?? 0;
+  // With little in common, marks would only be noise.
+  if (!words || common < LEAST_COMMON * Math.max(before.length, now.length)) {
     return [whole("removed", before), whole("added", now)];
   }
   return [partsOf(words, "removed"), partsOf(words, "added")];
@@ -60,9 +67,11 @@ function byWords(before, now) {
 function partsOf(words, kind) {
   /** @type {Part[]} */
   const parts = [];
-  for (const { value, added, removed, [kind]: changed } of words) {
-    if ((added || removed) && !changed) continue;
+  const ours = words.filter((word) => word[kind] || (!word.added && !word.removed));
+  for (const [at, { value, [kind]: isOurs }] of ours.entries()) {
     const last = parts.at(-1);
+    // The space between two changed words is no island.
+    const changed = isOurs || (value.trim() === "" && last?.changed === true && ours[at + 1]?.[kind] === true);
     if (last?.changed === changed) last.text += value;
     else parts.push({ text: value, changed });
   }

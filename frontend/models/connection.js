@@ -7,8 +7,8 @@ const LOOK_MS = 5_000;
 /** How we stand with the server, for people. */
 export class Connection extends Model {
   online = true;
-  /** Whether there has been a connection at all: before that, nothing is lost and nothing need be said. */
-  everOpen = false;
+  /** Whether it was tried, at least: before that, nothing is lost and nothing need be said. */
+  #tried = false;
 
   #socket;
   #verify;
@@ -25,13 +25,18 @@ export class Connection extends Model {
     this.#socket = socket;
     this.#verify = verify;
     socket.addEventListener("state", () => {
-      this.everOpen ||= socket.state === "open";
+      this.#tried ||= socket.state === "open" || socket.state === "waiting";
       this.changed();
     });
   }
 
   get state() {
     return this.#socket.state;
+  }
+
+  /** Whether there is none where one should be. */
+  get lost() {
+    return this.state === "waiting" || this.state === "closed" || (this.state === "connecting" && this.#tried);
   }
 
   get retryAt() {

@@ -87,7 +87,7 @@ export class DocumentsApi {
 
   /** As a new change on top of what is there. @param {string} name @param {number} id @returns {Promise<void>} */
   async restoreVersion(name, id) {
-    await this.#api.exchange("POST", `${versionPath(name, id)}/restore`, "{}");
+    await this.#api.exchange("POST", `${versionPath(name, id)}/restore`);
   }
 
   /** @param {string} method @param {string} path @param {object} [body] @returns {Promise<any>} */

@@ -9,8 +9,7 @@ import { useNow } from "./use_now.js";
  *   happens when it is back
  */
 export function ConnectionBanner({ connection, promise }) {
-  const { state, retryAt, online, everOpen } = useModel(connection, (model) => model);
-  const lost = state === "waiting" || state === "closed" || (state === "connecting" && everOpen);
+  const { state, retryAt, online, lost } = useModel(connection, (model) => model);
   const now = useNow(retryAt !== null);
   const seconds = retryAt === null ? 0 : Math.max(0, Math.ceil((retryAt - now) / 1000));
   return h(

@@ -18,6 +18,7 @@ export function DocumentList({ chat, room, title, onCreate }) {
   const { documents, connection } = chat;
   const { all, loaded, loading, failure } = useModel(documents, (model) => model.of(room));
   const connected = useModel(connection, (model) => model.state === "open");
+  const lost = useModel(connection, (model) => model.lost);
   const now = useNow(true, 30_000);
   const isEmpty = loaded && all.length === 0;
   return h(
@@ -37,7 +38,7 @@ export function DocumentList({ chat, room, title, onCreate }) {
     h(
       "div",
       { class: "aside-scroller" },
-      !connected && h("p", { class: "aside-note" }, "There is no connection. What you had open here opens all the same."),
+      lost && h("p", { class: "aside-note" }, "There is no connection. What you had open here opens all the same."),
       failure &&
         connected &&
         h(

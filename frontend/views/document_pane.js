@@ -1,5 +1,5 @@
 import { documentHash } from "../lib/document_link.js";
-import { h, useEffect, useState } from "../vendor/preact.js";
+import { h, useEffect, useMemo, useState } from "../vendor/preact.js";
 import { AsideHeader } from "./aside_header.js";
 import { DeleteDocumentDialog } from "./delete_document_dialog.js";
 import { DocumentSettingsDialog } from "./document_settings_dialog.js";
@@ -21,6 +21,10 @@ export function DocumentPane({ chat, document, origin }) {
   const { documents } = chat;
   const room = document.room ?? "";
   const isGone = useModel(documents, (model) => model.isGone(document));
+  const [open] = useState(() => chat.editing.open(document));
+  useEffect(() => () => chat.editing.close(open), [open]);
+  const mayWrite = documents.mayWrite(document);
+  const info = useMemo(() => ({ ...document, access: mayWrite ? /** @type {const} */ ("write") : /** @type {const} */ ("read") }), [document, mayWrite]);
   const [dialog, setDialog] = useState(/** @type {"settings" | "delete" | null} */ (null));
   const [versions, setVersions] = useState(false);
   const toList = () => documents.showList(room);
@@ -29,7 +33,7 @@ export function DocumentPane({ chat, document, origin }) {
     { class: "aside document-pane", "aria-label": document.title },
     h(
       AsideHeader,
-      { backTo: "all documents", nested: true, onBack: toList, onClose: () => documents.hide(room) },
+      { backTo: "All documents", nested: true, onBack: toList, onClose: () => documents.hide(room) },
       !isGone && h(CopyLink, { link: `${origin}/${documentHash(document.name)}` }),
       !isGone &&
         h(
@@ -45,7 +49,7 @@ export function DocumentPane({ chat, document, origin }) {
           h(Icon, { name: "history" }),
         ),
       !isGone &&
-        documents.mayWrite(document) &&
+        mayWrite &&
         h(
           "button",
           {
@@ -58,15 +62,8 @@ export function DocumentPane({ chat, document, origin }) {
           h(Icon, { name: "edit" }),
         ),
     ),
-    isGone &&
-      h(
-        "p",
-        { class: "aside-note warning", role: "status" },
-        h(Icon, { name: "warning" }),
-        "This document is there no more, or not for you. What you see is only in this window: copy what you want to keep.",
-      ),
-    versions && !isGone && h(DocumentVersions, { chat, document, currentText: () => documents.text(document) }),
-    h(DocumentView, { chat, document, onBack: toList }),
+    versions && !isGone && h(DocumentVersions, { chat, document, currentText: () => (open.isReadable ? open.text() : documents.text(document)) }),
+    h(DocumentView, { chat, document: info, onBack: toList }),
     dialog === "settings" &&
       h(DocumentSettingsDialog, {
         documents,

@@ -24,6 +24,7 @@ export function DocumentVersions({ chat, document, currentText }) {
   const [shown, setShown] = useState(/** @type {number | null} */ (null));
   const version = all.find(({ id }) => id === shown);
   const mayWrite = chat.documents.mayWrite(document);
+  const mayDelete = chat.documents.manages(document) || (mayWrite && version?.by === chat.user.name);
   useEffect(() => {
     if (connected) versions.open();
     return () => versions.close();
@@ -33,7 +34,16 @@ export function DocumentVersions({ chat, document, currentText }) {
     "section",
     { class: "versions", "aria-label": "Versions" },
     version
-      ? h(VersionView, { key: version.id, versions, version, mayWrite, connected, currentText, onBack: () => setShown(null) })
+      ? h(VersionView, {
+          key: version.id,
+          versions,
+          version,
+          mayWrite,
+          mayDelete,
+          connected,
+          currentText,
+          onBack: () => setShown(null),
+        })
       : [
           mayWrite && h(SaveVersionForm, { key: "save", versions, connected }),
           failure &&

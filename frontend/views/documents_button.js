@@ -4,20 +4,19 @@ import { useModel } from "./use_model.js";
 
 /** Opens the documents of a room beside its chat, and closes them. @param {{ documents: import("../models/documents.js").Documents, room: string }} props */
 export function DocumentsButton({ documents, room }) {
-  const { count, loaded } = useModel(documents, (model) => model.of(room));
+  const { count } = useModel(documents, (model) => model.of(room));
   const open = useModel(documents, (model) => model.beside(room) !== null);
-  const known = loaded || count > 0;
   return h(
     "button",
     {
       type: "button",
       class: "button quiet documents-button",
-      "aria-label": known ? `Documents, ${count}` : "Documents",
+      "aria-label": count > 0 ? `Documents, ${count}` : "Documents",
       "aria-expanded": open,
       onClick: () => (open ? documents.hide(room) : documents.showList(room)),
     },
     h(Icon, { name: "document" }),
     h("span", { class: "wide-only" }, "Documents"),
-    known && count > 0 && h("span", { class: "documents-count" }, count > 99 ? "99+" : count),
+    count > 0 && h("span", { class: "documents-count" }, count > 99 ? "99+" : count),
   );
 }

@@ -26,6 +26,7 @@ const AHEAD = 800;
 export function TimelineView({ timeline, rooms, connection, title, me, onInvite }) {
   const items = useModel(timeline, (model) => model.items);
   const connected = useModel(connection, (model) => model.state === "open");
+  const lost = useModel(connection, (model) => model.lost);
   // Undefined until the history is there, and with it what of it is new.
   const [newAfter, setNewAfter] = useState(/** @type {number | null | undefined} */ (undefined));
   const [atEnd, setAtEnd] = useState(true);
@@ -112,7 +113,7 @@ export function TimelineView({ timeline, rooms, connection, title, me, onInvite 
         "aria-busy": timeline.loading,
         tabIndex: 0,
       },
-      h("div", { class: "timeline-top" }, top({ timeline, rooms, title, onInvite })),
+      h("div", { class: "timeline-top" }, top({ timeline, rooms, title, lost, onInvite })),
       h(
         "ol",
         { class: "timeline-items" },
@@ -142,9 +143,9 @@ export function TimelineView({ timeline, rooms, connection, title, me, onInvite 
 /**
  * What stands above the first message.
  * @param {{ timeline: import("../models/timeline.js").Timeline, rooms: import("../models/rooms.js").Rooms,
- *   title: string, onInvite: (() => void) | undefined }} props
+ *   title: string, lost: boolean, onInvite: (() => void) | undefined }} props
  */
-function top({ timeline, rooms, title, onInvite }) {
+function top({ timeline, rooms, title, lost, onInvite }) {
   if (timeline.error) {
     const again = () => void timeline.loadAgain();
     return h(
@@ -156,7 +157,8 @@ function top({ timeline, rooms, title, onInvite }) {
     );
   }
   if (!timeline.loaded || timeline.moreBefore) {
-    return h("p", { class: "timeline-loading" }, timeline.loading && h("span", null, "Loading messages…"));
+    const away = lost && !timeline.loaded && "Messages are shown when the connection is back.";
+    return h("p", { class: "timeline-loading" }, timeline.loading ? h("span", null, "Loading messages…") : away);
   }
   const room = rooms.find(timeline.room);
   return h(RoomBeginning, {

@@ -15,11 +15,12 @@ const LOOK_MS = 2000;
  * @param {import("../models/version_list.js").VersionList} props.versions
  * @param {import("../models/version_list.js").Version} props.version
  * @param {boolean} props.mayWrite
+ * @param {boolean} props.mayDelete
  * @param {boolean} props.connected
  * @param {() => string | Promise<string>} props.currentText
  * @param {() => void} props.onBack
  */
-export function VersionView({ versions, version, mayWrite, connected, currentText, onBack }) {
+export function VersionView({ versions, version, mayWrite, mayDelete, connected, currentText, onBack }) {
   const [before, setBefore] = useState(/** @type {string | null} */ (null));
   const [now, setNow] = useState(/** @type {string | null} */ (null));
   const [asked, setAsked] = useState(/** @type {"restore" | "delete" | null} */ (null));
@@ -68,7 +69,7 @@ export function VersionView({ versions, version, mayWrite, connected, currentTex
           h(Icon, { name: "restore" }),
           "Restore",
         ),
-      mayWrite &&
+      mayDelete &&
         asked === null &&
         h(
           "button",

@@ -22,9 +22,16 @@ describe("Connection", () => {
   });
 
   it("says nothing is lost before anything was there", async () => {
-    const connection = new Connection(newSocket(), () => undefined);
-    assert.equal(connection.everOpen, false);
-    assert.equal((await opened()).connection.everOpen, true);
+    const socket = newSocket({ admission: () => Promise.reject(new Error("away")) });
+    const connection = new Connection(socket, () => undefined);
+    socket.start();
+    assert.deepEqual([connection.state, connection.lost], ["connecting", false]);
+    await settled();
+    assert.deepEqual([connection.state, connection.lost], ["waiting", true]);
+    connection.tryNow();
+    assert.deepEqual([connection.state, connection.lost], ["connecting", true]);
+    socket.stop();
+    assert.equal((await opened()).connection.lost, false);
   });
 
   it("asks a silent connection whether it lives, and one that speaks not at all", async () => {

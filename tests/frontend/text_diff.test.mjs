@@ -18,8 +18,9 @@ describe("textDiff", () => {
   });
 
   it("marks the words that differ in a line", () => {
-    assert.deepEqual(read(textDiff("Hello world\n", "Good morning world\n")), ["-[Hello] world", "+[Good morning] world"]);
+    assert.deepEqual(read(textDiff("Hello world\n", "Good morning world\n")), ["-[Hello] world", "+[Good morning ]world"]);
     assert.deepEqual(read(textDiff("one\n", "two\n")), ["-one", "+two"]);
+    assert.deepEqual(read(textDiff("stop the server\n", "stop the program\nand wait\n")), ["-stop the [server]", "+stop the [program]", "+and wait"]);
   });
 
   it("tells lines that came and went, and leaves out what is far from any change", () => {

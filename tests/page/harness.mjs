@@ -236,8 +236,9 @@ export async function newPerson(browser, server, options = {}) {
   const page = await context.newPage();
   page.on("pageerror", (error) => problems.push(`error: ${error.stack}`));
   page.on("console", (message) => {
-    // What the browser itself says about a server that is down, or about a 401, is not the page's doing.
-    const network = /^(Failed to load resource|WebSocket connection to)/.test(message.text());
+    // What the browser itself says about a server that is down, about a 401, or about a certificate that it would have to
+    // trust before it keeps a worker, is not the page's doing.
+    const network = /^(Failed to load resource|WebSocket connection to|An SSL certificate error)/.test(message.text());
     if (["error", "warning"].includes(message.type()) && !network) problems.push(`console: ${message.text()}`);
   });
   const host = new URL(server.origin).host;

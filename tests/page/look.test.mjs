@@ -202,7 +202,7 @@ describe("the page", () => {
     await page.mouse.click(640, 2); // from where Tab begins
     await page.locator(".sidebar .brand").click();
     const stops = [];
-    for (let step = 0; step < 11; step += 1) {
+    for (let step = 0; step < 12; step += 1) {
       await page.keyboard.press("Tab");
       stops.push(
         await page.evaluate(() => {
@@ -224,6 +224,7 @@ describe("the page", () => {
         "Add a channel",
         "Products",
         "me",
+        "Documents",
         "Invite people",
         "Messages in General",
         "https://example.org",
