@@ -122,10 +122,10 @@ function newChat(shelf, user = ALICE) {
     user,
     storage,
     documents: shelf,
-    editing: NO_EDITING,
     publish: () => Promise.reject(new Error("nobody publishes here")),
     products: new Api(() => Promise.reject(new Error("nobody asks for products here"))),
     onSignedOut: () => undefined,
+    editing: NO_EDITING,
     socket: {
       url: (otp) => otp,
       admission: async () => ({ otp: "x" }),

@@ -76,7 +76,7 @@ export const ALICE = /** @type {const} */ ({ id: 1, name: "alice", role: "owner"
 /** For those who open no documents. */
 export const NO_EDITING = {
   url: (/** @type {string} */ name) => name,
-  find: () => Promise.reject(new Error("nobody asks for documents here")),
+  find: () => Promise.reject(new Error("nobody opens documents here")),
 };
 
 /** Lets every promise that can go on, go on. */
