@@ -39,7 +39,6 @@ function permittedStorage() {
 }
 
 const api = new Api();
-const documents = new DocumentsApi(api);
 const storage = permittedStorage();
 const session = new Session(
   api,
@@ -50,8 +49,8 @@ const session = new Session(
       onSignedOut,
       publish: (...publication) => api.publish(...publication),
       products: api,
-      documents,
-      editing: { url: documentUrl, find: (name) => documents.find(name) },
+      documents: new DocumentsApi(api),
+      editing: { url: documentUrl },
       socket: { url: socketUrl, admission },
     }),
   storage,

@@ -25,7 +25,7 @@ export class Chat {
    * @param {import("./channel_log.js").Publish} options.publish
    * @param {import("../transport/api.js").ProductApi} options.products
    * @param {import("../transport/documents_api.js").DocumentsApi} options.documents
-   * @param {Pick<import("./open_document.js").OpenDocumentOptions, "url" | "find">} options.editing
+   * @param {Pick<import("./open_document.js").OpenDocumentOptions, "url">} options.editing
    * @param {Storage} [options.storage]
    * @param {() => void} options.onSignedOut
    */
@@ -41,7 +41,8 @@ export class Chat {
     const probe = () => this.socket.request("get_history", { room: GENERAL, limit: 1 }).catch(() => undefined);
     this.connection = new Connection(this.socket, probe);
     const admission = () => socket.admission(undefined);
-    this.editing = new Editing({ user, admission, connection: this.connection, ...editing }, storage);
+    const find = (/** @type {string} */ name) => documents.find(name);
+    this.editing = new Editing({ user, admission, find, connection: this.connection, ...editing }, storage);
     this.#outbox = new Outbox(storage, user.id);
     this.#listen(onSignedOut);
   }
@@ -72,9 +73,9 @@ export class Chat {
     this.drafts.clear();
     this.channels.clear();
     this.products.clear();
+    this.editing.clear();
     this.documents.clear();
     this.rooms.clear();
-    this.editing.clear();
   }
 
   /** @param {string} name */

@@ -74,10 +74,7 @@ export class FakeWebSocket {
 export const ALICE = /** @type {const} */ ({ id: 1, name: "alice", role: "owner" });
 
 /** For those who open no documents. */
-export const NO_EDITING = {
-  url: (/** @type {string} */ name) => name,
-  find: () => Promise.reject(new Error("nobody asks for documents here")),
-};
+export const NO_EDITING = { url: (/** @type {string} */ name) => name };
 
 /** Lets every promise that can go on, go on. */
 export async function settled() {
