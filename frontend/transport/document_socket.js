@@ -105,7 +105,7 @@ export class DocumentSocket extends EventTarget {
     }
     if (generation !== this.#generation) return;
     this.#refusedEarly = true;
-    const socket = new this.#options.WebSocket(this.#options.url(), ["switchboard.v1", `otp.${otp}`]);
+    const socket = new this.#options.WebSocket(this.#options.url(), ["switchboard.documents.v1", `otp.${otp}`]);
     socket.binaryType = "arraybuffer";
     this.#socket = socket;
     this.#timer = setTimeout(() => this.#dropped(generation, 1006, ""), this.#options.answerTimeoutMs);
