@@ -125,6 +125,7 @@ function newChat(shelf, user = ALICE) {
     publish: () => Promise.reject(new Error("nobody publishes here")),
     products: new Api(() => Promise.reject(new Error("nobody asks for products here"))),
     onSignedOut: () => undefined,
+    editing: NO_EDITING,
     socket: {
       url: (otp) => otp,
       admission: async () => ({ otp: "x" }),
