@@ -188,3 +188,91 @@ fn stamped(state: &[u8], person: &Person) -> Result<Option<String>, BadUpdate> {
         _ => Err(BadUpdate("a state of who is where is no JSON object")),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::{ExternalUser, KeyId};
+
+    fn person(id: &str) -> Person {
+        Person::External(ExternalUser::new(KeyId(1), id, None).unwrap())
+    }
+
+    fn says(id: u64, clock: u64, state: &str) -> Vec<u8> {
+        let mut update = vec![1];
+        put_number(&mut update, id);
+        put_number(&mut update, clock);
+        put_bytes(&mut update, state.as_bytes());
+        update
+    }
+
+    const CURSOR: &str = r#"{"cursor":1,"user":{"color":"red","name":"mallory"}}"#;
+
+    #[test]
+    fn the_name_is_that_of_the_connection() {
+        let (mut there, now) = (Awareness::new(1_000), Instant::now());
+        let changed = there.receive(ClientId(1), &person("alice"), &says(7, 3, CURSOR), now).unwrap().unwrap();
+        let stamped = r#"{"cursor":1,"user":{"color":"red","name":"alice"}}"#;
+        assert_eq!(there.encode(&changed), says(7, 3, stamped));
+        assert_eq!(there.all(), Some(says(7, 3, stamped)));
+        assert_eq!(there.leave(ClientId(1), now), Some(changed.clone()));
+        assert_eq!(there.encode(&changed), says(7, 3, "null"));
+        assert_eq!((there.all(), there.leave(ClientId(1), now)), (None, None));
+    }
+
+    #[test]
+    fn nobody_speaks_for_another_and_echoes_are_nothing_new() {
+        let (mut there, now) = (Awareness::new(1_000), Instant::now());
+        let (alice, bob) = (person("alice"), person("bob"));
+        there.receive(ClientId(1), &alice, &says(7, 3, CURSOR), now).unwrap().unwrap();
+        for (from, who, update) in [
+            (2, &bob, says(7, 3, CURSOR)),
+            (2, &bob, says(7, 9, "{}")),
+            (2, &bob, says(7, 9, "null")),
+            (2, &bob, says(7, 3, "not even JSON")),
+            (2, &bob, says(8, 1, "null")),
+            (3, &alice, says(7, 3, "null")),
+            (1, &alice, says(7, 2, "{}")),
+            (1, &alice, vec![0]),
+        ] {
+            assert_eq!(there.receive(ClientId(from), who, &update, now), Ok(None));
+        }
+        // She came back on another connection; that the old one ends, changes nothing.
+        assert!(there.receive(ClientId(3), &alice, &says(7, 4, "{}"), now).unwrap().is_some());
+        assert_eq!(there.leave(ClientId(1), now), None);
+        // Of one's own, null with the clock as it was takes it back.
+        assert!(there.receive(ClientId(3), &alice, &says(7, 4, "null"), now).unwrap().is_some());
+        assert_eq!(there.all(), None);
+    }
+
+    #[test]
+    fn clocks_of_those_who_left_are_remembered_a_minute() {
+        let (mut there, now) = (Awareness::new(1_000), Instant::now());
+        there.receive(ClientId(1), &person("alice"), &says(7, 3, CURSOR), now).unwrap();
+        there.leave(ClientId(1), now);
+        let mut hears = |after| there.receive(ClientId(2), &person("bob"), &says(7, 3, "{}"), now + after).unwrap();
+        assert_eq!(hears(Duration::from_secs(59)), None);
+        assert!(hears(REMEMBERED).is_some());
+        // Nor are there ever too many of them.
+        for client in 10..10_000 {
+            there.receive(ClientId(client), &person("carol"), &says(client, 1, "{}"), now).unwrap();
+            there.leave(ClientId(client), now);
+        }
+        assert!(there.entries.len() <= MAX_REMEMBERED + 2 && there.ids.len() == 1);
+    }
+
+    #[test]
+    fn limits_are_kept() {
+        let (mut there, now, alice) = (Awareness::new(20), Instant::now(), person("alice"));
+        let mut receive = |update: &[u8]| there.receive(ClientId(1), &alice, update, now);
+        let large = format!(r#"{{"a":"{}"}}"#, "x".repeat(20));
+        assert_eq!(receive(&says(1, 1, &large)), Err(AwarenessError::TooLarge));
+        for bad in [&says(1, 1, "[]")[..], &says(1, 1, "{"), &[9], &[1, 1, 1, 200], &[0xff; 9]] {
+            assert!(matches!(receive(bad), Err(AwarenessError::Bad(_))), "{bad:?}");
+        }
+        for id in 0..MAX_IDS as u64 {
+            assert!(receive(&says(id, 1, "{}")).unwrap().is_some());
+        }
+        assert_eq!(receive(&says(99, 1, "{}")), Err(AwarenessError::TooMany));
+    }
+}

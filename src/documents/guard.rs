@@ -34,6 +34,8 @@ pub(super) struct Walked {
     pub(super) deletions: usize,
     /// Documents inside the document.
     pub(super) subdocuments: usize,
+    /// Types inside the document: texts, maps, elements …
+    pub(super) types: usize,
 }
 
 /// What one client wrote, from a clock on.
@@ -118,6 +120,10 @@ fn walk_section(reader: &mut Reader, walked: &mut Walked) -> Result<Section, Bad
             return Err(BadUpdate("a block is empty or its clock too high"));
         }
         if is_hole {
+            // The library recurses over holes in a row.
+            if holes.last().is_some_and(|hole: &Hole| u64::from(hole.end) == end - length) {
+                return Err(BadUpdate("a hole follows a hole"));
+            }
             holes.push(Hole { end: end as u32, blocks: block, at });
         }
     }
@@ -164,7 +170,10 @@ fn walk_content(reader: &mut Reader, kind: u8, walked: &mut Walked) -> Result<u6
             reader.string()?;
             value::check_json(reader.string()?)?;
         }
-        7 => walk_type(reader)?,
+        7 => {
+            walk_type(reader)?;
+            walked.types += 1;
+        }
         8 => {
             let values = reader.count(1)?;
             for _ in 0..values {

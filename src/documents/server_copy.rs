@@ -25,6 +25,17 @@ use yrs::{
 /// Longest time spent on comparing two texts.
 const DIFF_TIME: Duration = Duration::from_millis(200);
 
+/// Types in one document, and documents in it: more serve nobody, and cost much more memory than bytes.
+const MAX_TYPES: usize = 250_000;
+const MAX_SUBDOCUMENTS: usize = 1_000;
+/// Clients whose writing comes in one update: the time it takes grows with their square.
+const MAX_CLIENTS: usize = 10_000;
+
+/// Levels of recursion that fit on the stack of any thread; above, room is made for each.
+const DEPTH_OF_ANY_STACK: usize = 256;
+const LEAST_STACK: usize = 1 << 20;
+const STACK_PER_LEVEL: usize = 1 << 10;
+
 /// What a document has that nothing was written in.
 const NOTHING: &[u8] = &[0, 0];
 
@@ -52,6 +63,8 @@ pub(super) struct Applied {
 pub(super) struct ServerCopy {
     doc: Doc,
     bytes: usize,
+    types: usize,
+    subdocuments: usize,
     is_poisoned: bool,
 }
 
@@ -65,7 +78,8 @@ impl ServerCopy {
         let snapshot = Some(&content.snapshot).filter(|snapshot| !snapshot.is_empty());
         let updates = snapshot.into_iter().chain(content.updates.iter().map(|stored| &stored.update));
         for update in updates {
-            let applied = copy.apply(update).map_err(|BadUpdate(why)| Damaged(why))?;
+            let walked = guard::walk(update).map_err(|BadUpdate(why)| Damaged(why))?;
+            let applied = copy.integrate(update, &walked).map_err(|BadUpdate(why)| Damaged(why))?;
             if applied.lacks {
                 return Err(Damaged("a part of it is missing"));
             }
@@ -82,7 +96,7 @@ impl ServerCopy {
             cleanup_formatting: false,
             ..Options::with_client_id(ClientID::new(rand::random::<u32>().into()))
         };
-        Self { doc: Doc::with_options(options), bytes: NOTHING.len(), is_poisoned: false }
+        Self { doc: Doc::with_options(options), bytes: NOTHING.len(), types: 0, subdocuments: 0, is_poisoned: false }
     }
 
     /// Takes in an update of a client.
@@ -91,17 +105,30 @@ impl ServerCopy {
     /// [`BadUpdate`]: nothing of it is in the copy, or the copy [is poisoned](Self::is_poisoned).
     pub(super) fn apply(&mut self, update: &[u8]) -> Result<Applied, BadUpdate> {
         let walked = guard::walk(update)?;
+        self.check_room_for(&walked)?;
+        self.integrate(update, &walked)
+    }
+
+    fn integrate(&mut self, update: &[u8], walked: &guard::Walked) -> Result<Applied, BadUpdate> {
+        let depth = walked.sections.len() + self.types + walked.types;
         let known = self.read(|transaction| transaction.state_vector())?;
-        let whole = without_gaps(update, &walked, &known);
+        let whole = without_gaps(update, walked, &known);
         let lacks_blocks = whole.is_some();
         let update = Update::decode_v1(whole.as_deref().unwrap_or(update))
             .map_err(|_| BadUpdate("the update cannot be decoded"))?;
-        let (change, lacks) = self.write(|transaction| {
-            transaction.apply_update(update).map_err(|_| BadUpdate("the update contradicts the document"))?;
-            let lacks = transaction.has_missing_updates();
-            transaction.prune_pending();
-            Ok(lacks)
+        let (change, lacks) = with_stack_for(depth, || {
+            self.write(|transaction| {
+                transaction.apply_update(update).map_err(|_| BadUpdate("the update contradicts the document"))?;
+                let lacks = transaction.has_missing_updates();
+                transaction.prune_pending();
+                Ok(lacks)
+            })
         })?;
+        if let Some(change) = &change {
+            let walked = guard::walk(change)?;
+            self.types += walked.types;
+            self.subdocuments += walked.subdocuments;
+        }
         Ok(Applied { change, lacks: lacks || lacks_blocks })
     }
 
@@ -168,12 +195,30 @@ impl ServerCopy {
             return Ok(None);
         }
         let delta = content.delta(&edits);
-        let written = self.write(|transaction| {
-            let root = transaction.get_or_insert_text(root);
-            root.apply_delta(transaction, delta);
-            Ok(())
+        let written = with_stack_for(self.types, || {
+            self.write(|transaction| {
+                let root = transaction.get_or_insert_text(root);
+                root.apply_delta(transaction, delta);
+                Ok(())
+            })
         });
         written.map(|(change, ())| change).map_err(|_| NotText)
+    }
+
+    /// Nobody fills the memory with what takes few bytes and much room.
+    fn check_room_for(&mut self, walked: &guard::Walked) -> Result<(), BadUpdate> {
+        let has_room = |copy: &Self| {
+            copy.types + walked.types <= MAX_TYPES && copy.subdocuments + walked.subdocuments <= MAX_SUBDOCUMENTS
+        };
+        if walked.sections.len() > MAX_CLIENTS {
+            return Err(BadUpdate("an update of too many clients"));
+        }
+        if !has_room(self) {
+            // Some of what was counted was deleted since.
+            let now = guard::walk(&self.state())?;
+            (self.types, self.subdocuments) = (now.types, now.subdocuments);
+        }
+        if has_room(self) { Ok(()) } else { Err(BadUpdate("the document has too many parts")) }
     }
 
     /// Reads in it; the library's panics are errors.
@@ -209,6 +254,19 @@ impl ServerCopy {
         self.bytes += change.as_ref().map_or(0, Vec::len);
         Ok((change, result))
     }
+}
+
+/// Runs it with room for the library's recursion, which goes as deep as types are inside each other and as clients
+/// build on each other.
+fn with_stack_for<T: Send>(depth: usize, run: impl FnOnce() -> Result<T, BadUpdate> + Send) -> Result<T, BadUpdate> {
+    if depth <= DEPTH_OF_ANY_STACK {
+        return run();
+    }
+    std::thread::scope(|scope| {
+        let thread = std::thread::Builder::new().stack_size(LEAST_STACK + depth * STACK_PER_LEVEL);
+        let running = thread.spawn_scoped(scope, run).map_err(|_| BadUpdate("there is no memory for the update"))?;
+        running.join().unwrap_or(Err(BadUpdate("the library failed on the update")))
+    })
 }
 
 /// The update without what follows a gap in a client's clocks; `None`: there is none.

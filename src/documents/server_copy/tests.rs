@@ -1,5 +1,5 @@
 use super::*;
-use crate::{model::Offset, storage::StoredUpdate};
+use crate::{documents::wire::put_number, model::Offset, storage::StoredUpdate};
 use proptest::prelude::*;
 use yrs::GetString;
 
@@ -69,6 +69,92 @@ fn what_refers_to_something_that_is_missing_is_left_out_and_told() {
     changed(&mut copy, &second);
     changed(&mut copy, &deletion);
     assert_eq!(copy.text("text").unwrap(), "b");
+}
+
+/// So many clients of whom each builds on the one before.
+fn chain(clients: u64) -> Vec<u8> {
+    let mut update = Vec::new();
+    put_number(&mut update, clients);
+    for client in (1..=clients).rev() {
+        update.push(1);
+        put_number(&mut update, client);
+        update.push(0);
+        if client == 1 {
+            update.extend([4, 1, 4, b't', b'e', b'x', b't']);
+        } else {
+            update.push(0x84);
+            put_number(&mut update, client - 1);
+            update.push(0);
+        }
+        update.extend([1, b'x']);
+    }
+    update.push(0);
+    update
+}
+
+/// So many maps, each in the one before, of which the first is deleted.
+fn nested_maps(levels: u64) -> Vec<u8> {
+    let mut update = vec![1];
+    put_number(&mut update, levels);
+    update.extend([1, 0, 0x27, 1, 1, b't', 1, b'k', 1]);
+    for level in 1..levels {
+        update.extend([0x27, 0, 1]);
+        put_number(&mut update, level - 1);
+        update.extend([1, b'k', 1]);
+    }
+    update.extend([1, 1, 1, 0, 1]);
+    update
+}
+
+#[test]
+fn what_the_library_recurses_over_does_not_overflow_the_stack() {
+    let mut copy = ServerCopy::empty();
+    assert!(copy.apply(&nested_maps(20_000)).unwrap().change.is_some());
+    let mut copy = ServerCopy::empty();
+    changed(&mut copy, &chain(3_000));
+    assert_eq!(copy.text("text").unwrap().len(), 3_000);
+    assert_eq!(ServerCopy::load(&stored(copy.state(), &[])).unwrap().text("text"), copy.text("text"));
+    assert!(copy.apply(&chain(MAX_CLIENTS as u64 + 1)).is_err());
+    assert!(copy.apply(&nested_maps(MAX_TYPES as u64 + 1)).is_err());
+    assert!(!copy.is_poisoned());
+}
+
+#[test]
+fn an_error_in_the_middle_poisons_the_copy() {
+    let mut copy = ServerCopy::empty();
+    // A text, and something in it as if it were a map.
+    assert!(copy.apply(&[1, 2, 1, 0, 4, 1, 1, b't', 1, b'x', 0x28, 0, 1, 0, 1, b'k', 1, 126, 0]).is_err());
+    assert!(copy.is_poisoned());
+    assert!(copy.apply(NOTHING).is_err() && copy.missing(&[0]).is_err() && copy.text("t").is_none());
+}
+
+#[test]
+fn only_a_text_is_a_text() {
+    for (name, update) in crate::documents::guard::tests::real() {
+        let mut copy = ServerCopy::empty();
+        copy.apply(&update).unwrap();
+        for (of, root) in [("any", "map"), ("xml", "prosemirror"), ("subdocument", "docs")] {
+            assert_eq!(copy.text(root).is_none(), of == name, "{root} of {name}");
+        }
+    }
+    let (_, rich) = crate::documents::guard::tests::real().find(|(name, _)| *name == "rich").unwrap();
+    let mut copy = ServerCopy::empty();
+    copy.apply(&rich).unwrap();
+    assert_eq!(copy.text("text").unwrap(), "Gandalf the Grey\n");
+    assert_eq!(copy.replace_text("map", "x").map(|change| change.is_some()), Ok(true));
+}
+
+#[test]
+fn comparing_what_has_nothing_in_common_is_bounded() {
+    let text =
+        |seed: u32| (0..1 << 19).map(|n: u32| if n.wrapping_mul(seed) >> 30 == 0 { "a " } else { "b\n" }).collect();
+    let (old, new): (String, String) = (text(2_654_435_761), text(2_246_822_519));
+    let mut copy = ServerCopy::empty();
+    copy.replace_text("text", &old).unwrap();
+    let started = Instant::now();
+    copy.replace_text("text", &new).unwrap();
+    assert!(started.elapsed() < Duration::from_secs(20));
+    assert_eq!(copy.text("text").unwrap(), new);
 }
 
 /// One step of one of several editors.
