@@ -142,14 +142,14 @@ describe("OpenDocument", () => {
   it("connects with a fresh one-time password each time, outside of the address", async () => {
     const document = await synced();
     assert.equal(DocumentServer.last.url, "wss://chat.test/documents/plan");
-    assert.deepEqual(DocumentServer.last.protocols, ["switchboard.v1", "otp.otp-1"]);
+    assert.deepEqual(DocumentServer.last.protocols, ["switchboard.documents.v1", "otp.otp-1"]);
     DocumentServer.last.drops(1012, "restart jitter_ms=4000");
     mock.timers.tick(1999);
     await settled();
     assert.equal(DocumentServer.all.length, 1);
     mock.timers.tick(1);
     await settled();
-    assert.deepEqual(DocumentServer.last.protocols, ["switchboard.v1", "otp.otp-2"]);
+    assert.deepEqual(DocumentServer.last.protocols, ["switchboard.documents.v1", "otp.otp-2"]);
     document.stop();
   });
 
