@@ -4,7 +4,6 @@ import {
   Server,
   acceptInvitation,
   accessible,
-  inRoom,
   launch,
   newPerson,
   setUpOwner,
@@ -238,9 +237,16 @@ describe("a document", () => {
     await makeDocument(alice.page, "board", "free");
     await openDocument(bob.page, "board");
     await stands(bob.page, "saved");
-    assert.equal((await ask(alice.page, "PATCH", "/documents/board", { members: "read" })).status, 200);
+    await bob.context.setOffline(true);
+    await server.stop("SIGTERM");
+    await stands(bob.page, "offline");
     await toLine(bob.page, 1);
     await bob.page.keyboard.type(" for all");
+    await stands(bob.page, "offline");
+    await server.run();
+    const change = () => ask(alice.page, "PATCH", "/documents/board", { members: "read" }).catch(() => null);
+    await until(async () => (await change())?.status === 200, "bob may only read it");
+    await bob.context.setOffline(false);
     await stands(bob.page, "refused");
     await accessibleInBoth(bob.page, "refused");
     await bob.page.getByRole("button", { name: "Discard my changes" }).click();
@@ -310,14 +316,15 @@ describe("a document", () => {
   });
 
   it("asks for a reload when the server has another version of the page", async () => {
-    const page = await alice.context.newPage();
-    await page.route(/\/(editor|vendor)\/(main|editor)\.js$/, (route) => route.fulfill({ status: 404 }));
-    await page.goto("/");
-    await inRoom(page, "General").catch(() => undefined); // it may begin with the document that was open
+    // A page that keeps its version for when there is no server has this, too.
+    const { page, context } = await newPerson(browser, server, { serviceWorkers: "block" });
+    await page.route(/\/(editor\/main|vendor\/editor)\.js$/, (route) => route.fulfill({ status: 404 }));
+    await acceptInvitation({ page, context, problems: [] }, await server.invite(), "dave");
     await page.evaluate(() => void (location.hash = "#document=notes"));
     await stands(page, "outdated");
     await page.getByRole("button", { name: "Reload" }).waitFor();
-    await page.close();
+    await accessibleInBoth(page, "another version");
+    await context.close();
   });
 
   it("leaves nothing behind when somebody signs out", async () => {
