@@ -20,6 +20,8 @@ import { fullJitter, pauseAfter } from "../lib/backoff.js";
  * @property {number} [answerTimeoutMs] silence after a frame of ours that means the connection is dead
  */
 
+const SUBPROTOCOL = "switchboard.documents.v1";
+
 /** Nothing that waiting mends: the same would happen again. @type {Map<number, Stop>} */
 const STOPS = new Map([
   [1003, "refused"],
@@ -105,7 +107,7 @@ export class DocumentSocket extends EventTarget {
     }
     if (generation !== this.#generation) return;
     this.#refusedEarly = true;
-    const socket = new this.#options.WebSocket(this.#options.url(), ["switchboard.documents.v1", `otp.${otp}`]);
+    const socket = new this.#options.WebSocket(this.#options.url(), [SUBPROTOCOL, `otp.${otp}`]);
     socket.binaryType = "arraybuffer";
     this.#socket = socket;
     this.#timer = setTimeout(() => this.#dropped(generation, 1006, ""), this.#options.answerTimeoutMs);

@@ -1,0 +1,347 @@
+import assert from "node:assert/strict";
+import { after, before, describe, it } from "node:test";
+import {
+  Server,
+  acceptInvitation,
+  accessible,
+  launch,
+  newPerson,
+  setUpOwner,
+  trusting,
+  until,
+} from "./harness.mjs";
+
+/** @typedef {import("./harness.mjs").Page} Page */
+/** @typedef {import("./harness.mjs").Person} Person */
+
+const PHONE = { viewport: { width: 390, height: 844 }, isMobile: true, hasTouch: true };
+
+/** @param {Page} page @param {string} title */
+const text = (page, title) => page.getByRole("textbox", { name: title });
+
+/** @param {Page} page @param {string} state */
+const stands = (page, state) => page.locator(`.document[data-state="${state}"]`).waitFor();
+
+/** All of the text, as the page has it, which is more than it draws. @param {Page} page */
+const written = (page) =>
+  page.locator(".cm-content").evaluate((content) => /** @type {any} */ (content).cmTile.view.state.doc.toString());
+
+/** Asks the server as the page does. @param {Page} page @param {string} method @param {string} path @param {unknown} [body] */
+const ask = (page, method, path, body) =>
+  page.evaluate(
+    async (request) => {
+      const headers = { "Content-Type": "application/json" };
+      const sent = await fetch(request.path, { method: request.method, headers, body: request.body });
+      return { status: sent.status, text: await sent.text() };
+    },
+    { method, path, body: body === undefined ? null : JSON.stringify(body) },
+  );
+
+/** @param {Page} page @param {string} name @param {string} content @param {"read" | "write"} [members] */
+async function makeDocument(page, name, content, members = "write") {
+  const title = name.replace(/^./, (first) => first.toUpperCase());
+  const { status, text: answer } = await ask(page, "POST", "/documents", { room: "general", name, title, members, text: content });
+  assert.equal(status, 201, answer);
+}
+
+/** Follows a link to it. @param {Page} page @param {string} name */
+async function openDocument(page, name) {
+  await page.evaluate((hash) => void (location.hash = hash), `#document=${name}`);
+  const title = name.replace(/^./, (first) => first.toUpperCase());
+  await page.locator(".document").getByRole("heading", { name: title }).waitFor();
+  await text(page, title).waitFor();
+}
+
+/** @param {Page} page @param {number} line from the first */
+async function toLine(page, line) {
+  await page.locator(".cm-content").focus();
+  await page.keyboard.press("Control+Home");
+  for (let step = 1; step < line; step += 1) await page.keyboard.press("ArrowDown");
+  await page.keyboard.press("End");
+}
+
+describe("a document", () => {
+  /** @type {Server} */ let server;
+  /** @type {import("playwright-core").Browser} */ let browser;
+  /** @type {Person} */ let alice;
+  /** @type {Person} */ let bob;
+  /** @type {Person} */ let carol;
+
+  before(async () => {
+    server = await Server.start();
+    browser = await launch([await trusting(server)]);
+    [alice, bob, carol] = [await newPerson(browser, server), await newPerson(browser, server), await newPerson(browser, server, PHONE)];
+    await setUpOwner(alice, server);
+    await acceptInvitation(bob, await server.invite(), "bob");
+    await acceptInvitation(carol, await server.invite(), "carol");
+  });
+  after(async () => {
+    await browser?.close();
+    await server?.remove();
+  });
+
+  /** @param {Page} page @param {string} what */
+  async function accessibleInBoth(page, what) {
+    for (const colorScheme of /** @type {const} */ (["light", "dark"])) {
+      await page.emulateMedia({ colorScheme, reducedMotion: "reduce" });
+      await accessible(page, `${what}, ${colorScheme}`);
+    }
+  }
+
+  /** @param {Person[]} people @param {string} expected */
+  const allHave = (people, expected) =>
+    Promise.all(people.map(({ page }) => until(async () => (await written(page)) === expected, `everybody has “${expected}”`)));
+
+  it("loads the editor with the first document, and not before", async () => {
+    const loaded = () => alice.page.evaluate(() => performance.getEntriesByType("resource").some(({ name }) => name.endsWith("vendor/editor.js")));
+    assert.equal(await loaded(), false);
+    await makeDocument(alice.page, "plan", "# Plan\n\nfirst\n\nlast");
+    await openDocument(alice.page, "plan");
+    await stands(alice.page, "saved");
+    assert.equal(await loaded(), true);
+  });
+
+  it("shows two people each other’s carets, names and words", async () => {
+    await openDocument(bob.page, "plan");
+    await toLine(bob.page, 3);
+    await bob.page.keyboard.type(" and more");
+    const name = alice.page.locator(".remote-caret-name");
+    await name.getByText("bob", { exact: true }).waitFor({ state: "attached" });
+    await allHave([alice, bob], "# Plan\n\nfirst and more\n\nlast");
+    await bob.page.keyboard.press("Shift+Home");
+    await alice.page.locator(".remote-selection").first().waitFor();
+    await alice.page.locator(".document-person", { hasText: "bob" }).waitFor();
+    await alice.page.locator(".document-news").getByText("bob is here").waitFor({ state: "attached" });
+    await stands(bob.page, "saved");
+    const { text: kept } = await ask(alice.page, "GET", "/documents/plan/text");
+    assert.equal(kept, "# Plan\n\nfirst and more\n\nlast");
+  });
+
+  it("undoes what somebody did, and nothing of the others", async () => {
+    await toLine(alice.page, 5);
+    await alice.page.keyboard.type(" words");
+    await allHave([bob], "# Plan\n\nfirst and more\n\nlast words");
+    await bob.page.locator(".document").getByRole("button", { name: "Undo my last change" }).click();
+    await allHave([alice, bob], "# Plan\n\nfirst\n\nlast words");
+    await bob.page.keyboard.press("Control+y");
+    await allHave([alice, bob], "# Plan\n\nfirst and more\n\nlast words");
+  });
+
+  it("keeps place and selection while others write above", async () => {
+    await makeDocument(alice.page, "long", Array.from({ length: 300 }, (_, line) => `line ${line + 1}`).join("\n"));
+    for (const { page } of [alice, bob]) await openDocument(page, "long");
+    await toLine(alice.page, 150);
+    await alice.page.keyboard.press("Shift+Home");
+    const line = alice.page.locator(".cm-line", { hasText: /^line 150$/ });
+    const top = async () => Math.round((await line.boundingBox())?.y ?? NaN);
+    const there = await top();
+    await toLine(bob.page, 1);
+    for (let count = 0; count < 5; count += 1) await bob.page.keyboard.type("\nabove");
+    await until(async () => (await written(alice.page)).includes("above\nabove\nabove\nabove\nabove"), "alice has it");
+    assert.equal(await top(), there);
+    assert.equal(await alice.page.evaluate(() => String(getSelection())), "line 150");
+  });
+
+  it("does not disturb a composition", async () => {
+    const session = await alice.context.newCDPSession(alice.page);
+    await toLine(alice.page, 155);
+    await session.send("Input.imeSetComposition", { text: "にほ", selectionStart: 2, selectionEnd: 2 });
+    await toLine(bob.page, 1);
+    await bob.page.keyboard.type("!");
+    await until(async () => (await written(alice.page)).startsWith("line 1!"), "bob’s change is there");
+    await session.send("Input.imeSetComposition", { text: "にほん", selectionStart: 3, selectionEnd: 3 });
+    await session.send("Input.insertText", { text: "日本" });
+    await until(async () => (await written(bob.page)).includes("line 150日本"), "what was composed is there, once");
+    assert.equal((await written(alice.page)).split("日本").length, 2);
+    assert.equal(await written(alice.page), await written(bob.page));
+  });
+
+  it("can be left by keyboard: Escape, then Tab", async () => {
+    const { page } = bob;
+    await toLine(page, 2);
+    await page.keyboard.press("Tab");
+    assert.equal(await page.evaluate(() => document.activeElement?.className.includes("cm-content")), true);
+    await page.keyboard.press("Control+z");
+    await page.keyboard.press("Escape");
+    await page.keyboard.press("Tab");
+    assert.equal(await page.evaluate(() => document.activeElement?.className.includes("cm-content")), false);
+    const description = await text(page, "Long").getAttribute("aria-describedby");
+    assert.match(await page.locator(`#${description}`).innerText(), /Escape, then Tab leaves the text/);
+  });
+
+  it("takes up what was written on both sides of a lost connection", async () => {
+    await makeDocument(alice.page, "notes", "one\ntwo\n");
+    for (const { page } of [alice, bob]) {
+      await openDocument(page, "notes");
+      await stands(page, "saved");
+    }
+    await alice.context.setOffline(true);
+    await server.stop("SIGKILL");
+    for (const { page } of [alice, bob]) await stands(page, "offline");
+    await toLine(alice.page, 1);
+    await alice.page.keyboard.type(" by alice");
+    await toLine(bob.page, 2);
+    await bob.page.keyboard.type(" by bob");
+    await alice.page.locator(".document-state").getByText("Offline – kept on this device").waitFor();
+    await server.run();
+    await alice.context.setOffline(false);
+    await allHave([alice, bob], "one by alice\ntwo by bob\n");
+    for (const { page } of [alice, bob]) await stands(page, "saved");
+  });
+
+  it("goes on in mid-sentence over a restart of the server", async () => {
+    await toLine(alice.page, 3);
+    const typing = alice.page.keyboard.type("a sentence that a restart does not end.", { delay: 40 });
+    await server.stop("SIGTERM");
+    await server.run();
+    await typing;
+    await allHave([alice, bob], "one by alice\ntwo by bob\na sentence that a restart does not end.");
+    await stands(alice.page, "saved");
+    assert.equal((await ask(bob.page, "GET", "/documents/notes/text")).text, await written(alice.page));
+  });
+
+  it("keeps over a reload what was written without the server, and sends it when that is back", async () => {
+    await server.stop("SIGTERM");
+    await stands(bob.page, "offline");
+    await toLine(bob.page, 1);
+    await bob.page.keyboard.type(", then bob");
+    await bob.page.locator(".document-state").getByText("Offline – kept on this device").waitFor();
+    if (!process.env.SWITCHBOARD_FRONTEND) {
+      await bob.page.reload();
+      await text(bob.page, "Notes").waitFor();
+      assert.match(await written(bob.page), /^one by alice, then bob\n/);
+      await toLine(bob.page, 2);
+      await bob.page.keyboard.type(" again");
+      await stands(bob.page, "offline");
+    }
+    await server.run();
+    await stands(bob.page, "saved");
+    await until(async () => (await written(alice.page)).includes(", then bob"), "alice has it");
+    assert.equal(await written(alice.page), await written(bob.page));
+  });
+
+  it("is only read by who may only read", async () => {
+    await makeDocument(alice.page, "rules", "be kind", "read");
+    await openDocument(bob.page, "rules");
+    await stands(bob.page, "read_only");
+    await bob.page.locator(".cm-content").focus();
+    await bob.page.keyboard.type("no");
+    await openDocument(alice.page, "rules");
+    await toLine(alice.page, 1);
+    await alice.page.keyboard.type(", always");
+    await allHave([alice, bob], "be kind, always");
+    await accessibleInBoth(bob.page, "read only");
+  });
+
+  it("says when what was written last is not taken any more, and hands it out", async () => {
+    await makeDocument(alice.page, "board", "free");
+    await openDocument(bob.page, "board");
+    await stands(bob.page, "saved");
+    await bob.context.setOffline(true);
+    await server.stop("SIGTERM");
+    await stands(bob.page, "offline");
+    await toLine(bob.page, 1);
+    await bob.page.keyboard.type(" for all");
+    await stands(bob.page, "offline");
+    await server.run();
+    const change = () => ask(alice.page, "PATCH", "/documents/board", { members: "read" }).catch(() => null);
+    await until(async () => (await change())?.status === 200, "bob may only read it");
+    await bob.context.setOffline(false);
+    await stands(bob.page, "refused");
+    await accessibleInBoth(bob.page, "refused");
+    await bob.page.getByRole("button", { name: "Discard my changes" }).click();
+    await stands(bob.page, "read_only");
+    assert.equal(await written(bob.page), "free");
+    await bob.page.getByRole("button", { name: "Copy my text" }).waitFor();
+  });
+
+  it("stays to be copied when it is deleted meanwhile, and nothing of it stays on the device", async () => {
+    await openDocument(bob.page, "board");
+    const kept = () => bob.page.evaluate(async () => (await indexedDB.databases()).length);
+    const many = await kept();
+    assert.equal((await ask(alice.page, "DELETE", "/documents/board")).status, 204);
+    await stands(bob.page, "deleted");
+    assert.equal(await written(bob.page), "free");
+    await until(async () => (await kept()) === many - 1, "the copy is gone");
+    await accessibleInBoth(bob.page, "deleted");
+  });
+
+  it("is never mixed with another that takes its name", async () => {
+    await makeDocument(alice.page, "again", "the first");
+    await openDocument(bob.page, "again");
+    await stands(bob.page, "saved");
+    await bob.context.setOffline(true);
+    await server.stop("SIGTERM");
+    await stands(bob.page, "offline");
+    await toLine(bob.page, 1);
+    await bob.page.keyboard.type(" of bob");
+    await bob.page.locator(".document-state").getByText("Offline – kept on this device").waitFor();
+    await server.run();
+    await until(async () => (await ask(alice.page, "DELETE", "/documents/again").catch(() => null))?.status === 204, "it is deleted");
+    await makeDocument(alice.page, "again", "the second");
+    await bob.context.setOffline(false);
+    await stands(bob.page, "deleted");
+    assert.equal((await ask(alice.page, "GET", "/documents/again/text")).text, "the second");
+  });
+
+  it("fits a phone, in both themes", async () => {
+    const { page } = carol;
+    await openDocument(page, "notes");
+    await stands(page, "saved");
+    await openDocument(bob.page, "notes");
+    await toLine(bob.page, 1);
+    await page.locator(".remote-caret").waitFor();
+    assert.equal(await page.evaluate(() => document.documentElement.scrollWidth > innerWidth), false);
+    const sizes = await page
+      .locator(".document-tools button")
+      .evaluateAll((all) => all.map((one) => one.getBoundingClientRect()).map(({ width, height }) => Math.min(width, height)));
+    assert.ok(sizes.every((size) => size >= 36), `too small for a finger: ${sizes}`);
+    await page.locator(".remote-caret-name").waitFor({ state: "hidden" });
+    await accessibleInBoth(page, "a document on a phone");
+    await page.emulateMedia({ forcedColors: "active" });
+    await page.locator(".remote-caret").waitFor();
+    await page.emulateMedia({ forcedColors: "none" });
+  });
+
+  it("is searched whole, though only what is seen is drawn", async () => {
+    const { page } = alice;
+    await openDocument(page, "long");
+    await toLine(page, 1);
+    await page.keyboard.press("Control+f");
+    await page.keyboard.type("line 280");
+    await page.keyboard.press("Enter");
+    await page.locator(".cm-line", { hasText: /^line 280$/ }).waitFor();
+    await accessibleInBoth(page, "search");
+    await page.keyboard.press("Escape");
+  });
+
+  it("asks for a reload when the server has another version of the page", async () => {
+    // A page that keeps its version for when there is no server has this, too.
+    const { page, context } = await newPerson(browser, server, { serviceWorkers: "block" });
+    await page.route(/\/(editor\/main|vendor\/editor)\.js$/, (route) => route.fulfill({ status: 404 }));
+    await acceptInvitation({ page, context, problems: [] }, await server.invite(), "dave");
+    await page.evaluate(() => void (location.hash = "#document=notes"));
+    await stands(page, "outdated");
+    await page.getByRole("button", { name: "Reload" }).waitFor();
+    await accessibleInBoth(page, "another version");
+    await context.close();
+  });
+
+  it("leaves nothing behind when somebody signs out", async () => {
+    const { page } = carol;
+    assert.ok((await page.evaluate(async () => (await indexedDB.databases()).length)) > 0);
+    await page.evaluate(() => fetch("/logout", { method: "POST", headers: { "Content-Type": "application/json" }, body: "{}" }));
+    await page.getByRole("heading", { name: "Sign in" }).waitFor();
+    // Signed out elsewhere, what was written here is kept for its writer; by the button, it goes.
+    assert.ok((await page.evaluate(async () => (await indexedDB.databases()).length)) > 0);
+    const { page: here } = bob;
+    await here.getByRole("button", { name: /^Signed in as/ }).click();
+    await here.getByRole("button", { name: "Sign out" }).click();
+    await here.getByRole("heading", { name: "Sign in" }).waitFor();
+    await until(async () => (await here.evaluate(async () => (await indexedDB.databases()).length)) === 0, "nothing is kept");
+  });
+
+  it("never made a page do what it must not", () => {
+    assert.deepEqual([...alice.problems, ...bob.problems, ...carol.problems], []);
+  });
+});
