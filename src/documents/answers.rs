@@ -51,11 +51,11 @@ impl Owner {
                     self.audience.answer(to, self.question());
                     self.audience.answer_some(to, self.awareness.all().map(|all| wire::awareness(&all)));
                 }
-                Owed::Question(to) => self.audience.answer(to, self.question()),
+                Owed::Question(to) => self.audience.tell(to, self.question()),
                 Owed::Cursors { to, _answered } => {
                     self.audience.answer_some(to, self.awareness.all().map(|all| wire::awareness(&all)));
                 }
-                Owed::Fence { to, number } => self.audience.answer(to, wire::fence(number)),
+                Owed::Fence { to, number } => self.audience.tell(to, wire::fence(number)),
                 Owed::Missing { to, state_vector, _answered } => {
                     if let Some(frame) = made.get(&state_vector) {
                         self.audience.answer(to, frame.clone());

@@ -3,6 +3,9 @@ use crate::{documents::wire::put_number, model::Offset, storage::StoredUpdate};
 use proptest::prelude::*;
 use yrs::GetString;
 
+/// Something that is written in a text.
+type Write = Box<dyn FnOnce(&yrs::TextRef, &mut TransactionMut)>;
+
 /// Somebody who edits.
 fn editor(id: u64) -> Doc {
     Doc::with_options(Options { offset_kind: OffsetKind::Utf16, ..Options::with_client_id(ClientID::new(id)) })
@@ -195,7 +198,7 @@ fn between(text: &yrs::TextRef, transaction: &TransactionMut, from: u32, to: u32
 fn play(editors: &[Doc], steps: Vec<Step>) -> Vec<Vec<u8>> {
     let (mut changes, mut heard): (Vec<Vec<u8>>, _) = (Vec::new(), vec![0; editors.len()]);
     for step in steps {
-        let (who, change): (usize, Box<dyn FnOnce(&yrs::TextRef, &mut TransactionMut)>) = match step {
+        let (who, change): (usize, Write) = match step {
             Step::Insert(who, at, string) => {
                 (who, Box::new(move |text, t| text.insert(t, between(text, t, at, at).start, &string)))
             }

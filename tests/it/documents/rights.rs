@@ -104,7 +104,7 @@ async fn a_name_that_is_none_spends_no_otp() {
     let otp = server.otp(&alice, None).await;
     let http = server.http();
     assert_eq!(Editor::connects_by(http, &otp, "no%20name", new_doc()).await.err(), Some(400));
-    let mut editor = Editor::connects_by(http, &otp, "PLAN", new_doc()).await.ok().expect("the OTP is good");
+    let mut editor = Editor::connects_by(http, &otp, "PLAN", new_doc()).await.expect("the OTP is good");
     editor.syncs().await;
     assert_eq!(Editor::connects_by(http, &otp, "plan", new_doc()).await.err(), Some(401));
     server.stop().await;

@@ -107,12 +107,12 @@ async fn an_external_user_opens_what_their_otp_lists() {
     let otp = async || server.external_otp(key, &body).await.json()["otp"].as_str().unwrap().to_owned();
     let http = server.http();
     // It comes into being when somebody opens it who may write in it.
-    let mut writer = Editor::connects_by(http, &otp().await, "App.Plan", new_doc()).await.ok().expect("it may");
+    let mut writer = Editor::connects_by(http, &otp().await, "App.Plan", new_doc()).await.expect("it may");
     writer.syncs().await;
     writer.types(0, "mine").await;
     writer.fence().await;
     assert_eq!(app.reads("app.plan").await, "mine");
-    let mut reader = Editor::connects_by(http, &otp().await, "app.notice", new_doc()).await.ok().expect("it may");
+    let mut reader = Editor::connects_by(http, &otp().await, "app.notice", new_doc()).await.expect("it may");
     reader.syncs().await;
     assert_eq!(reader.text(), "read me");
     reader.types(0, "not ").await;
