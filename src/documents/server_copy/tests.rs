@@ -191,11 +191,13 @@ fn between(text: &yrs::TextRef, transaction: &TransactionMut, from: u32, to: u32
     place(from).min(place(to))..place(from).max(place(to))
 }
 
+type Change = Box<dyn FnOnce(&yrs::TextRef, &mut TransactionMut)>;
+
 /// What the editors change by these steps, while they hear some of each other.
 fn play(editors: &[Doc], steps: Vec<Step>) -> Vec<Vec<u8>> {
     let (mut changes, mut heard): (Vec<Vec<u8>>, _) = (Vec::new(), vec![0; editors.len()]);
     for step in steps {
-        let (who, change): (usize, Box<dyn FnOnce(&yrs::TextRef, &mut TransactionMut)>) = match step {
+        let (who, change): (_, Change) = match step {
             Step::Insert(who, at, string) => {
                 (who, Box::new(move |text, t| text.insert(t, between(text, t, at, at).start, &string)))
             }
