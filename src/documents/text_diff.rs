@@ -7,6 +7,9 @@
 use similar::{Algorithm, DiffOp, capture_diff_slices_deadline};
 use std::{ops::Range, time::Instant};
 
+/// More edits than this take long to write into a large document; neighbours become one.
+const MAX_EDITS: usize = 1_000;
+
 /// A part of the old text, in bytes, and what comes in its place.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Edit<'a> {
@@ -20,7 +23,21 @@ pub(super) fn edits<'a>(old: &str, new: &'a str, deadline: Instant) -> Vec<Edit<
     let (start, end) = common(old, new);
     let middle = Edit { old: start..old.len() - end, new: &new[start..new.len() - end] };
     compare(old, middle, &[lines, words], deadline, &mut edits);
-    edits
+    if edits.len() > MAX_EDITS { coarser(&edits, new) } else { edits }
+}
+
+fn coarser<'a>(edits: &[Edit<'a>], new: &'a str) -> Vec<Edit<'a>> {
+    let mut at = (0, 0);
+    let join = |group: &[Edit<'_>]| {
+        let (start, end) = (group[0].old.start, group[group.len() - 1].old.end);
+        let (gone, come) =
+            group.iter().fold((0, 0), |(gone, come), edit| (gone + edit.old.len(), come + edit.new.len()));
+        // Between edits both texts are the same.
+        let new_start = at.1 + start - at.0;
+        at = (end, new_start + (end - start) - gone + come);
+        Edit { old: start..end, new: &new[new_start..at.1] }
+    };
+    edits.chunks(edits.len().div_ceil(MAX_EDITS)).map(join).collect()
 }
 
 type Split = fn(&str) -> Vec<&str>;
@@ -107,4 +124,39 @@ fn ends(parts: &[&str]) -> Vec<usize> {
 
 fn within(ends: &[usize], parts: Range<usize>) -> Range<usize> {
     ends[parts.start]..ends[parts.end]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::time::Duration;
+
+    fn edits_of<'a>(old: &str, new: &'a str) -> Vec<Edit<'a>> {
+        let edits = edits(old, new, Instant::now() + Duration::from_secs(5));
+        let (mut made, mut at) = (String::new(), 0);
+        for edit in &edits {
+            made.extend([&old[at..edit.old.start], edit.new]);
+            at = edit.old.end;
+        }
+        made.push_str(&old[at..]);
+        assert_eq!(made, new);
+        edits
+    }
+
+    #[test]
+    fn only_what_differs_is_touched() {
+        let new = "one two!\nthree\nfour fxve 👍 six\r\n";
+        let edits = edits_of("one two\nthree\nfour five 👋 six\n", new);
+        let touched: Vec<_> = edits.iter().map(|edit| (edit.old.clone(), edit.new)).collect();
+        assert_eq!(touched, [(7..7, "!"), (20..21, "x"), (24..28, "👍"), (32..33, "\r\n")]);
+        assert_eq!(edits_of("same", "same"), []);
+        assert_eq!(edits_of("a\r\nb", "a\rb").len(), 1);
+    }
+
+    #[test]
+    fn very_many_edits_become_fewer() {
+        let old: String = (0..9_999).map(|line| format!("{line} is a line\n")).collect();
+        let new = old.replace("is", "was");
+        assert!((500..=MAX_EDITS).contains(&edits_of(&old, &new).len()));
+    }
 }

@@ -3,9 +3,6 @@ use crate::{documents::wire::put_number, model::Offset, storage::StoredUpdate};
 use proptest::prelude::*;
 use yrs::GetString;
 
-/// Something that is written in a text.
-type Write = Box<dyn FnOnce(&yrs::TextRef, &mut TransactionMut)>;
-
 /// Somebody who edits.
 fn editor(id: u64) -> Doc {
     Doc::with_options(Options { offset_kind: OffsetKind::Utf16, ..Options::with_client_id(ClientID::new(id)) })
@@ -194,11 +191,13 @@ fn between(text: &yrs::TextRef, transaction: &TransactionMut, from: u32, to: u32
     place(from).min(place(to))..place(from).max(place(to))
 }
 
+type Change = Box<dyn FnOnce(&yrs::TextRef, &mut TransactionMut)>;
+
 /// What the editors change by these steps, while they hear some of each other.
 fn play(editors: &[Doc], steps: Vec<Step>) -> Vec<Vec<u8>> {
     let (mut changes, mut heard): (Vec<Vec<u8>>, _) = (Vec::new(), vec![0; editors.len()]);
     for step in steps {
-        let (who, change): (usize, Write) = match step {
+        let (who, change): (_, Change) = match step {
             Step::Insert(who, at, string) => {
                 (who, Box::new(move |text, t| text.insert(t, between(text, t, at, at).start, &string)))
             }
