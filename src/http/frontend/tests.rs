@@ -132,7 +132,8 @@ fn is_loaded_later(path: &str) -> bool {
 fn imports_of(entry: &str) -> Vec<String> {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("frontend");
     let all = files_below(&root, &root).into_iter().filter(|path| path.ends_with(".js"));
-    let sources: BTreeMap<_, _> = all.map(|path| (path.clone(), fs::read_to_string(root.join(&path)).unwrap())).collect();
+    let sources: BTreeMap<_, _> =
+        all.map(|path| (path.clone(), fs::read_to_string(root.join(&path)).unwrap())).collect();
     imports::graph(entry, |path| sources.get(path).map(String::as_str))
 }
 
