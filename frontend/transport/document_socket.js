@@ -20,6 +20,8 @@ import { fullJitter, pauseAfter } from "../lib/backoff.js";
  * @property {number} [answerTimeoutMs] silence after a frame of ours that means the connection is dead
  */
 
+/** `WebSocket.OPEN`. */
+const OPEN = 1;
 const SUBPROTOCOL = "switchboard.documents.v1";
 
 /** Nothing that waiting mends: the same would happen again. @type {Map<number, Stop>} */
@@ -82,8 +84,9 @@ export class DocumentSocket extends EventTarget {
 
   /** What we send must make the server say something: silence means that the connection is dead. @param {Uint8Array} frame */
   send(frame) {
-    if (this.state !== "open") return;
-    this.#socket?.send(/** @type {Uint8Array<ArrayBuffer>} */ (frame));
+    // One that is closing takes nothing more: what is not sent is asked for on the next.
+    if (this.state !== "open" || !this.#socket || this.#socket.readyState > OPEN) return;
+    this.#socket.send(/** @type {Uint8Array<ArrayBuffer>} */ (frame));
     this.#answerTimer ??= setTimeout(() => this.#dropped(this.#generation, 1006, ""), this.#options.answerTimeoutMs);
   }
 
