@@ -4,6 +4,7 @@
 //! only then sent to the others, so that nobody sees what a restart could take back. The copy understands the updates of
 //! the Yjs protocol, so that it can answer a client that comes back with what that client lacks, and no more.
 
+mod answers;
 mod audience;
 mod awareness;
 mod catalog;

@@ -97,7 +97,14 @@ impl Audience {
         }
     }
 
-    /// Queues an answer to what a client asked for.
+    /// Tells one client something small.
+    pub(super) fn tell(&self, client: ClientId, frame: Frame) {
+        if let Some(listener) = self.clients.get(&client) {
+            listener.client.enqueue(frame);
+        }
+    }
+
+    /// Queues an answer to what a client asked for, however large.
     pub(super) fn answer(&self, client: ClientId, frame: Frame) {
         if let Some(listener) = self.clients.get(&client) {
             listener.client.enqueue_answer(frame);

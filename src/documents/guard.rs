@@ -41,7 +41,6 @@ pub(super) struct Walked {
 pub(super) struct Section {
     pub(super) client: u64,
     pub(super) clock: u32,
-    pub(super) end: u32,
     pub(super) blocks: usize,
     /// Where the blocks stand.
     pub(super) body: Range<usize>,
@@ -63,6 +62,7 @@ pub(super) struct Hole {
 ///
 /// # Errors
 /// [`BadUpdate`] says what is wrong with it.
+#[cfg(test)]
 pub(super) fn check_update(bytes: &[u8]) -> Result<(), BadUpdate> {
     walk(bytes).map(drop)
 }
@@ -121,7 +121,7 @@ fn walk_section(reader: &mut Reader, walked: &mut Walked) -> Result<Section, Bad
             holes.push(Hole { end: end as u32, blocks: block, at });
         }
     }
-    Ok(Section { client, clock, end: end as u32, blocks, body: start..reader.position(), holes })
+    Ok(Section { client, clock, blocks, body: start..reader.position(), holes })
 }
 
 /// How many clocks the next block takes, and whether it is a hole.
@@ -206,3 +206,6 @@ fn walk_deletions(reader: &mut Reader) -> Result<(), BadUpdate> {
     }
     Ok(())
 }
+
+#[cfg(test)]
+pub(super) mod tests;

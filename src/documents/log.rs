@@ -149,6 +149,8 @@ impl Owner {
         let bytes = self.copy(|copy| copy.bytes());
         let state = self.on_copy(bytes, |copy| copy.state()).await;
         if state.len() <= EMPTY_STATE_BYTES || self.copy(|copy| copy.is_poisoned()) {
+            // Never in the place of what is stored.
+            self.log.not_before = Some(Instant::now() + RETRY);
             return;
         }
         let (store, meter) = (self.documents.store.clone(), self.documents.meter.clone());
@@ -156,8 +158,9 @@ impl Owner {
         let done = tokio::spawn(async move {
             match store.compact_document(id, upto, state).await {
                 Ok(merged) => {
+                    // Otherwise another process has done it, or the document is gone: there is nothing to do either.
                     meter.compactions.inc_by(merged.into());
-                    merged
+                    true
                 }
                 Err(error) => {
                     tracing::warn!(document.name = %name, %error, "a document's log was not merged");

@@ -37,6 +37,9 @@ const AWARENESS_PACE_PER_CLIENT: Duration = Duration::from_millis(1);
 /// Audiences up to this see cursors at once.
 const SMALL_AUDIENCE: usize = 10;
 
+/// So many requests are looked at before what came of them is stored and answered.
+const MOST_REQUESTS: usize = 1_024;
+
 /// One open document.
 pub(super) struct Owner {
     pub(super) documents: Arc<Documents>,
@@ -143,8 +146,7 @@ impl Owner {
                 Wake::Awareness => self.show_cursors(),
                 Wake::Idle => {
                     self.compact_before_leaving().await?;
-                    // Nothing is awaited between the look and the close, so nothing comes between them but what is
-                    // handed in anew.
+                    // What comes between this look and the close is handed in again, to another owner.
                     if self.inbox.is_empty() {
                         return Ok(());
                     }
@@ -190,9 +192,11 @@ impl Owner {
         self.take(&mut turn, first).await?;
         // What one commit stores travels as one frame, which must fit into the egress of clients that are not quite idle.
         let most = self.documents.settings.socket.egress_bytes / 8;
-        while turn.bytes() < most
-            && let Ok(request) = self.inbox.try_recv()
-        {
+        for _ in 0..MOST_REQUESTS {
+            if turn.bytes() >= most {
+                break;
+            }
+            let Ok(request) = self.inbox.try_recv() else { break };
             self.take(&mut turn, request).await?;
         }
         self.finish(turn).await?;

@@ -1,6 +1,7 @@
 //! What an owner does at once: applies what came, stores it with one commit, shows it, and answers.
 
 use super::{
+    answers::Owed,
     awareness::AwarenessError,
     guard::BadUpdate,
     hub::Request,
@@ -10,13 +11,11 @@ use super::{
     wire::{self, Message},
 };
 use crate::{
-    manager::HandlerError,
-    model::{ClientId, DocumentAccess, UserId},
-    protocol::{CloseReason, ErrorCode, Frame},
+    model::{ClientId, DocumentAccess},
+    protocol::{CloseReason, ErrorCode},
     storage::EditedBy,
 };
 use bytes::Bytes;
-use std::{collections::HashMap, sync::Arc};
 use tokio::{sync::oneshot, time::Instant};
 
 /// An update that changes nothing: no blocks, nothing deleted.
@@ -29,32 +28,7 @@ pub(super) struct Turn {
     changes: Vec<Vec<u8>>,
     bytes: usize,
     /// What is answered when it is stored, in the order in which it was asked for.
-    owed: Vec<Owed>,
-}
-
-enum Owed {
-    /// What everybody hears first.
-    Welcome(ClientId),
-    /// "What have you that we lack?"
-    Question(ClientId),
-    Missing {
-        to: ClientId,
-        state_vector: Bytes,
-        _answered: Option<oneshot::Sender<()>>,
-    },
-    Cursors {
-        to: ClientId,
-        _answered: Option<oneshot::Sender<()>>,
-    },
-    Fence {
-        to: ClientId,
-        number: u64,
-    },
-    Text {
-        root: Arc<str>,
-        answer: oneshot::Sender<Result<String, HandlerError>>,
-    },
-    Judgement(oneshot::Sender<()>),
+    pub(super) owed: Vec<Owed>,
 }
 
 /// Which of the two messages brought an update.
@@ -213,7 +187,7 @@ impl Owner {
             || self.on_copy(about, ServerCopy::measure).await + update.len() <= most
     }
 
-    fn is_bad(&mut self, client: ClientId, error: BadUpdate) {
+    pub(super) fn is_bad(&mut self, client: ClientId, error: BadUpdate) {
         tracing::info!(client.id = %client, document.name = %self.document.name, %error, "a client sent a bad update");
         self.expel(client, CloseReason::BadUpdate);
     }
@@ -228,7 +202,7 @@ impl Owner {
         self.moved.extend(gone.into_iter().flatten());
     }
 
-    fn allow(&mut self, turn: &mut Turn, client: ClientId, access: Option<DocumentAccess>) {
+    pub(super) fn allow(&mut self, turn: &mut Turn, client: ClientId, access: Option<DocumentAccess>) {
         match (access, self.audience.get_mut(client)) {
             (Some(access), Some(listener)) => {
                 if access > listener.access {
@@ -275,80 +249,6 @@ impl Owner {
         self.audience.relay(&wire::update(update));
         self.documents.meter.committed(updates, update.len());
         self.next_commit = Instant::now() + self.pace();
-        Ok(())
-    }
-
-    async fn answer(&mut self, owed: Vec<Owed>) -> Result<(), Ended> {
-        // Many come back at once after a restart, and most of them lack the same.
-        let mut made: HashMap<Bytes, Frame> = HashMap::new();
-        for owed in owed {
-            match owed {
-                Owed::Welcome(to) => {
-                    self.audience.answer(to, self.question());
-                    self.audience.answer_some(to, self.awareness.all().map(|all| wire::awareness(&all)));
-                }
-                Owed::Question(to) => self.audience.answer(to, self.question()),
-                Owed::Cursors { to, _answered } => {
-                    self.audience.answer_some(to, self.awareness.all().map(|all| wire::awareness(&all)));
-                }
-                Owed::Fence { to, number } => self.audience.answer(to, wire::fence(number)),
-                Owed::Missing { to, state_vector, _answered } => {
-                    if let Some(frame) = made.get(&state_vector) {
-                        self.audience.answer(to, frame.clone());
-                        continue;
-                    }
-                    let (bytes, known) = (self.copy(ServerCopy::bytes), state_vector.clone());
-                    match self.on_copy(bytes, move |copy| copy.missing(&known).map(|all| wire::sync_step_2(&all))).await
-                    {
-                        Ok(frame) => {
-                            self.audience.answer(to, frame.clone());
-                            made.insert(state_vector, frame);
-                        }
-                        Err(error) => self.is_bad(to, error),
-                    }
-                }
-                Owed::Text { root, answer } => drop(answer.send(self.text_of(root).await)),
-                Owed::Judgement(answer) => {
-                    self.judge().await?;
-                    // Nobody may wait any more.
-                    let _ = answer.send(());
-                }
-            }
-        }
-        Ok(())
-    }
-
-    fn question(&self) -> Frame {
-        wire::sync_step_1(&self.copy(ServerCopy::state_vector))
-    }
-
-    /// Judges again what everybody may do.
-    async fn judge(&mut self) -> Result<(), Ended> {
-        let listeners: Vec<_> =
-            self.audience.all().map(|listener| (listener.client.clone(), listener.granted)).collect();
-        let mut known: HashMap<UserId, Option<DocumentAccess>> = HashMap::new();
-        let mut turn = Turn::default();
-        for (client, granted) in listeners {
-            let user = client.person().member().map(|user| user.id);
-            let access = match user.and_then(|user| known.get(&user)) {
-                Some(access) => *access,
-                None => {
-                    let access = self.documents.access_now(client.person(), granted, &self.document).await;
-                    let access = access.map_err(|error| {
-                        tracing::error!(document.name = %self.document.name, %error, "rights cannot be judged");
-                        Ended::Failed
-                    })?;
-                    known.extend(user.map(|user| (user, access)));
-                    access
-                }
-            };
-            self.allow(&mut turn, client.id(), access);
-        }
-        for owed in turn.owed {
-            if let Owed::Question(to) = owed {
-                self.audience.answer(to, self.question());
-            }
-        }
         Ok(())
     }
 }

@@ -66,7 +66,7 @@ impl Site {
             },
             documents: {
                 let (journal, _) = crate::journal::Journal::new(&settings);
-                Documents::new(world.store.clone(), journal, settings.clone(), Default::default())
+                Documents::new(world.store.clone(), journal, settings.clone(), metrics.documents.clone())
             },
             settings: settings.clone(),
             on_session_end: Arc::new({

@@ -1,3 +1,6 @@
 //! Documents that several people write together.
 
+mod cursors;
+mod rights;
+mod trouble;
 mod writing;

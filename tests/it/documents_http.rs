@@ -7,6 +7,7 @@ mod letting_in;
 mod life;
 mod namespaces;
 mod text;
+mod typing;
 mod versions;
 
 use crate::support::{Http, Response, TestClient, TestServer};

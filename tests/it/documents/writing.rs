@@ -4,6 +4,7 @@ use crate::support::{
     TestServer,
     documents::{Editor, Heard},
 };
+use hyper::Request;
 use switchboard::model::MembersMay;
 
 #[tokio::test]
@@ -54,5 +55,42 @@ async fn the_first_message_asks_for_what_the_client_has() {
     server.makes_document("alice", "general", "plan", MembersMay::Write).await;
     let mut one = Editor::connects(server.http(), &alice, "plan", crate::support::documents::new_doc()).await;
     assert_eq!(one.hears().await, Heard::SyncStep1(vec![0]));
+    server.stop().await;
+}
+
+#[tokio::test]
+async fn texts_over_rest_and_editors_are_one_truth() {
+    let server = TestServer::start().await;
+    let alice = server.member("alice").await;
+    server.makes_document("alice", "general", "plan", MembersMay::Write).await;
+    let mut editor = server.editor(&alice, "plan").await;
+    editor.types(0, "the plan").await;
+    editor.fence().await;
+    let cookie = format!("__Host-session={alice}");
+    let request = |method: &str| {
+        let request = Request::builder().method(method).uri("/documents/plan/text");
+        request.header("cookie", &cookie).header("origin", server.http().origin())
+    };
+    let text = server.http().send(request("GET"), Vec::new()).await;
+    assert_eq!(&text.body[..], b"the plan");
+    let put = request("PUT").header("content-type", "text/plain");
+    let put = server.http().send(put, b"the better plan".to_vec()).await;
+    assert_eq!(put.status, 204, "{:?}", put.body);
+    editor.reads("the better plan").await;
+    server.stop().await;
+}
+
+#[tokio::test]
+async fn many_who_come_at_once_load_it_once() {
+    let server = TestServer::start_with(|settings| settings.otp.max_per_user = 100).await;
+    let alice = server.member("alice").await;
+    server.makes_document("alice", "general", "plan", MembersMay::Write).await;
+    let opening = (0..20).map(|_| server.editor(&alice, "plan"));
+    let mut editors = futures_util::future::join_all(opening).await;
+    assert!(server.server().manager().metrics().encode().contains("document_load_seconds_count 1\n"));
+    editors[0].types(0, "hello").await;
+    for editor in &mut editors {
+        editor.reads("hello").await;
+    }
     server.stop().await;
 }

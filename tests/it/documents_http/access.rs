@@ -116,7 +116,8 @@ async fn whoever_leaves_a_room_leaves_its_documents() {
 
 #[tokio::test]
 async fn nobody_comes_in_without_a_session_or_a_key_of_a_scope() {
-    let server = TestServer::start().await;
+    // Every refused key counts.
+    let server = TestServer::start_with(|settings| settings.auth.throttle_keys_per_minute = 1_000).await;
     let alice = server.client("alice").await;
     let shop = Caller::back_end(&server, "documents:*").await;
     shop.makes(json!({"room": "general", "name": "plan"})).await;

@@ -29,7 +29,6 @@ pub const SYNC_STEP_1: &[u64] = &[0, 0];
 pub const SYNC_STEP_2: &[u64] = &[0, 1];
 pub const UPDATE: &[u64] = &[0, 2];
 pub const AWARENESS: &[u64] = &[1];
-pub const QUERY_AWARENESS: &[u64] = &[3];
 
 /// What a server says.
 #[derive(Debug, Clone, PartialEq)]
