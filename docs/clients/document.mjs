@@ -16,8 +16,9 @@ const { SWITCHBOARD_URL: server, SWITCHBOARD_KEY: key, SWITCHBOARD_USER: usernam
 const [name] = process.argv.slice(2);
 
 async function post(path, body, headers = {}) {
-  const request = { method: "POST", headers: { "Content-Type": "application/json", ...headers }, body: JSON.stringify(body) };
-  const answer = await fetch(server + path, request);
+  const json = { headers: { "Content-Type": "application/json", ...headers }, body: JSON.stringify(body) };
+  // A network that is gone answers nothing, not even that.
+  const answer = await fetch(server + path, { method: "POST", ...json, signal: AbortSignal.timeout(10_000) });
   const said = await answer.json();
   if (!answer.ok) throw new Error(`${path}: ${said.error.message}`);
   return { ...said, cookie: answer.headers.getSetCookie().map((cookie) => cookie.split(";")[0]).join("; ") };

@@ -83,6 +83,8 @@ impl Awareness {
             if self.is_theirs_and_new(from, person, id, clock, state) {
                 self.take_in(from, person, id, clock, state)?;
                 changed.insert(id);
+            } else if self.is_back_with_its_old_clock(person, id, clock, state) {
+                changed.insert(id);
             }
         }
         reader.finished()?;
@@ -131,6 +133,18 @@ impl Awareness {
         };
         let takes_back = clock == entry.clock && state == b"null" && entry.state.is_some() && entry.owner == Ok(from);
         entry.person == person.id() && (clock > entry.clock || takes_back)
+    }
+
+    /// A provider that comes back says what it said last, which nobody takes for new. When it hears that this was taken
+    /// back, it counts on and says it anew; left alone, it would do so when it renews itself, after 15 seconds.
+    fn is_back_with_its_old_clock(&self, person: &Person, id: u64, clock: u64, state: &[u8]) -> bool {
+        self.entries.get(&id).is_some_and(|entry| {
+            entry.person == person.id()
+                && entry.owner.is_err()
+                && entry.state.is_none()
+                && clock == entry.clock
+                && state != b"null"
+        })
     }
 
     fn take_in(

@@ -23,7 +23,7 @@ const isHalf = (text, at) => /[\ud800-\udbff]/.test(text[at - 1] ?? "") && /[\ud
 class Client {
   doc = new Doc();
   text = this.doc.getText("text");
-  /** @type {{ number: number, resolve: (value?: unknown) => void }[]} */
+  /** @type {{ number: number, resolve: (value?: unknown) => void, reject: (why: Error) => void }[]} */
   #saving = [];
   #fences = 0;
   /** @type {{ isSo: () => boolean, resolve: (value?: unknown) => void }[]} */
@@ -38,7 +38,9 @@ class Client {
   /** A one-time password, from wherever the server is now. */
   async admit() {
     const headers = { "Content-Type": "application/json", ...this.request.headers };
-    const answer = await fetch(`${this.server}/otp`, { method: "POST", body: this.request.body, headers });
+    // Node's fetch waits for ever now and then when a connection is cut at the wrong moment.
+    const request = { method: "POST", body: this.request.body, headers, signal: AbortSignal.timeout(2_000) };
+    const answer = await fetch(`${this.server}/otp`, request);
     if (!answer.ok) throw new Error(`/otp: ${answer.status}`);
     return { server: this.server, otp: (await answer.json()).otp };
   }
@@ -70,8 +72,15 @@ class Client {
 
   /** Until everything up to now is stored, over as many connections as it takes. */
   save() {
-    return new Promise((resolve) => {
-      this.#saving.push({ number: 0, resolve });
+    const late = setTimeout(() => console.error(this.name, this.request.body, this.tells()), 20_000);
+    const saved = this.#save();
+    saved.finally(() => clearTimeout(late)).catch(() => {});
+    return saved;
+  }
+
+  #save() {
+    return new Promise((resolve, reject) => {
+      this.#saving.push({ number: 0, resolve, reject });
       this.askIfStored();
     });
   }
@@ -93,7 +102,18 @@ class Client {
     this.#saving = this.#saving.filter((one) => one.number > number);
   }
 
+  /** The server has closed it for something that it did. */
+  isToldOff(...why) {
+    this.said.push(why);
+    for (const { reject } of this.#saving.splice(0)) reject(new Error(`told off: ${why}`));
+  }
+
   flush() {}
+
+  /** What may be the matter. */
+  tells() {
+    return { saving: this.#saving.length, fences: this.#fences, isSynced: this.isSynced(), said: this.said };
+  }
 
   changed() {
     this.#waiting = this.#waiting.filter(({ isSo, resolve }) => !isSo() || void resolve());
@@ -144,11 +164,18 @@ class Provided extends Client {
       const admission = await this.admit();
       return this.isOffline ? new Promise(() => {}) : admission;
     };
-    stayConnected(this.provider, admitUnlessOffline, (...why) => this.said.push(why));
+    stayConnected(this.provider, admitUnlessOffline, (...why) => this.isToldOff(...why));
   }
 
   isSynced() {
     return this.provider.synced;
+  }
+
+  tells() {
+    const { wsconnected, wsconnecting, shouldConnect, wsUnsuccessfulReconnects, ws, wsLastMessageReceived } = this.provider;
+    const silent = Date.now() - wsLastMessageReceived;
+    const socket = { wsconnected, wsconnecting, shouldConnect, wsUnsuccessfulReconnects, readyState: ws?.readyState, silent };
+    return { ...super.tells(), isOffline: this.isOffline, closes: this.closes, ...socket };
   }
 
   send(bytes) {
@@ -263,7 +290,7 @@ class Raw extends Client {
     ws.onmessage = ({ data }) => this.#ws === ws && this.#hear(new Uint8Array(data));
     ws.onerror = () => {};
     ws.onclose = ({ code, reason }) => {
-      if (code >= 4000) this.said.push([code, reason]);
+      if (code >= 4000) this.isToldOff(code, String(reason));
       if (this.#ws === ws) this.#gone();
       setTimeout(() => this.#connect(), 20);
     };
@@ -345,6 +372,10 @@ function randomOf(seed) {
     return ((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32;
   };
 }
+
+// stayConnected spreads its tries over seconds.
+const chance = Math.random;
+Math.random = () => chance() / 20;
 
 const complaints = [];
 const clients = new Map();
