@@ -458,6 +458,12 @@ impl Settings {
         self.http.max_publish_bytes.min(self.socket.egress_bytes / 4)
     }
 
+    /// The largest message to or from a document's editor, in bytes: more than an egress takes would reach nobody.
+    #[must_use]
+    pub fn update_limit(&self) -> usize {
+        self.document.max_update_bytes.min(self.socket.egress_bytes)
+    }
+
     /// Where the certificate chain and the key are.
     #[must_use]
     pub fn tls_files(&self) -> (PathBuf, PathBuf) {

@@ -120,12 +120,11 @@ impl Documents {
 
     /// What a document that says `text` has in its log.
     fn first_content(&self, text: &str) -> Result<Bytes, HandlerError> {
-        let limits = &self.settings.document;
         if text.is_empty() {
             return Ok(Bytes::new());
         }
         let content = content_of(text);
-        if text.len() > limits.max_update_bytes || content.len() > limits.max_bytes {
+        if text.len() > self.settings.update_limit() || content.len() > self.settings.document.max_bytes {
             return Err(HandlerError::DocumentFull);
         }
         Ok(content.into())

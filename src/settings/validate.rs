@@ -107,18 +107,13 @@ fn server(Settings { server, tls, http, log, .. }: &Settings, check: &mut Check)
     check.that(filter.is_ok(), ["log.filter"], filter.err().map(|error| error.to_string()).unwrap_or_default());
 }
 
-fn documents(Settings { document, socket, .. }: &Settings, check: &mut Check) {
+fn documents(Settings { document, .. }: &Settings, check: &mut Check) {
     check.within("document.max_update_bytes", document.max_update_bytes as u64, 1_024..=16 << 20);
     check.within("document.max_bytes", document.max_bytes as u64, 1_024..=256 << 20);
     check.that(
         document.max_bytes >= document.max_update_bytes,
         ["document.max_bytes", "document.max_update_bytes"],
         "the first must not be less than the second",
-    );
-    check.that(
-        document.max_update_bytes <= socket.egress_bytes,
-        ["document.max_update_bytes", "socket.egress_bytes"],
-        "the first must not exceed the second, or an update reaches nobody",
     );
     check.within("document.messages_per_sec", document.messages_per_sec.into(), 1..=u64::MAX);
     check.within("document.messages_burst", document.messages_burst.into(), 1..=u64::MAX);

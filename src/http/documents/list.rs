@@ -151,7 +151,7 @@ pub(super) async fn create(
     by: By,
     request: Request,
 ) -> Result<Response, ApiError> {
-    let max_bytes = state.settings.document.max_update_bytes + ENVELOPE_BYTES;
+    let max_bytes = state.settings.update_limit() + ENVELOPE_BYTES;
     let wanted: Wanted = read_json(request, max_bytes, state.settings.http.body_wait).await?;
     let Wanted { room, name, title, members, text } = wanted;
     state.pace(&by, text.as_ref().map_or(0, String::len))?;

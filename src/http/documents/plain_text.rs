@@ -24,7 +24,7 @@ pub(super) async fn read(request: Request, settings: &Settings) -> Result<String
         let message = "the body must be text and say `Content-Type: text/plain; charset=utf-8`";
         return Err(ApiError::new(ErrorCode::UnsupportedMediaType, message));
     }
-    let (max_bytes, wait) = (settings.document.max_update_bytes, settings.http.body_wait);
+    let (max_bytes, wait) = (settings.update_limit(), settings.http.body_wait);
     let bytes = read_whole(request, max_bytes, wait, ErrorCode::BadPayload).await?;
     String::from_utf8(bytes).map_err(|_| ApiError::new(ErrorCode::BadPayload, "the body is not UTF-8"))
 }

@@ -72,6 +72,6 @@ async fn serve(state: HttpState, opening: Opening, admission: Admission, permitt
 /// As any socket's, with room for an update.
 fn socket_settings(settings: &settings::Settings) -> settings::Socket {
     let mut socket = settings.socket.clone();
-    socket.max_event_bytes = settings.document.max_update_bytes;
+    socket.max_event_bytes = settings.update_limit();
     socket
 }
