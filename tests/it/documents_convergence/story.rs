@@ -55,7 +55,8 @@ impl Letters {
     /// Ideographs, every other one of them two UTF-16 units long.
     fn some(&self, count: u32) -> String {
         let first = self.next.fetch_add(count, Ordering::Relaxed);
-        let one = |n: u32| char::from_u32(if n % 2 == 0 { 0x4e00 } else { 0x2_0000 } + n / 2).expect("a character");
+        let one =
+            |n: u32| char::from_u32(if n.is_multiple_of(2) { 0x4e00 } else { 0x2_0000 } + n / 2).expect("a character");
         (first..first + count).map(one).collect()
     }
 

@@ -118,13 +118,13 @@ impl Writer {
 
     async fn order<T>(&self, client: &YrsClient, order: impl FnOnce(oneshot::Sender<T>) -> Order) -> T {
         let (send, done) = oneshot::channel();
-        client.0.send(order(send)).ok().expect("its task is there");
+        client.0.send(order(send)).expect("its task is there");
         timeout(PATIENCE, done).await.expect("it is done in time").expect("its task is there")
     }
 
     pub async fn edits(&self, edit: Edit) {
         match &self.client {
-            Client::Yrs(client) => client.0.send(Order::Edit(edit)).ok().expect("its task is there"),
+            Client::Yrs(client) => client.0.send(Order::Edit(edit)).expect("its task is there"),
             Client::Yjs(..) => {
                 let Edit { at, remove, insert } = edit;
                 self.does("edit", json!({"at": at, "remove": remove, "insert": insert})).await;
@@ -135,7 +135,7 @@ impl Writer {
     /// What it writes from here on arrives twice and out of order. Not of the provider, which does no such thing.
     pub async fn shuffles(&self) {
         match &self.client {
-            Client::Yrs(client) => client.0.send(Order::Shuffle).ok().expect("its task is there"),
+            Client::Yrs(client) => client.0.send(Order::Shuffle).expect("its task is there"),
             Client::Yjs(..) => drop(self.does("shuffle", json!({})).await),
         }
     }

@@ -7,11 +7,7 @@ use super::{
 use crate::support::TestClient;
 use futures_util::{SinkExt, StreamExt};
 use rand::{RngExt, SeedableRng, rngs::StdRng, seq::SliceRandom};
-use std::{
-    future::{Future, pending},
-    pin::Pin,
-    time::Duration,
-};
+use std::{future::pending, time::Duration};
 use tokio::{
     select,
     sync::{mpsc, oneshot},
@@ -66,6 +62,18 @@ impl YrsClient {
     }
 }
 
+/// What a client hears next; `None`: it has no connection and may try again. Cancel safe.
+async fn next_of(socket: &mut Option<Socket>, is_wanted: bool) -> Option<Result<Message, Error>> {
+    match socket {
+        Some(socket) => socket.next().await,
+        None if is_wanted => {
+            sleep(AGAIN).await;
+            None
+        }
+        None => pending().await,
+    }
+}
+
 struct Task {
     door: Door,
     doc: Doc,
@@ -90,20 +98,12 @@ impl Task {
             if self.is_wanted && self.socket.is_none() {
                 self.connect().await;
             }
-            let heard: Pin<Box<dyn Future<Output = Option<Result<Message, Error>>> + Send>> = match &mut self.socket {
-                Some(socket) => Box::pin(socket.next()),
-                None if self.is_wanted => Box::pin(async {
-                    sleep(AGAIN).await;
-                    None
-                }),
-                None => Box::pin(pending()),
-            };
             select! {
                 order = orders.recv() => match order {
                     Some(order) => self.obeys(order).await,
                     None => return,
                 },
-                message = heard => match message {
+                message = next_of(&mut self.socket, self.is_wanted) => match message {
                     Some(Ok(Message::Binary(frame))) => self.hears(&frame).await,
                     Some(Ok(Message::Close(Some(close)))) if u16::from(close.code) >= 4000 => {
                         self.said.push(close.to_string());
