@@ -18,7 +18,6 @@ use rand::{RngExt, SeedableRng, rngs::StdRng};
 use rusqlite::{Connection, OpenFlags};
 use serde::Serialize;
 use std::{
-    cell::RefCell,
     rc::Rc,
     time::{Duration, Instant},
 };
@@ -36,8 +35,12 @@ pub(crate) struct Options {
 
 /// Changes that are sent together.
 const PER_UPDATE: usize = 200;
-/// A fifth of what is written is deleted again.
-const KEPT: f64 = 0.8;
+/// Changes of one part.
+const PART: usize = 4_000;
+/// How many of them delete, each as much as two others write.
+const DELETIONS: f64 = 0.1;
+/// What that leaves.
+const KEPT: f64 = 0.78;
 
 impl Options {
     pub(crate) fn report(&self) -> Report {
@@ -73,21 +76,29 @@ impl Options {
         let mut http = dialer.http().await?;
         let who = (0, server.session(0), "big");
         let editor = Editor::open((&hub, &keys), (&dialer, &mut http), who, true).await?;
-        let random = RefCell::new(StdRng::seed_from_u64(1));
-        let per_insert = (self.chars as f64 / KEPT / (self.edits as f64 * 0.9)).ceil() as u32;
+        let mut random = StdRng::seed_from_u64(1);
+        let per_insert = (self.chars as f64 / KEPT / (self.edits as f64 * (1.0 - DELETIONS))).ceil() as u32;
+        // The library walks from the start to each place, so the document grows at its start, part by part: every change
+        // is somewhere in the part under way.
+        let mut length = 0;
         for sent in 0..self.edits / PER_UPDATE {
-            editor
-                .edit(PER_UPDATE, |txn, text, length| {
-                    let mut random = random.borrow_mut();
-                    if length > 100 && random.random_bool(0.1) {
-                        let at = random.random_range(0..length - 20);
-                        text.remove_range(txn, at, (per_insert * 2).min(20));
+            if sent % (PART / PER_UPDATE) == 0 {
+                length = 0;
+            }
+            let edits = |txn: &mut yrs::TransactionMut<'_>, text: &yrs::TextRef| {
+                for _ in 0..PER_UPDATE {
+                    let deleted = per_insert * 2;
+                    if length > 10 * deleted && random.random_bool(DELETIONS) {
+                        text.remove_range(txn, random.random_range(0..length - deleted), deleted);
+                        length -= deleted;
                     } else {
                         let at = random.random_range(0..=length);
-                        text.insert(txn, at, &"lorem ipsum "[..(per_insert as usize).min(12)]);
+                        text.insert(txn, at, &"lorem ipsum dolor sit amet "[..(per_insert as usize).min(27)]);
+                        length += per_insert.min(27);
                     }
-                })
-                .await?;
+                }
+            };
+            editor.edit(edits).await?;
             editor.saved(sent as u64 + 1).await?;
         }
         Ok(editor.length())

@@ -128,18 +128,11 @@ impl Editor {
         self.keys.0.borrow().get(&self.doc.client_id()).map_or(0, |keys| keys.len() as u32)
     }
 
-    /// Makes `edits` changes at once and sends them as one update.
-    pub(crate) async fn edit(
-        &self,
-        edits: usize,
-        edit: impl Fn(&mut yrs::TransactionMut<'_>, &TextRef, u32),
-    ) -> Result<()> {
+    /// Makes changes and sends them as one update.
+    pub(crate) async fn edit(&self, edit: impl FnOnce(&mut yrs::TransactionMut<'_>, &TextRef)) -> Result<()> {
         let update = {
             let mut txn = self.doc.transact_mut();
-            for _ in 0..edits {
-                let length = self.text.len(&txn);
-                edit(&mut txn, &self.text, length);
-            }
+            edit(&mut txn, &self.text);
             txn.encode_update_v1()
         };
         self.send_update(&update, false).await
@@ -270,14 +263,15 @@ impl Editor {
 
     fn update(&self, update: &[u8]) -> Result<()> {
         let update = Update::decode_v1(update)?;
-        let (from, to) = (update.state_vector_lower(), update.state_vector());
-        for (writer, to) in to.iter().filter(|(writer, _)| **writer != self.doc.client_id()) {
-            let from = from.get(writer);
+        let written = update.insertions(true);
+        let keys =
+            written.iter().flat_map(|(writer, keys)| keys.iter().map(move |keys| (writer, keys.start, keys.end)));
+        for (writer, from, to) in keys.filter(|(writer, ..)| **writer != self.doc.client_id()) {
             self.heard.set(self.heard.get() + u64::from(to - from));
             if self.hub.recording.get() {
                 let tell =
                     |age: Duration| self.latencies.borrow_mut().push(age.as_micros().min(u32::MAX.into()) as u32);
-                self.keys.ages(*writer, from, *to, tell);
+                self.keys.ages(*writer, from, to, tell);
             }
         }
         if self.follows {
