@@ -69,10 +69,12 @@ pub(crate) struct Editor {
     pub(crate) frames: Cell<u64>,
     pub(crate) bytes: Cell<u64>,
     pub(crate) latencies: RefCell<Vec<u32>>,
-    synced: Cell<bool>,
+    /// When all there was had come, before it was looked at.
+    pub(crate) synced: Cell<Option<Instant>>,
     /// The last fence that came back.
     fence: Cell<u64>,
     news: Notify,
+    reading: RefCell<Option<tokio::task::JoinHandle<()>>>,
 }
 
 impl Editor {
@@ -86,7 +88,9 @@ impl Editor {
         let otp = http.otp(session).await?;
         let Opened { stream, received } = dialer.upgrade(number, &format!("/documents/{document}?otp={otp}")).await?;
         let (reader, writer) = tokio::io::split(stream);
-        let doc = Doc::with_options(Options { offset_kind: OffsetKind::Utf16, ..Options::default() });
+        // As short as those of yjs.
+        let client_id = ClientID::new(rand::random::<u32>().into());
+        let doc = Doc::with_options(Options { client_id, offset_kind: OffsetKind::Utf16, ..Options::default() });
         let editor = Rc::new(Self {
             hub: hub.clone(),
             keys: keys.clone(),
@@ -99,15 +103,16 @@ impl Editor {
             frames: Cell::new(0),
             bytes: Cell::new(0),
             latencies: RefCell::default(),
-            synced: Cell::new(false),
+            synced: Cell::new(None),
             fence: Cell::new(0),
             news: Notify::new(),
+            reading: RefCell::new(None),
         });
-        tokio::task::spawn_local(editor.clone().read(reader, received));
+        *editor.reading.borrow_mut() = Some(tokio::task::spawn_local(editor.clone().read(reader, received)));
         let mut ask = vec![SYNC, STEP_1];
         ask.write_buf(StateVector::default().encode_v1());
         editor.send(&ask).await?;
-        editor.until(|editor| editor.synced.get()).await?;
+        editor.until(|editor| editor.synced.get().is_some()).await?;
         Ok(editor)
     }
 
@@ -174,6 +179,11 @@ impl Editor {
         message.write_var(number);
         self.send(&message).await?;
         self.until(|editor| editor.fence.get() >= number).await
+    }
+
+    /// Hangs up.
+    pub(crate) fn leave(&self) {
+        self.reading.take().inspect(|reading| reading.abort());
     }
 
     pub(crate) fn length(&self) -> usize {
@@ -248,10 +258,11 @@ impl Editor {
                 self.send(&answer).await?;
             }
             (SYNC, Some(kind @ (STEP_2 | UPDATE))) => {
+                let now = Instant::now();
                 cursor.read_u8()?;
                 self.update(cursor.read_buf()?)?;
                 if kind == STEP_2 {
-                    self.synced.set(true);
+                    self.synced.set(Some(now));
                 }
             }
             (FENCE, _) => self.fence.set(cursor.read_var()?),
