@@ -327,7 +327,7 @@ impl ServerCopy {
 
     /// The text of a root, without what is embedded in it; `None`: that root is no text.
     pub(super) fn text(&self, root: &str) -> Option<String> {
-        self.read(|transaction| Some(Content::of(transaction, root)?.text)).ok().flatten()
+        self.read(|transaction| Some(Content::of(transaction, root, &self.size)?.text)).ok().flatten()
     }
 
     /// Makes `text` of a root with the smallest change that is found in time.
@@ -335,13 +335,14 @@ impl ServerCopy {
     /// # Errors
     /// [`NotText`], with nothing changed or the copy [poisoned](Self::is_poisoned).
     pub(super) fn replace_text(&mut self, root: &str, text: &str) -> Result<Option<Vec<u8>>, NotText> {
-        let content = self.read(|transaction| Content::of(transaction, root)).ok().flatten().ok_or(NotText)?;
+        let content =
+            self.read(|transaction| Content::of(transaction, root, &self.size)).ok().flatten().ok_or(NotText)?;
         let most = content::most_edits(&self.size);
         let edits = text_diff::edits(&content.text, text, most, Instant::now() + DIFF_TIME);
         if edits.is_empty() {
             return Ok(None);
         }
-        let (doc, root, places) = (self.doc.clone(), root.to_owned(), content.places(&edits));
+        let (doc, root, places) = (self.doc.clone(), root.to_owned(), content.places(&edits).ok_or(NotText)?);
         let is_formatted = self.size.formats > 0;
         let written = self.write(self.size.types, move || {
             transact(&doc, changed, |transaction| {

@@ -3,17 +3,25 @@
 use super::Size;
 use crate::documents::text_diff::Edit;
 use std::ops::Range;
-use yrs::{Array, GetString, Map, Out, ReadTxn, Text, TransactionMut, WriteTxn, types::Delta};
+use yrs::{
+    GetString, Map, Out, ReadTxn, Text, TransactionMut, WriteTxn,
+    types::{
+        Delta,
+        text::{Diff, YChange},
+    },
+};
 
+/// With more formats it is not looked where something is embedded: the library hands out with each part of a text all the
+/// formats that hold there, whose number grows with the square.
+const MOST_FORMATS: usize = 2_000;
 /// So many edits, times the blocks of the document, are written into it: each looks for its place.
 const MOST_LOOKS: usize = 20_000_000;
 
 /// A text, and where something is embedded in it.
-#[derive(Default)]
 pub(super) struct Content {
     pub(super) text: String,
-    /// The places of what is embedded, in bytes of the text.
-    pub(super) embeds: Vec<usize>,
+    /// The places of what is embedded, in bytes of the text; `None`: it would cost too much to find them.
+    pub(super) embeds: Option<Vec<usize>>,
 }
 
 /// What is done at one place of a text, counted as the library counts.
@@ -29,9 +37,15 @@ pub(super) fn most_edits(size: &Size) -> usize {
     if size.formats == 0 { usize::MAX } else { (MOST_LOOKS / size.blocks.max(1)).max(10) }
 }
 
+impl Default for Content {
+    fn default() -> Self {
+        Self { text: String::new(), embeds: Some(Vec::new()) }
+    }
+}
+
 impl Content {
-    /// Of a root; `None`: it is no text. Formats are not looked at: all that hold at a place may be very many.
-    pub(super) fn of(transaction: &impl ReadTxn, root: &str) -> Option<Self> {
+    /// Of a root; `None`: it is no text.
+    pub(super) fn of(transaction: &impl ReadTxn, root: &str, size: &Size) -> Option<Self> {
         let Some(text) = transaction.get_text(root) else {
             return Some(Self::default());
         };
@@ -39,25 +53,27 @@ impl Content {
             return None;
         }
         let (string, units) = (text.get_string(transaction), text.len(transaction) as usize);
-        if string.encode_utf16().count() == units {
-            return Some(Self { text: string, embeds: Vec::new() });
+        let embedded = units.checked_sub(string.encode_utf16().count())?;
+        if embedded == 0 {
+            return Some(Self { text: string, embeds: Some(Vec::new()) });
         }
-        drop(string);
-        let mut content = Self::default();
-        for value in transaction.get_array(root)?.iter(transaction) {
-            match value {
-                Out::Any(yrs::Any::String(string)) => content.text.push_str(&string),
+        if size.formats > MOST_FORMATS {
+            return (!string.is_empty()).then_some(Self { text: string, embeds: None });
+        }
+        let (mut at, mut embeds) = (0, Vec::new());
+        for Diff { insert, .. } in text.diff(transaction, |_: YChange| ()) {
+            match insert {
+                Out::Any(yrs::Any::String(string)) => at += string.len(),
                 Out::YXmlElement(_) | Out::YXmlFragment(_) | Out::YXmlText(_) => return None,
-                _ => content.embeds.push(content.text.len()),
+                _ => embeds.push(at),
             }
         }
-        let found = content.text.encode_utf16().count() + content.embeds.len();
-        (found == units).then_some(content)
+        (embeds.len() == embedded && at == string.len()).then_some(Self { text: string, embeds: Some(embeds) })
     }
 
     /// Where the edits are made: what is embedded in a part that goes stays.
-    pub(super) fn places(&self, edits: &[Edit<'_>]) -> Vec<Place> {
-        let (mut at, mut unit, mut embeds) = (0, 0, self.embeds.iter().copied().peekable());
+    pub(super) fn places(&self, edits: &[Edit<'_>]) -> Option<Vec<Place>> {
+        let (mut at, mut unit, mut embeds) = (0, 0, self.embeds.as_ref()?.iter().copied().peekable());
         let mut unit_at = |to: usize| {
             unit += self.text[at..to].encode_utf16().count() as u32;
             at = to;
@@ -80,7 +96,7 @@ impl Content {
             remove.retain(|range| !range.is_empty());
             Place { start, insert: (*new).to_owned(), remove }
         };
-        edits.iter().map(place).collect()
+        Some(edits.iter().map(place).collect())
     }
 }
 

@@ -156,7 +156,7 @@ fn very_many_formats_cost_no_more_than_they_are() {
     let started = Instant::now();
     assert_eq!(copy.text("text").unwrap().len(), 5_000);
     let change = copy.replace_text("text", &"xyx".repeat(2_000)).unwrap().unwrap();
-    assert!(change.len() < 20_000, "{}", change.len());
+    assert!(change.len() < 50_000, "{}", change.len());
     assert_eq!(copy.text("text").unwrap(), "xyx".repeat(2_000));
     assert!(started.elapsed() < Duration::from_secs(10));
 }

@@ -292,7 +292,7 @@ proptest! {
         prop_assert!(merged.contains('Z'));
         let change = change.into_iter().collect::<Vec<_>>();
         prop_assert_eq!(whole_text(&alice, &change), merged);
-        let embeds = copy.read(|t| Content::of(t, "text").unwrap().embeds.len()).unwrap();
+        let embeds = copy.read(|t| Content::of(t, "text", copy.size()).unwrap().embeds.unwrap().len()).unwrap();
         prop_assert_eq!(embeds, usize::from(embed.is_some()));
     }
 }
