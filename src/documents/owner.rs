@@ -250,10 +250,15 @@ impl Owner {
         self.on_copy(self.copy(|copy| copy.size().work_with(0)), run).await
     }
 
+    /// How large the document may become.
+    pub(super) fn limits(&self) -> Limits {
+        let settings = &self.documents.settings;
+        Limits { bytes: settings.document.max_bytes, deletions: settings.update_limit() / 2 }
+    }
+
     /// Takes in an update if there is room for it.
     pub(super) async fn apply_to_copy(&self, update: Bytes) -> Result<Applied, Refused> {
-        let settings = &self.documents.settings;
-        let limits = Limits { bytes: settings.document.max_bytes, deletions: settings.update_limit() / 2 };
+        let limits = self.limits();
         let work = self.copy(|copy| copy.work_of(&update, &limits));
         self.on_copy(work, move |copy| copy.apply_within(&update, &limits)).await
     }

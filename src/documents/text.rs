@@ -6,7 +6,7 @@ use super::{
     hub::{Replace, Request},
     log::Appended,
     owner::{Ended, Owner},
-    server_copy::ServerCopy,
+    server_copy::{ServerCopy, Size},
 };
 use crate::{
     events::Author,
@@ -86,13 +86,10 @@ impl Owner {
         replaced: usize,
     ) -> Result<Result<String, HandlerError>, (HandlerError, Ended)> {
         let grows = text.len().saturating_sub(replaced);
-        let most = self.documents.settings.document.max_bytes;
-        let about = self.copy(|copy| copy.size().bytes);
-        if about + grows > most {
-            let measured = self.on_all(|copy| copy.measure().map(|size| size.bytes)).await;
-            if measured.is_ok_and(|bytes| bytes + grows > most) {
-                return Ok(Err(HandlerError::DocumentFull));
-            }
+        let limits = self.limits();
+        let is_full = move |size: &Size| size.bytes + grows > limits.bytes || size.deletions > limits.deletions;
+        if self.copy(|copy| is_full(copy.size())) && self.on_all(move |copy| copy.measure().is_ok_and(is_full)).await {
+            return Ok(Err(HandlerError::DocumentFull));
         }
         let wanted = text.clone();
         let work = self.copy(|copy| copy.size().work_with(wanted.len()));
