@@ -8,6 +8,7 @@ mod answers;
 mod audience;
 mod awareness;
 mod catalog;
+mod compaction;
 mod guard;
 mod housekeeping;
 mod hub;

@@ -61,9 +61,8 @@ impl Owner {
                         self.audience.answer(to, frame.clone());
                         continue;
                     }
-                    let (bytes, known) = (self.copy(ServerCopy::bytes), state_vector.clone());
-                    match self.on_copy(bytes, move |copy| copy.missing(&known).map(|all| wire::sync_step_2(&all))).await
-                    {
+                    let known = state_vector.clone();
+                    match self.on_all(move |copy| copy.missing(&known).map(|all| wire::sync_step_2(&all))).await {
                         Ok(frame) => {
                             self.audience.answer(to, frame.clone());
                             made.insert(state_vector, frame);

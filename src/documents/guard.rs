@@ -4,6 +4,7 @@
 //! believed: a walk over the bytes, without recursion, without memory by what they claim. Whatever passes can also be
 //! read by every other client that it will be sent to: what only some libraries understand is refused.
 
+pub(super) mod parts;
 pub(super) mod reader;
 mod value;
 
@@ -32,10 +33,18 @@ pub(super) struct Walked {
     pub(super) sections: Vec<Section>,
     /// Where the set of what was deleted starts.
     pub(super) deletions: usize,
+    /// Blocks of all clients.
+    pub(super) blocks: usize,
+    /// Parts of what clients wrote that were deleted.
+    pub(super) ranges: usize,
+    /// Blocks of which nothing is left but that they were there.
+    pub(super) deleted: usize,
     /// Documents inside the document.
     pub(super) subdocuments: usize,
     /// Types inside the document: texts, maps, elements …
     pub(super) types: usize,
+    /// Where formats start or end.
+    pub(super) formats: usize,
 }
 
 /// What one client wrote, from a clock on.
@@ -43,21 +52,21 @@ pub(super) struct Walked {
 pub(super) struct Section {
     pub(super) client: u64,
     pub(super) clock: u32,
+    /// The clock behind it.
+    pub(super) end: u32,
     pub(super) blocks: usize,
     /// Where the blocks stand.
     pub(super) body: Range<usize>,
-    pub(super) holes: Vec<Hole>,
 }
 
-/// What the sender of an update did not have either.
-#[derive(Debug)]
-pub(super) struct Hole {
-    /// The clock behind it.
-    pub(super) end: u32,
-    /// Blocks of the section in front of it.
-    pub(super) blocks: usize,
-    /// Where the blocks in front of it end.
-    pub(super) at: usize,
+/// One block of a section.
+struct Block {
+    /// How many clocks it takes.
+    length: u64,
+    /// The sender did not have it either.
+    is_hole: bool,
+    /// What stands beside it or around it.
+    needs: [Option<(u64, u32)>; 2],
 }
 
 /// Whether an update (version 1) can be given to the library.
@@ -99,7 +108,7 @@ pub(super) fn walk(bytes: &[u8]) -> Result<Walked, BadUpdate> {
         return Err(BadUpdate("a client comes twice"));
     }
     walked.deletions = reader.position();
-    walk_deletions(&mut reader)?;
+    walked.ranges = walk_deletions(&mut reader)?;
     reader.finished()?;
     Ok(walked)
 }
@@ -111,55 +120,57 @@ fn walk_section(reader: &mut Reader, walked: &mut Walked) -> Result<Section, Bad
     }
     let (client, clock) = (reader.number()?, reader.clock()?);
     let start = reader.position();
-    let (mut end, mut holes) = (u64::from(clock), Vec::new());
-    for block in 0..blocks {
-        let at = reader.position();
-        let (length, is_hole) = walk_block(reader, walked)?;
+    let (mut end, mut was_hole) = (u64::from(clock), false);
+    for _ in 0..blocks {
+        let Block { length, is_hole, .. } = walk_block(reader, walked)?;
         end += length;
         if length == 0 || end >= MAX_CLOCK {
             return Err(BadUpdate("a block is empty or its clock too high"));
         }
-        if is_hole {
-            // The library recurses over holes in a row.
-            if holes.last().is_some_and(|hole: &Hole| u64::from(hole.end) == end - length) {
-                return Err(BadUpdate("a hole follows a hole"));
-            }
-            holes.push(Hole { end: end as u32, blocks: block, at });
+        // The library recurses over holes in a row.
+        if is_hole && was_hole {
+            return Err(BadUpdate("a hole follows a hole"));
         }
+        was_hole = is_hole;
     }
-    Ok(Section { client, clock, blocks, body: start..reader.position(), holes })
+    walked.blocks += blocks;
+    Ok(Section { client, clock, end: end as u32, blocks, body: start..reader.position() })
 }
 
-/// How many clocks the next block takes, and whether it is a hole.
-fn walk_block(reader: &mut Reader, walked: &mut Walked) -> Result<(u64, bool), BadUpdate> {
+fn walk_block(reader: &mut Reader, walked: &mut Walked) -> Result<Block, BadUpdate> {
     let info = reader.byte()?;
+    let mut needs = [None; 2];
     // What is collected as garbage, and holes.
     if info == 0 || info == 10 {
-        return Ok((reader.number()?, info == 10));
+        walked.deleted += usize::from(info == 0);
+        return Ok(Block { length: reader.number()?, is_hole: info == 10, needs });
     }
-    for flag in [HAS_ORIGIN, HAS_RIGHT_ORIGIN] {
+    for (flag, need) in [HAS_ORIGIN, HAS_RIGHT_ORIGIN].into_iter().zip(&mut needs) {
         if info & flag != 0 {
-            reader.id()?;
+            *need = Some(reader.id()?);
         }
     }
     if info & (HAS_ORIGIN | HAS_RIGHT_ORIGIN) == 0 {
         match reader.number()? {
-            0 => reader.id().map(drop)?,
-            1 => reader.string().map(drop)?,
+            0 => needs[0] = Some(reader.id()?),
+            1 => drop(reader.string()?),
             _ => return Err(BadUpdate("a parent is neither a name nor an id")),
         }
         if info & HAS_PARENT_KEY != 0 {
             reader.string()?;
         }
     }
-    Ok((walk_content(reader, info & KIND, walked)?, false))
+    Ok(Block { length: walk_content(reader, info & KIND, walked)?, is_hole: false, needs })
 }
 
 /// How many clocks the content takes.
 fn walk_content(reader: &mut Reader, kind: u8, walked: &mut Walked) -> Result<u64, BadUpdate> {
     match kind {
         // Deleted.
-        1 => return reader.number(),
+        1 => {
+            walked.deleted += 1;
+            return reader.number();
+        }
         // Bytes.
         3 => reader.bytes().map(drop)?,
         4 => return Ok(reader.string()?.chars().map(|c| c.len_utf16() as u64).sum()),
@@ -169,6 +180,7 @@ fn walk_content(reader: &mut Reader, kind: u8, walked: &mut Walked) -> Result<u6
         6 => {
             reader.string()?;
             value::check_json(reader.string()?)?;
+            walked.formats += 1;
         }
         7 => {
             walk_type(reader)?;
@@ -203,17 +215,21 @@ fn walk_type(reader: &mut Reader) -> Result<(), BadUpdate> {
     }
 }
 
-fn walk_deletions(reader: &mut Reader) -> Result<(), BadUpdate> {
+/// How many parts were deleted.
+fn walk_deletions(reader: &mut Reader) -> Result<usize, BadUpdate> {
+    let mut all = 0;
     for _ in 0..reader.count(2)? {
         reader.number()?;
-        for _ in 0..reader.count(2)? {
+        let ranges = reader.count(2)?;
+        all += ranges;
+        for _ in 0..ranges {
             let end = u64::from(reader.clock()?) + reader.number()?;
             if end >= MAX_CLOCK {
                 return Err(BadUpdate("the clock of a deletion is too high"));
             }
         }
     }
-    Ok(())
+    Ok(all)
 }
 
 #[cfg(test)]

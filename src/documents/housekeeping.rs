@@ -1,6 +1,10 @@
 //! What becomes of documents that nobody has open.
 
-use super::{Documents, server_copy::ServerCopy};
+use super::{
+    Documents,
+    compaction::{self, NotMerged},
+    server_copy::{Damaged, ServerCopy},
+};
 use crate::{
     model::{Document, Offset},
     storage::{StoreError, now},
@@ -46,16 +50,23 @@ impl Documents {
     async fn merge(&self, document: &Document) -> Result<bool, StoreError> {
         let Some(content) = self.store.document_content(document.id).await? else { return Ok(false) };
         let upto: Offset = content.updates.last().map_or(content.merged, |last| last.number);
-        let state = tokio::task::spawn_blocking(move || ServerCopy::load(&content).map(|copy| copy.state())).await;
-        let state = match state.unwrap_or_else(|panic| std::panic::resume_unwind(panic.into_panic())) {
-            Ok(state) => state,
-            Err(error) => {
-                tracing::error!(document.name = %document.name, %error, "a document is damaged");
-                return Ok(false);
-            }
+        let merged = tokio::task::spawn_blocking(move || {
+            let mut copy = ServerCopy::load(&content)?;
+            copy.merged().map_err(Damaged::from)
+        });
+        let merged = match merged.await.unwrap_or_else(|panic| std::panic::resume_unwind(panic.into_panic())) {
+            Ok(merged) => compaction::compact(&*self.store, &self.meter, document, upto, merged).await,
+            Err(error) => Err(error.into()),
         };
-        let merged = self.store.compact_document(document.id, upto, state).await?;
-        self.meter.compactions.inc_by(merged.into());
-        Ok(merged)
+        match merged {
+            Ok(merged) => Ok(merged),
+            Err(NotMerged::Store(error)) => Err(error),
+            Err(NotMerged::Damaged(error)) => {
+                if self.hub.is_kept_from_now_on(document.id) {
+                    tracing::error!(document.name = %document.name, %error, "a document is damaged; its log is kept");
+                }
+                Ok(false)
+            }
+        }
     }
 }

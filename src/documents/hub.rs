@@ -1,6 +1,6 @@
 //! Which documents are open. Each is loaded once, however many open it together, and then belongs to one task.
 
-use super::{Documents, owner, wire::Message};
+use super::{Documents, owner, server_copy::Work, wire::Message};
 use crate::{
     events::Author,
     manager::{Client, HandlerError},
@@ -8,11 +8,11 @@ use crate::{
     protocol::CloseReason,
 };
 use std::{
-    collections::HashMap,
+    collections::{HashMap, HashSet},
     sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::{Duration, Instant},
 };
-use tokio::sync::{OnceCell, OwnedSemaphorePermit, Semaphore, mpsc, oneshot};
+use tokio::sync::{OnceCell, OwnedSemaphorePermit, Semaphore, SemaphorePermit, mpsc, oneshot};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 /// Bytes of messages that may wait for one document's owner, all its clients together: several of the largest.
@@ -27,11 +27,41 @@ const ATTEMPTS: usize = 3;
 /// The open documents.
 #[derive(Default)]
 pub(super) struct Hub {
+    pub(super) lanes: Lanes,
     slots: Mutex<HashMap<DocumentId, Arc<Slot>>>,
     /// Documents that could not be read, and when that was.
     damaged: Mutex<HashMap<DocumentId, Instant>>,
+    /// Documents whose log cannot be merged, which was said.
+    kept: Mutex<HashSet<DocumentId>>,
     pub(super) owners: TaskTracker,
     pub(super) stopping: CancellationToken,
+}
+
+/// How much work on documents is done at once where blocking is allowed. What waits for its turn blocks nobody, and the
+/// processor is left to the others; what is short does not wait for what is long.
+pub(super) struct Lanes {
+    long: Semaphore,
+    very_long: Semaphore,
+}
+
+/// Each kind of work is done for so many documents at once.
+const AT_ONCE: usize = 2;
+
+impl Default for Lanes {
+    fn default() -> Self {
+        Self { long: Semaphore::new(AT_ONCE), very_long: Semaphore::new(AT_ONCE) }
+    }
+}
+
+impl Lanes {
+    /// Waits for its turn, which lasts as long as what this returns.
+    pub(super) async fn turn(&self, work: Work) -> Option<SemaphorePermit<'_>> {
+        match work {
+            Work::Short => None,
+            Work::Long => self.long.acquire().await.ok(),
+            Work::VeryLong => self.very_long.acquire().await.ok(),
+        }
+    }
 }
 
 /// A document's place in the hub; empty until it is loaded.
@@ -143,6 +173,11 @@ impl Hub {
     /// Leaves a document alone that cannot be read.
     pub(super) fn quarantine(&self, id: DocumentId) {
         self.damaged().insert(id, Instant::now());
+    }
+
+    /// A document's log cannot be merged; whether this is news.
+    pub(super) fn is_kept_from_now_on(&self, id: DocumentId) -> bool {
+        self.kept.lock().unwrap_or_else(PoisonError::into_inner).insert(id)
     }
 
     fn is_quarantined(&self, id: DocumentId) -> bool {

@@ -1,6 +1,10 @@
 //! A document's log of updates: what is appended to it, and when it is merged into one.
 
-use super::owner::{Ended, Owner};
+use super::{
+    compaction::{self, NotMerged},
+    owner::{Ended, Owner},
+    server_copy::ServerCopy,
+};
 use crate::{
     journal::JournalError,
     model::Offset,
@@ -13,8 +17,6 @@ use tokio::task::JoinHandle;
 
 /// How long a log is left as it is that could not be merged.
 const RETRY: Duration = Duration::from_secs(60);
-/// An encoded state of so few bytes is that of an empty document.
-const EMPTY_STATE_BYTES: usize = 2;
 
 /// Where a document's log ends and how much of it is not merged.
 pub(super) struct Log {
@@ -25,13 +27,22 @@ pub(super) struct Log {
     since: Option<Instant>,
     compaction: Option<Compaction>,
     not_before: Option<Instant>,
+    /// It cannot be merged.
+    is_kept: bool,
 }
 
-/// A merge under way: of so much, and whether it was done.
+/// What became of a merge.
+enum Merge {
+    Done,
+    Failed,
+    Impossible,
+}
+
+/// A merge under way: of so much, and what becomes of it.
 struct Compaction {
     updates: u64,
     bytes: usize,
-    done: JoinHandle<bool>,
+    done: JoinHandle<Merge>,
 }
 
 /// What became of an update.
@@ -51,6 +62,7 @@ impl Log {
             since: (!content.updates.is_empty()).then(Instant::now),
             compaction: None,
             not_before: None,
+            is_kept: false,
         }
     }
 
@@ -79,12 +91,14 @@ impl Log {
     /// Waits for the merge under way, if there is one.
     pub(super) async fn compacted(&mut self) {
         let Some(Compaction { updates, bytes, done }) = self.compaction.take() else { return };
-        if done.await.unwrap_or(false) {
-            self.updates -= updates;
-            self.bytes -= bytes;
-            self.since = (self.updates > 0).then(Instant::now);
-        } else {
-            self.not_before = Some(Instant::now() + RETRY);
+        match done.await.unwrap_or(Merge::Failed) {
+            Merge::Done => {
+                self.updates -= updates;
+                self.bytes -= bytes;
+                self.since = (self.updates > 0).then(Instant::now);
+            }
+            Merge::Failed => self.not_before = Some(Instant::now() + RETRY),
+            Merge::Impossible => self.is_kept = true,
         }
     }
 
@@ -92,7 +106,7 @@ impl Log {
         if self.compaction.as_ref().is_some_and(|compaction| compaction.done.is_finished()) {
             self.compacted().await;
         }
-        self.compaction.is_some() || self.not_before.is_some_and(|at| Instant::now() < at)
+        self.is_kept || self.compaction.is_some() || self.not_before.is_some_and(|at| Instant::now() < at)
     }
 }
 
@@ -130,7 +144,7 @@ impl Owner {
     /// Merges the log in the background if it is long. Everything in the copy must be stored.
     pub(super) async fn compact_when_long(&mut self) {
         let settings = &self.documents.settings.document;
-        if self.log.is_long(self.copy(|copy| copy.bytes()), settings) && !self.log.is_being_compacted().await {
+        if self.log.is_long(self.copy(|copy| copy.size().bytes), settings) && !self.log.is_being_compacted().await {
             self.compact().await;
         }
     }
@@ -146,25 +160,24 @@ impl Owner {
     }
 
     async fn compact(&mut self) {
-        let bytes = self.copy(|copy| copy.bytes());
-        let state = self.on_copy(bytes, |copy| copy.state()).await;
-        if state.len() <= EMPTY_STATE_BYTES || self.copy(|copy| copy.is_poisoned()) {
+        let Ok(merged) = self.on_all(ServerCopy::merged).await else {
             // Never in the place of what is stored.
             self.log.not_before = Some(Instant::now() + RETRY);
             return;
-        }
+        };
         let (store, meter) = (self.documents.store.clone(), self.documents.meter.clone());
-        let (id, name, upto) = (self.document.id, self.document.name.clone(), self.log.last);
+        let (document, upto) = (self.document.clone(), self.log.last);
         let done = tokio::spawn(async move {
-            match store.compact_document(id, upto, state).await {
-                Ok(merged) => {
-                    // Otherwise another process has done it, or the document is gone: there is nothing to do either.
-                    meter.compactions.inc_by(merged.into());
-                    true
+            match compaction::compact(&*store, &meter, &document, upto, merged).await {
+                // Otherwise another process has done it, or the document is gone: there is nothing to do either.
+                Ok(_) => Merge::Done,
+                Err(NotMerged::Damaged(error)) => {
+                    tracing::error!(document.name = %document.name, %error, "a document's log cannot be merged and is kept");
+                    Merge::Impossible
                 }
-                Err(error) => {
-                    tracing::warn!(document.name = %name, %error, "a document's log was not merged");
-                    false
+                Err(error @ NotMerged::Store(_)) => {
+                    tracing::warn!(document.name = %document.name, %error, "a document's log was not merged");
+                    Merge::Failed
                 }
             }
         });

@@ -6,7 +6,7 @@ use super::{
     awareness::{Awareness, Changed},
     hub::{Inbox, Request},
     log::Log,
-    server_copy::{Damaged, ServerCopy},
+    server_copy::{Applied, Damaged, Limits, Refused, ServerCopy, Work},
     turn::Turn,
 };
 use crate::{
@@ -15,6 +15,7 @@ use crate::{
     protocol::CloseReason,
     storage::{Refusal, StoreError, StoredContent},
 };
+use bytes::Bytes;
 use std::{
     sync::{Arc, Mutex, PoisonError},
     time::Duration,
@@ -137,6 +138,9 @@ impl Owner {
         // Whoever comes from now on starts another owner, which reads what is stored.
         self.inbox.close();
         self.log.compacted().await;
+        // To free a large copy takes long.
+        let copy = self.copy;
+        tokio::task::spawn_blocking(move || drop(copy));
     }
 
     async fn work(&mut self) -> Result<(), Ended> {
@@ -224,20 +228,39 @@ impl Owner {
             Instant::now() + AWARENESS_PACE_PER_CLIENT.saturating_mul(above).min(LONGEST_AWARENESS_PACE);
     }
 
-    /// Works on the copy, where blocking is allowed when it is about many bytes.
+    /// Works on the copy, where blocking is allowed unless it is short work.
     pub(super) async fn on_copy<T: Send + 'static>(
         &self,
-        bytes: usize,
-        work: impl FnOnce(&mut ServerCopy) -> T + Send + 'static,
+        work: Work,
+        run: impl FnOnce(&mut ServerCopy) -> T + Send + 'static,
     ) -> T {
         // The copy catches the library's panics itself.
-        let run = |copy: &Mutex<ServerCopy>| work(&mut copy.lock().unwrap_or_else(PoisonError::into_inner));
-        if bytes < LARGE {
+        let run = |copy: &Mutex<ServerCopy>| run(&mut copy.lock().unwrap_or_else(PoisonError::into_inner));
+        if work == Work::Short {
             return run(&self.copy);
         }
+        let _turn = self.documents.hub.lanes.turn(work).await;
         let copy = self.copy.clone();
         let done = tokio::task::spawn_blocking(move || run(&copy)).await;
         done.unwrap_or_else(|panic| std::panic::resume_unwind(panic.into_panic()))
+    }
+
+    /// Reads all of the copy.
+    pub(super) async fn on_all<T: Send + 'static>(&self, run: impl FnOnce(&mut ServerCopy) -> T + Send + 'static) -> T {
+        self.on_copy(self.copy(|copy| copy.size().work_with(0)), run).await
+    }
+
+    /// How large the document may become.
+    pub(super) fn limits(&self) -> Limits {
+        let settings = &self.documents.settings;
+        Limits { bytes: settings.document.max_bytes, deletions: settings.update_limit() / 2 }
+    }
+
+    /// Takes in an update if there is room for it.
+    pub(super) async fn apply_to_copy(&self, update: Bytes) -> Result<Applied, Refused> {
+        let limits = self.limits();
+        let work = self.copy(|copy| copy.work_of(&update, &limits));
+        self.on_copy(work, move |copy| copy.apply_within(&update, &limits)).await
     }
 
     /// What the copy knows without any work.
@@ -264,11 +287,17 @@ impl Owner {
             tracing::error!(document.name = %self.document.name, %error, "a document cannot be read again");
             Ended::Failed
         })?;
-        for change in unsaved {
-            copy.apply(&change).map_err(|_| Ended::Failed)?;
-        }
-        self.copy = Arc::new(Mutex::new(copy));
+        let applied = tokio::task::spawn_blocking(move || {
+            unsaved.iter().try_for_each(|change| copy.apply(change).map(drop)).map(|()| copy)
+        });
+        self.drop_copy(applied.await.ok().and_then(Result::ok).ok_or(Ended::Failed)?);
         Ok(())
+    }
+
+    /// Takes another copy. To free a large one takes long.
+    fn drop_copy(&mut self, copy: ServerCopy) {
+        let old = std::mem::replace(&mut self.copy, Arc::new(Mutex::new(copy)));
+        tokio::task::spawn_blocking(move || drop(old));
     }
 }
 

@@ -1,40 +1,46 @@
 //! The server's copy of a document.
 
+mod content;
+mod merged;
+mod size;
+mod stack;
+
+pub(super) use merged::Merged;
+pub(super) use size::{Limits, Size, Work};
+
 use super::{
-    guard::{self, BadUpdate},
-    text_diff::{self, Edit},
+    guard::{
+        self, BadUpdate,
+        parts::{self, Parts},
+    },
+    text_diff,
     wire::put_number,
 };
 use crate::storage::StoredContent;
+use content::Content;
+use stack::Stack;
 use std::{
+    collections::HashMap,
     mem::ManuallyDrop,
-    ops::Range,
     panic::{AssertUnwindSafe, catch_unwind},
     time::{Duration, Instant},
 };
 use yrs::{
-    ClientID, Doc, Map, OffsetKind, Options, Out, ReadTxn, StateVector, Text, Transact, TransactionMut, Update,
-    WriteTxn,
-    types::{
-        Attrs, Delta,
-        text::{Diff, YChange},
-    },
-    updates::{decoder::Decode, encoder::Encode},
+    ClientID, Doc, OffsetKind, Options, ReadTxn, StateVector, Transact, TransactionMut, Update, WriteTxn,
+    updates::decoder::Decode,
 };
 
 /// Longest time spent on comparing two texts.
 const DIFF_TIME: Duration = Duration::from_millis(200);
 
-/// Types in one document, and documents in it: more serve nobody, and cost much more memory than bytes.
-const MAX_TYPES: usize = 250_000;
-const MAX_SUBDOCUMENTS: usize = 1_000;
-/// Clients whose writing comes in one update: the time it takes grows with their square.
-const MAX_CLIENTS: usize = 10_000;
-
-/// Levels of recursion that fit on the stack of any thread; above, room is made for each.
-const DEPTH_OF_ANY_STACK: usize = 256;
-const LEAST_STACK: usize = 1 << 20;
-const STACK_PER_LEVEL: usize = 1 << 10;
+/// Longest time spent on an update,
+const APPLY_TIME: Duration = Duration::from_secs(1);
+/// and for each block and deletion in it. Honest ones take a tenth.
+const APPLY_TIME_PER_PART: Duration = Duration::from_micros(20);
+/// So much of an update is done at first before it is looked at the clock,
+const FIRST_PART: usize = 64;
+/// and then more or less, to do so about this often.
+const TIME_PER_PART: Duration = Duration::from_millis(50);
 
 /// What a document has that nothing was written in.
 const NOTHING: &[u8] = &[0, 0];
@@ -44,10 +50,26 @@ const NOTHING: &[u8] = &[0, 0];
 #[error("the stored content of a document is damaged: {0}")]
 pub(super) struct Damaged(&'static str);
 
+impl From<BadUpdate> for Damaged {
+    fn from(BadUpdate(why): BadUpdate) -> Self {
+        Self(why)
+    }
+}
+
 /// That root of the document is no text, or the library failed on it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("that is no text")]
 pub(super) struct NotText;
+
+/// Why an update is not taken.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub(super) enum Refused {
+    #[error(transparent)]
+    Bad(#[from] BadUpdate),
+    /// The document would be too large.
+    #[error("the document is full")]
+    Full,
+}
 
 /// What became of an update.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -62,9 +84,10 @@ pub(super) struct Applied {
 #[derive(Debug)]
 pub(super) struct ServerCopy {
     doc: Doc,
-    bytes: usize,
-    types: usize,
-    subdocuments: usize,
+    /// Up to which clock it has what each client wrote.
+    clocks: HashMap<u64, u32>,
+    size: Size,
+    stack: Stack,
     is_poisoned: bool,
 }
 
@@ -75,17 +98,24 @@ impl ServerCopy {
     /// [`Damaged`]: it is not what was stored.
     pub(super) fn load(content: &StoredContent) -> Result<Self, Damaged> {
         let mut copy = Self::empty();
-        let snapshot = Some(&content.snapshot).filter(|snapshot| !snapshot.is_empty());
-        let updates = snapshot.into_iter().chain(content.updates.iter().map(|stored| &stored.update));
-        for update in updates {
-            let walked = guard::walk(update).map_err(|BadUpdate(why)| Damaged(why))?;
-            let applied = copy.integrate(update, &walked).map_err(|BadUpdate(why)| Damaged(why))?;
-            if applied.lacks {
-                return Err(Damaged("a part of it is missing"));
-            }
+        let damaged = |BadUpdate(why)| Damaged(why);
+        if !content.snapshot.is_empty() {
+            let walked = copy.take_stored(&content.snapshot).map_err(damaged)?;
+            copy.size = Size::of(content.snapshot.len(), &walked);
         }
-        copy.measure();
+        for stored in &content.updates {
+            copy.take_stored(&stored.update).map_err(damaged)?;
+        }
         Ok(copy)
+    }
+
+    fn take_stored(&mut self, update: &[u8]) -> Result<guard::Walked, BadUpdate> {
+        let walked = guard::walk(update)?;
+        if self.integrate(update.to_vec(), walked.sections.len() + self.size.types + walked.types, |_| ())?.1 {
+            return Err(BadUpdate("a part of it is missing"));
+        }
+        self.count(update.len(), &walked);
+        Ok(walked)
     }
 
     fn empty() -> Self {
@@ -96,48 +126,139 @@ impl ServerCopy {
             cleanup_formatting: false,
             ..Options::with_client_id(ClientID::new(rand::random::<u32>().into()))
         };
-        Self { doc: Doc::with_options(options), bytes: NOTHING.len(), types: 0, subdocuments: 0, is_poisoned: false }
+        Self {
+            doc: Doc::with_options(options),
+            clocks: HashMap::new(),
+            size: Size { bytes: NOTHING.len(), ..Size::default() },
+            stack: Stack::default(),
+            is_poisoned: false,
+        }
     }
 
-    /// Takes in an update of a client.
+    /// Takes in an update of a client if there is room for it.
+    ///
+    /// # Errors
+    /// [`Refused`]: nothing of it is in the copy, or the copy [is poisoned](Self::is_poisoned).
+    pub(super) fn apply_within(&mut self, update: &[u8], limits: &Limits) -> Result<Applied, Refused> {
+        let walked = guard::walk(update)?;
+        if self.size.allows(update.len(), &walked, limits).is_err() {
+            // Some of what was counted was deleted or joined since.
+            self.measure()?;
+            if self.size.allows(update.len(), &walked, limits).is_err() && !self.repeats(update, &walked)? {
+                return Err(Refused::Full);
+            }
+        }
+        let new = |section: &&guard::Section| !self.clocks.contains_key(&section.client);
+        if self.clocks.len() + walked.sections.iter().filter(new).count() > size::MAX_CLIENTS {
+            return Err(Refused::Full);
+        }
+        Ok(self.apply_walked(update, &walked)?)
+    }
+
+    /// Whether it changes nothing: an answer to our question repeats all that was deleted.
+    fn repeats(&self, update: &[u8], walked: &guard::Walked) -> Result<bool, BadUpdate> {
+        let has = |section: &guard::Section| self.clocks.get(&section.client).is_some_and(|has| *has >= section.end);
+        if !walked.sections.iter().all(has) {
+            return Ok(false);
+        }
+        let told = self.missing(&self.state_vector())?;
+        let mut known: HashMap<u64, Vec<(u64, u64)>> = HashMap::new();
+        for (client, clock, length) in parts::deletions(&told, &guard::walk(&told)?)? {
+            known.entry(client).or_default().push((clock.into(), u64::from(clock) + length));
+        }
+        known.values_mut().for_each(|ranges| ranges.sort_unstable());
+        let is_known = |(client, clock, length): (u64, u32, u64)| {
+            let ranges = known.get(&client).map_or(&[][..], Vec::as_slice);
+            let last = ranges.partition_point(|(start, _)| *start <= clock.into()).checked_sub(1);
+            last.is_some_and(|last| ranges[last].1 >= u64::from(clock) + length)
+        };
+        Ok(parts::deletions(update, walked)?.into_iter().all(is_known))
+    }
+
+    /// Takes in an update.
     ///
     /// # Errors
     /// [`BadUpdate`]: nothing of it is in the copy, or the copy [is poisoned](Self::is_poisoned).
     pub(super) fn apply(&mut self, update: &[u8]) -> Result<Applied, BadUpdate> {
         let walked = guard::walk(update)?;
-        self.check_room_for(&walked)?;
-        self.integrate(update, &walked)
+        self.apply_walked(update, &walked)
     }
 
-    fn integrate(&mut self, update: &[u8], walked: &guard::Walked) -> Result<Applied, BadUpdate> {
-        let depth = walked.sections.len() + self.types + walked.types;
-        let known = self.read(|transaction| transaction.state_vector())?;
-        let whole = without_gaps(update, walked, &known);
-        let lacks_blocks = whole.is_some();
-        let update = Update::decode_v1(whole.as_deref().unwrap_or(update))
-            .map_err(|_| BadUpdate("the update cannot be decoded"))?;
-        let (change, lacks) = with_stack_for(depth, || {
-            self.write(|transaction| {
+    /// The time that the library takes for an update cannot be told from it, so it gets it part by part.
+    fn apply_walked(&mut self, update: &[u8], walked: &guard::Walked) -> Result<Applied, BadUpdate> {
+        if self.is_poisoned {
+            return Err(BadUpdate("the copy of the document is damaged"));
+        }
+        let most = u32::try_from(walked.blocks + walked.ranges).unwrap_or(u32::MAX);
+        let (started, longest) = (Instant::now(), APPLY_TIME + APPLY_TIME_PER_PART * most);
+        // What a part changes is counted when all are done.
+        let clocks = std::mem::take(&mut self.clocks);
+        let applied = Parts::of(update, walked, &clocks).and_then(|parts| self.apply_parts(parts, started, longest));
+        self.clocks = clocks;
+        let (changes, lacks) = applied?;
+        if changes.is_empty() {
+            return Ok(Applied { change: None, lacks });
+        }
+        let counted = Self::merge(&changes).and_then(|change| Ok((guard::walk(&change)?, change)));
+        let (walked, change) = counted.inspect_err(|_| self.is_poisoned = true)?;
+        self.count(change.len(), &walked);
+        Ok(Applied { change: Some(change), lacks })
+    }
+
+    fn apply_parts(
+        &mut self,
+        mut parts: Parts,
+        started: Instant,
+        longest: Duration,
+    ) -> Result<(Vec<Vec<u8>>, bool), BadUpdate> {
+        let (mut changes, mut lacks, mut most, mut depth) = (Vec::new(), false, FIRST_PART, self.size.types);
+        while let Some(part) = parts.next(most)? {
+            let began = Instant::now();
+            let walked = guard::walk(&part)?;
+            depth += walked.types;
+            let (change, part_lacks) = self.integrate(part, depth + walked.sections.len(), changed)?;
+            changes.extend(change);
+            lacks |= part_lacks;
+            if started.elapsed() > longest {
+                self.is_poisoned = true;
+                return Err(BadUpdate("the update takes too long"));
+            }
+            most = if began.elapsed() < TIME_PER_PART { most * 2 } else { (most / 2).max(FIRST_PART) };
+        }
+        Ok((changes, lacks || parts.lacks()))
+    }
+
+    /// Gives an update to the library; says what `made` makes of the transaction, and whether a part was left out.
+    fn integrate<T: Send + 'static>(
+        &mut self,
+        update: Vec<u8>,
+        depth: usize,
+        made: fn(&mut TransactionMut) -> T,
+    ) -> Result<(T, bool), BadUpdate> {
+        let doc = self.doc.clone();
+        self.write(depth, move || {
+            let update = Update::decode_v1(&update).map_err(|_| BadUpdate("the update cannot be decoded"))?;
+            transact(&doc, made, |transaction| {
                 transaction.apply_update(update).map_err(|_| BadUpdate("the update contradicts the document"))?;
                 let lacks = transaction.has_missing_updates();
                 transaction.prune_pending();
                 Ok(lacks)
             })
-        })?;
-        if let Some(change) = &change {
-            let walked = guard::walk(change)?;
-            self.types += walked.types;
-            self.subdocuments += walked.subdocuments;
-        }
-        Ok(Applied { change, lacks: lacks || lacks_blocks })
+        })
     }
 
     /// One update of many, each of which followed the one before.
-    pub(super) fn merge(changes: &[Vec<u8>]) -> Vec<u8> {
+    ///
+    /// # Errors
+    /// [`BadUpdate`]: the library failed.
+    pub(super) fn merge(changes: &[Vec<u8>]) -> Result<Vec<u8>, BadUpdate> {
         match changes {
-            [] => NOTHING.to_vec(),
-            [change] => change.clone(),
-            changes => yrs::merge_updates_v1(changes).expect("what the library wrote it can read"),
+            [] => Ok(NOTHING.to_vec()),
+            [change] => Ok(change.clone()),
+            changes => catch_unwind(|| yrs::merge_updates_v1(changes))
+                .ok()
+                .and_then(Result::ok)
+                .ok_or(BadUpdate("the library failed to merge updates")),
         }
     }
 
@@ -154,24 +275,49 @@ impl ServerCopy {
 
     /// What it has, in short.
     pub(super) fn state_vector(&self) -> Vec<u8> {
-        self.read(|transaction| transaction.state_vector().encode_v1()).unwrap_or_else(|_| vec![0])
+        let mut vector = Vec::with_capacity(8 * self.clocks.len());
+        put_number(&mut vector, self.clocks.len() as u64);
+        for (client, clock) in &self.clocks {
+            put_number(&mut vector, *client);
+            put_number(&mut vector, (*clock).into());
+        }
+        vector
     }
 
     /// All it has, as one update.
-    pub(super) fn state(&self) -> Vec<u8> {
+    ///
+    /// # Errors
+    /// [`BadUpdate`]: the copy is poisoned, or the library failed.
+    pub(super) fn state(&self) -> Result<Vec<u8>, BadUpdate> {
         self.read(|transaction| transaction.encode_diff_v1(&StateVector::default()))
-            .unwrap_or_else(|_| NOTHING.to_vec())
     }
 
-    /// About how many bytes all it has takes, rather too many than too few.
-    pub(super) fn bytes(&self) -> usize {
-        self.bytes
+    /// How large it is about, rather too large than too small.
+    pub(super) fn size(&self) -> &Size {
+        &self.size
     }
 
-    /// Counts them, and says how many there are.
-    pub(super) fn measure(&mut self) -> usize {
-        self.bytes = self.state().len();
-        self.bytes
+    /// How much work an update is.
+    pub(super) fn work_of(&self, update: &[u8], limits: &Limits) -> Work {
+        self.size.work_of(update, limits)
+    }
+
+    /// Counts how large it is.
+    ///
+    /// # Errors
+    /// [`BadUpdate`]: the copy is poisoned, or the library failed.
+    pub(super) fn measure(&mut self) -> Result<&Size, BadUpdate> {
+        let state = self.state()?;
+        self.size = Size::of(state.len(), &guard::walk(&state)?);
+        Ok(&self.size)
+    }
+
+    fn count(&mut self, bytes: usize, walked: &guard::Walked) {
+        self.size.grow(&Size::of_update(bytes, walked));
+        for section in &walked.sections {
+            let clock = self.clocks.entry(section.client).or_default();
+            *clock = section.end.max(*clock);
+        }
     }
 
     /// Whether the library failed in the middle of a change: what is here is not what is stored any more.
@@ -181,7 +327,7 @@ impl ServerCopy {
 
     /// The text of a root, without what is embedded in it; `None`: that root is no text.
     pub(super) fn text(&self, root: &str) -> Option<String> {
-        self.read(|transaction| Some(Content::of(transaction, root)?.text)).ok().flatten()
+        self.read(|transaction| Some(Content::of(transaction, root, &self.size)?.text)).ok().flatten()
     }
 
     /// Makes `text` of a root with the smallest change that is found in time.
@@ -189,36 +335,30 @@ impl ServerCopy {
     /// # Errors
     /// [`NotText`], with nothing changed or the copy [poisoned](Self::is_poisoned).
     pub(super) fn replace_text(&mut self, root: &str, text: &str) -> Result<Option<Vec<u8>>, NotText> {
-        let content = self.read(|transaction| Content::of(transaction, root)).ok().flatten().ok_or(NotText)?;
-        let edits = text_diff::edits(&content.text, text, Instant::now() + DIFF_TIME);
+        let content =
+            self.read(|transaction| Content::of(transaction, root, &self.size)).ok().flatten().ok_or(NotText)?;
+        let most = content::most_edits(&self.size);
+        let edits = text_diff::edits(&content.text, text, most, Instant::now() + DIFF_TIME);
         if edits.is_empty() {
             return Ok(None);
         }
-        let delta = content.delta(&edits);
-        let written = with_stack_for(self.types, || {
-            self.write(|transaction| {
-                let root = transaction.get_or_insert_text(root);
-                root.apply_delta(transaction, delta);
+        let (doc, root, places) = (self.doc.clone(), root.to_owned(), content.places(&edits).ok_or(NotText)?);
+        let is_formatted = self.size.formats > 0;
+        let written = self.write(self.size.types, move || {
+            transact(&doc, changed, |transaction| {
+                content::write(transaction, &root, places, is_formatted);
                 Ok(())
             })
         });
-        written.map(|(change, ())| change).map_err(|_| NotText)
-    }
-
-    /// Nobody fills the memory with what takes few bytes and much room.
-    fn check_room_for(&mut self, walked: &guard::Walked) -> Result<(), BadUpdate> {
-        let has_room = |copy: &Self| {
-            copy.types + walked.types <= MAX_TYPES && copy.subdocuments + walked.subdocuments <= MAX_SUBDOCUMENTS
-        };
-        if walked.sections.len() > MAX_CLIENTS {
-            return Err(BadUpdate("an update of too many clients"));
+        let counted = written.and_then(|(change, ())| {
+            let walked = change.as_deref().map(guard::walk).transpose()?;
+            Ok((change, walked))
+        });
+        let (change, walked) = counted.map_err(|_| NotText)?;
+        if let (Some(change), Some(walked)) = (&change, walked) {
+            self.count(change.len(), &walked);
         }
-        if !has_room(self) {
-            // Some of what was counted was deleted since.
-            let now = guard::walk(&self.state())?;
-            (self.types, self.subdocuments) = (now.types, now.subdocuments);
-        }
-        if has_room(self) { Ok(()) } else { Err(BadUpdate("the document has too many parts")) }
+        Ok(change)
     }
 
     /// Reads in it; the library's panics are errors.
@@ -230,140 +370,44 @@ impl ServerCopy {
             .map_err(|_| BadUpdate("the library failed on the document"))
     }
 
-    /// Writes in it, and says what was changed. An error or a panic of the library poisons the copy.
-    fn write<T>(
+    /// Writes in it, with room for so deep a recursion. An error or a panic of the library poisons the copy.
+    fn write<T: Send + 'static>(
         &mut self,
-        write: impl FnOnce(&mut TransactionMut) -> Result<T, BadUpdate>,
-    ) -> Result<(Option<Vec<u8>>, T), BadUpdate> {
+        depth: usize,
+        write: impl FnOnce() -> Result<T, BadUpdate> + Send + 'static,
+    ) -> Result<T, BadUpdate> {
         if self.is_poisoned {
             return Err(BadUpdate("the copy of the document is damaged"));
         }
         self.is_poisoned = true;
-        let written = catch_unwind(AssertUnwindSafe(|| {
-            // Its drop commits: after a panic that would panic again, which ends the process. It leaks instead.
-            let mut transaction = ManuallyDrop::new(self.doc.transact_mut());
-            let result = write(&mut transaction).map(|result| {
-                transaction.commit();
-                (Some(transaction.encode_update_v1()).filter(|change| change != NOTHING), result)
-            });
-            drop(ManuallyDrop::into_inner(transaction));
-            result
-        }));
-        let (change, result) = written.map_err(|_| BadUpdate("the library failed on the update"))??;
+        let written = self.stack.run(depth, write)??;
         self.is_poisoned = false;
-        self.bytes += change.as_ref().map_or(0, Vec::len);
-        Ok((change, result))
+        Ok(written)
     }
 }
 
-/// Runs it with room for the library's recursion, which goes as deep as types are inside each other and as clients
-/// build on each other.
-fn with_stack_for<T: Send>(depth: usize, run: impl FnOnce() -> Result<T, BadUpdate> + Send) -> Result<T, BadUpdate> {
-    if depth <= DEPTH_OF_ANY_STACK {
-        return run();
-    }
-    std::thread::scope(|scope| {
-        let thread = std::thread::Builder::new().stack_size(LEAST_STACK + depth * STACK_PER_LEVEL);
-        let running = thread.spawn_scoped(scope, run).map_err(|_| BadUpdate("there is no memory for the update"))?;
-        running.join().unwrap_or(Err(BadUpdate("the library failed on the update")))
-    })
+/// What a transaction changed, if it did.
+fn changed(transaction: &mut TransactionMut) -> Option<Vec<u8>> {
+    Some(transaction.encode_update_v1()).filter(|change| change != NOTHING)
 }
 
-/// The update without what follows a gap in a client's clocks; `None`: there is none.
-fn without_gaps(update: &[u8], walked: &guard::Walked, known: &StateVector) -> Option<Vec<u8>> {
-    let has = |client| known.get(&ClientID::new(client));
-    let gap = |section: &guard::Section| section.holes.iter().position(|hole| hole.end > has(section.client));
-    let starts_too_late = |section: &guard::Section| section.clock > has(section.client);
-    if !walked.sections.iter().any(|section| starts_too_late(section) || gap(section).is_some()) {
-        return None;
-    }
-    let kept = walked.sections.iter().filter(|section| !starts_too_late(section)).map(|section| {
-        match gap(section).map(|gap| &section.holes[gap]) {
-            Some(hole) => (section, hole.blocks, &update[section.body.start..hole.at]),
-            None => (section, section.blocks, &update[section.body.clone()]),
-        }
+/// Writes in a document, and says what `made` makes of the transaction.
+fn transact<T, M>(
+    doc: &Doc,
+    made: fn(&mut TransactionMut) -> M,
+    write: impl FnOnce(&mut TransactionMut) -> Result<T, BadUpdate>,
+) -> Result<(M, T), BadUpdate> {
+    // Its drop commits: after a panic that would panic again, which ends the process. It leaks instead.
+    let mut transaction = ManuallyDrop::new(doc.transact_mut());
+    let result = write(&mut transaction).map(|result| {
+        transaction.commit();
+        (made(&mut transaction), result)
     });
-    let kept: Vec<_> = kept.filter(|(_, blocks, _)| *blocks > 0).collect();
-    let mut whole = Vec::with_capacity(update.len());
-    put_number(&mut whole, kept.len() as u64);
-    for (section, blocks, body) in kept {
-        put_number(&mut whole, blocks as u64);
-        put_number(&mut whole, section.client);
-        put_number(&mut whole, section.clock.into());
-        whole.extend_from_slice(body);
-    }
-    whole.extend_from_slice(&update[walked.deletions..]);
-    Some(whole)
+    drop(ManuallyDrop::into_inner(transaction));
+    result
 }
 
-/// A text with its formats, and where something is embedded in it.
-#[derive(Default)]
-struct Content {
-    text: String,
-    /// The places of what is embedded, in bytes of the text.
-    embeds: Vec<usize>,
-    /// From which byte of the text on which format holds.
-    formats: Vec<(usize, Option<Box<Attrs>>)>,
-}
-
-impl Content {
-    /// Of a root; `None`: it is no text.
-    fn of(transaction: &impl ReadTxn, root: &str) -> Option<Self> {
-        let Some(text) = transaction.get_text(root) else {
-            return Some(Self::default());
-        };
-        if transaction.get_map(root).is_some_and(|map| map.len(transaction) > 0) {
-            return None;
-        }
-        let mut content = Self::default();
-        for Diff { insert, attributes, .. } in text.diff(transaction, |_: YChange| ()) {
-            content.formats.push((content.text.len(), attributes));
-            match insert {
-                Out::Any(yrs::Any::String(string)) => content.text.push_str(&string),
-                Out::YXmlElement(_) | Out::YXmlFragment(_) | Out::YXmlText(_) => return None,
-                _ => content.embeds.push(content.text.len()),
-            }
-        }
-        let units = content.text.encode_utf16().count() + content.embeds.len();
-        (units == text.len(transaction) as usize).then_some(content)
-    }
-    /// The edits in the library's words: what is embedded in a part that goes stays, and what comes looks like what
-    /// was there, or stands before it.
-    fn delta(&self, edits: &[Edit<'_>]) -> Vec<Delta<String>> {
-        let mut delta = Vec::new();
-        let (mut at, mut embeds) = (0, self.embeds.iter().copied().peekable());
-        let mut embeds_until = |end: usize| std::iter::from_fn(|| embeds.next_if(|embed| *embed < end)).collect();
-        for Edit { old, new } in edits {
-            let passed: Vec<usize> = embeds_until(old.start + 1);
-            delta.push(Delta::Retain(self.units(at..old.start) + passed.len() as u32, None));
-            if !new.is_empty() {
-                delta.push(Delta::Inserted((*new).to_owned(), self.format_for(old)));
-            }
-            at = old.start;
-            let spared: Vec<usize> = embeds_until(old.end);
-            for embed in spared {
-                delta.push(Delta::Deleted(self.units(at..embed)));
-                delta.push(Delta::Retain(1, None));
-                at = embed;
-            }
-            delta.push(Delta::Deleted(self.units(at..old.end)));
-            at = old.end;
-        }
-        delta.retain(|part| !matches!(part, Delta::Retain(0, _) | Delta::Deleted(0)));
-        delta
-    }
-
-    fn units(&self, part: Range<usize>) -> u32 {
-        self.text[part].encode_utf16().count() as u32
-    }
-
-    fn format_for(&self, old: &Range<usize>) -> Option<Box<Attrs>> {
-        let continues = old.is_empty() && !self.text[..old.start].ends_with('\n');
-        let like = if continues { old.start.saturating_sub(1) } else { old.start };
-        let format = self.formats.partition_point(|(start, _)| *start <= like).checked_sub(1)?;
-        self.formats[format].1.clone()
-    }
-}
-
+#[cfg(test)]
+mod cost_tests;
 #[cfg(test)]
 mod tests;

@@ -6,7 +6,7 @@ use super::{
     hub::{Replace, Request},
     log::Appended,
     owner::{Ended, Owner},
-    server_copy::ServerCopy,
+    server_copy::{ServerCopy, Size},
 };
 use crate::{
     events::Author,
@@ -55,7 +55,7 @@ impl Documents {
 
 impl Owner {
     pub(super) async fn text_of(&self, root: Arc<str>) -> Result<String, HandlerError> {
-        self.on_copy(self.copy(ServerCopy::bytes), move |copy| copy.text(&root)).await.ok_or(NO_TEXT)
+        self.on_all(move |copy| copy.text(&root)).await.ok_or(NO_TEXT)
     }
 
     pub(super) async fn replace(&mut self, replace: Replace) -> Result<(), Ended> {
@@ -86,13 +86,14 @@ impl Owner {
         replaced: usize,
     ) -> Result<Result<String, HandlerError>, (HandlerError, Ended)> {
         let grows = text.len().saturating_sub(replaced);
-        let most = self.documents.settings.document.max_bytes;
-        let about = self.copy(ServerCopy::bytes);
-        if about + grows > most && self.on_copy(about, ServerCopy::measure).await + grows > most {
+        let limits = self.limits();
+        let is_full = move |size: &Size| size.bytes + grows > limits.bytes || size.deletions > limits.deletions;
+        if self.copy(|copy| is_full(copy.size())) && self.on_all(move |copy| copy.measure().is_ok_and(is_full)).await {
             return Ok(Err(HandlerError::DocumentFull));
         }
         let wanted = text.clone();
-        let changed = self.on_copy(about.max(text.len()), move |copy| copy.replace_text(&root, &wanted)).await;
+        let work = self.copy(|copy| copy.size().work_with(wanted.len()));
+        let changed = self.on_copy(work, move |copy| copy.replace_text(&root, &wanted)).await;
         let ends = |ended| (HandlerError::Internal("a document could not be read again"), ended);
         let update = match changed {
             Ok(Some(update)) => update,

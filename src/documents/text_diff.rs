@@ -17,16 +17,17 @@ pub(super) struct Edit<'a> {
     pub(super) new: &'a str,
 }
 
-/// The edits in their order, none touching another.
-pub(super) fn edits<'a>(old: &str, new: &'a str, deadline: Instant) -> Vec<Edit<'a>> {
+/// The edits in their order, none touching another, and about `most` at most.
+pub(super) fn edits<'a>(old: &str, new: &'a str, most: usize, deadline: Instant) -> Vec<Edit<'a>> {
     let mut edits = Vec::new();
     let (start, end) = common(old, new);
     let middle = Edit { old: start..old.len() - end, new: &new[start..new.len() - end] };
     compare(old, middle, &[lines, words], deadline, &mut edits);
-    if edits.len() > MAX_EDITS { coarser(&edits, new) } else { edits }
+    let most = most.min(MAX_EDITS);
+    if edits.len() > most { coarser(&edits, new, most) } else { edits }
 }
 
-fn coarser<'a>(edits: &[Edit<'a>], new: &'a str) -> Vec<Edit<'a>> {
+fn coarser<'a>(edits: &[Edit<'a>], new: &'a str, most: usize) -> Vec<Edit<'a>> {
     let mut at = (0, 0);
     let join = |group: &[Edit<'_>]| {
         let (start, end) = (group[0].old.start, group[group.len() - 1].old.end);
@@ -37,7 +38,7 @@ fn coarser<'a>(edits: &[Edit<'a>], new: &'a str) -> Vec<Edit<'a>> {
         at = (end, new_start + (end - start) - gone + come);
         Edit { old: start..end, new: &new[new_start..at.1] }
     };
-    edits.chunks(edits.len().div_ceil(MAX_EDITS)).map(join).collect()
+    edits.chunks(edits.len().div_ceil(most)).map(join).collect()
 }
 
 type Split = fn(&str) -> Vec<&str>;
@@ -132,7 +133,7 @@ mod tests {
     use std::time::Duration;
 
     fn edits_of<'a>(old: &str, new: &'a str) -> Vec<Edit<'a>> {
-        let edits = edits(old, new, Instant::now() + Duration::from_secs(5));
+        let edits = edits(old, new, MAX_EDITS, Instant::now() + Duration::from_secs(5));
         let (mut made, mut at) = (String::new(), 0);
         for edit in &edits {
             made.extend([&old[at..edit.old.start], edit.new]);

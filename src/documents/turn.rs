@@ -7,7 +7,7 @@ use super::{
     hub::Request,
     log::Appended,
     owner::{Ended, Owner},
-    server_copy::ServerCopy,
+    server_copy::{Refused, ServerCopy, Work},
     wire::{self, Message},
 };
 use crate::{
@@ -144,12 +144,7 @@ impl Owner {
         if kind == Kind::SyncStep2 {
             listener.is_asked = false;
         }
-        if !self.has_room_for(&update).await {
-            self.audience.deny(from, ErrorCode::DocumentFull, std::time::Instant::now());
-            self.expel(from, CloseReason::DocumentFull);
-            return Ok(());
-        }
-        match self.on_copy(update.len(), move |copy| copy.apply(&update)).await {
+        match self.apply_to_copy(update).await {
             Ok(applied) => {
                 if let Some(change) = applied.change {
                     turn.changed(change);
@@ -167,7 +162,11 @@ impl Owner {
                     }
                 }
             }
-            Err(error) => {
+            Err(Refused::Full) => {
+                self.audience.deny(from, ErrorCode::DocumentFull, std::time::Instant::now());
+                self.expel(from, CloseReason::DocumentFull);
+            }
+            Err(Refused::Bad(error)) => {
                 self.is_bad(from, error);
                 if self.copy(ServerCopy::is_poisoned) {
                     tracing::warn!(document.name = %self.document.name, %error, "an update broke the copy of a document");
@@ -176,15 +175,6 @@ impl Owner {
             }
         }
         Ok(())
-    }
-
-    /// Whether the document may become so much larger. Deleting is always possible, or a full one would stay so.
-    async fn has_room_for(&self, update: &Bytes) -> bool {
-        let most = self.documents.settings.document.max_bytes;
-        let about = self.copy(ServerCopy::bytes);
-        about + update.len() <= most
-            || only_deletes(update)
-            || self.on_copy(about, ServerCopy::measure).await + update.len() <= most
     }
 
     pub(super) fn is_bad(&mut self, client: ClientId, error: BadUpdate) {
@@ -221,7 +211,7 @@ impl Owner {
         let Turn { changes, bytes, owed } = turn;
         if !changes.is_empty() {
             let updates = changes.len();
-            let update = merge(changes, bytes).await;
+            let update = merge(changes, bytes).await?;
             match self.append(&update, EditedBy::default()).await {
                 Ok(Appended::Behind(others)) => self.show(&update, others, updates).await?,
                 // It has no author: only the document can be missing.
@@ -240,7 +230,7 @@ impl Owner {
     pub(super) async fn show(&mut self, update: &[u8], others: Vec<Vec<u8>>, updates: usize) -> Result<(), Ended> {
         for other in others {
             let frame = wire::update(&other);
-            if let Err(error) = self.on_copy(other.len(), move |copy| copy.apply(&other)).await {
+            if let Err(error) = self.on_copy(Work::Long, move |copy| copy.apply(&other)).await {
                 tracing::error!(document.name = %self.document.name, %error, "what another server stored cannot be read");
                 return Err(Ended::Failed);
             }
@@ -258,13 +248,17 @@ fn only_deletes(update: &[u8]) -> bool {
     update.first() == Some(&0)
 }
 
-async fn merge(mut changes: Vec<Vec<u8>>, bytes: usize) -> Vec<u8> {
-    match changes.len() {
-        1 => changes.remove(0),
+async fn merge(mut changes: Vec<Vec<u8>>, bytes: usize) -> Result<Vec<u8>, Ended> {
+    let merged = match changes.len() {
+        1 => Ok(changes.remove(0)),
         _ if bytes < super::owner::LARGE => ServerCopy::merge(&changes),
         _ => {
             let merged = tokio::task::spawn_blocking(move || ServerCopy::merge(&changes)).await;
             merged.unwrap_or_else(|panic| std::panic::resume_unwind(panic.into_panic()))
         }
-    }
+    };
+    merged.map_err(|error| {
+        tracing::error!(%error, "what a turn changed cannot be stored");
+        Ended::Failed
+    })
 }

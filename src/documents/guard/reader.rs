@@ -13,6 +13,11 @@ impl<'a> Reader<'a> {
         Self { bytes, position: 0 }
     }
 
+    /// Goes on at a place where something starts.
+    pub(in crate::documents) fn at(bytes: &'a [u8], position: usize) -> Self {
+        Self { bytes, position: position.min(bytes.len()) }
+    }
+
     pub(in crate::documents) fn position(&self) -> usize {
         self.position
     }
