@@ -6,6 +6,7 @@
 
 mod answers;
 mod audience;
+mod authors;
 mod awareness;
 mod catalog;
 mod guard;

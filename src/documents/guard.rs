@@ -43,6 +43,8 @@ pub(super) struct Walked {
 pub(super) struct Section {
     pub(super) client: u64,
     pub(super) clock: u32,
+    /// The clock behind it.
+    pub(super) end: u32,
     pub(super) blocks: usize,
     /// Where the blocks stand.
     pub(super) body: Range<usize>,
@@ -127,7 +129,7 @@ fn walk_section(reader: &mut Reader, walked: &mut Walked) -> Result<Section, Bad
             holes.push(Hole { end: end as u32, blocks: block, at });
         }
     }
-    Ok(Section { client, clock, blocks, body: start..reader.position(), holes })
+    Ok(Section { client, clock, end: end as u32, blocks, body: start..reader.position(), holes })
 }
 
 /// How many clocks the next block takes, and whether it is a hole.

@@ -3,6 +3,7 @@
 use super::{
     Documents,
     audience::Audience,
+    authors::Authors,
     awareness::{Awareness, Changed},
     hub::{Inbox, Request},
     log::Log,
@@ -48,6 +49,7 @@ pub(super) struct Owner {
     pub(super) log: Log,
     pub(super) audience: Audience,
     pub(super) awareness: Awareness,
+    pub(super) authors: Authors,
     /// Cursors that changed and were not shown yet.
     pub(super) moved: Changed,
     inbox: mpsc::UnboundedReceiver<Request>,
@@ -102,6 +104,7 @@ pub(super) async fn start(documents: &Arc<Documents>, document: &Document) -> Re
         log,
         audience: Audience::new(documents.meter.clone()),
         awareness: Awareness::new(documents.settings.document.max_awareness_bytes),
+        authors: Authors::default(),
         moved: Changed::default(),
         inbox,
         is_stopping: false,

@@ -60,10 +60,12 @@ pub struct Editor {
 
 /// A document of the library as an editor has it.
 pub fn new_doc() -> Doc {
-    Doc::with_options(Options {
-        offset_kind: OffsetKind::Utf16,
-        ..Options::with_client_id(ClientID::new(rand::random::<u32>().into()))
-    })
+    new_doc_of(rand::random::<u32>().into())
+}
+
+/// As [`new_doc`], writing under this id.
+pub fn new_doc_of(id: u64) -> Doc {
+    Doc::with_options(Options { offset_kind: OffsetKind::Utf16, ..Options::with_client_id(ClientID::new(id)) })
 }
 
 impl Editor {
