@@ -361,6 +361,7 @@ impl TestServer {
             members,
             content: Default::default(),
             max_per_room: 1000,
+            namespace: None,
         };
         let author: Option<User> = account.map(|account| account.user);
         let change = Change::Document { edit, by: EditedBy { author, key: None } };
