@@ -356,6 +356,8 @@ pub(crate) async fn versions_keep_their_texts(store: Fresh) {
     let first = version(&saved).clone();
     let expected = DocumentVersion { id: first.id, name: first.name.clone(), by: Some(name("alice")), at: 3, bytes: 8 };
     assert_eq!((&first, first.name.as_str()), (&expected, "First"));
+    let kept = store.document_version(plan.id, first.id).await.unwrap().unwrap();
+    assert_eq!((kept.created_by, kept.text.as_str()), (Some(alice.id), text));
     let [told] = &saved.publications[..] else { panic!("{saved:?}") };
     assert_eq!((told.topic.as_str(), &*told.event_type), ("room.general", "document_version_saved"));
     let shown = format!(r#"{{"id":{},"name":"First","by":"alice","at":3,"bytes":8}}"#, first.id.0);

@@ -90,6 +90,11 @@ impl Editor {
     /// As [`Editor::connects`], with an OTP. `Err` is the HTTP status of a refusal.
     pub async fn connects_by(http: Http, otp: &str, name: &str, doc: Doc) -> Result<Self, u16> {
         let socket = TestClient::open_with(http, &format!("/documents/{name}?otp={otp}"), &[]).await?;
+        Ok(Self::on(socket, doc))
+    }
+
+    /// One that says nothing yet on this socket.
+    pub fn on(socket: WebSocketStream<Box<dyn Stream>>, doc: Doc) -> Self {
         let (sink, mut stream) = socket.split();
         let (send, incoming) = tokio::sync::mpsc::unbounded_channel();
         let reader = tokio::spawn(async move {
@@ -98,7 +103,7 @@ impl Editor {
             }
         });
         let (states, denied) = (BTreeMap::new(), Vec::new());
-        Ok(Self { doc, sink, incoming, reader, states, denied, updates: 0, clock: 0, fences: 0 })
+        Self { doc, sink, incoming, reader, states, denied, updates: 0, clock: 0, fences: 0 }
     }
 
     /// Asks for what it lacks, and waits for that.
