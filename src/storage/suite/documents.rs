@@ -16,7 +16,7 @@ pub(crate) fn edits(edit: DocumentEdit, author: Option<&User>, at: UnixMillis) -
     Draft { at, change: Change::Document { edit, by: EditedBy { author: author.cloned(), key: None } } }
 }
 
-/// With place for three in a room.
+/// With place for three in a room, and for two in the namespace `den.*`.
 pub(crate) fn new_document(name: &str, room: Option<&str>, content: &[u8]) -> DocumentEdit {
     DocumentEdit::Create {
         name: called(name),
@@ -25,7 +25,7 @@ pub(crate) fn new_document(name: &str, room: Option<&str>, content: &[u8]) -> Do
         members: MembersMay::Write,
         content: Bytes::copy_from_slice(content),
         max_per_room: 3,
-        namespace: room.is_none().then(|| ("den.*".parse().unwrap(), 2)),
+        namespace: name.starts_with("den.").then(|| ("den.*".parse().unwrap(), 2)),
     }
 }
 
