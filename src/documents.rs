@@ -6,15 +6,19 @@
 
 mod answers;
 mod audience;
+mod authors;
 mod awareness;
 mod catalog;
 mod compaction;
+mod echoes;
 mod guard;
 mod housekeeping;
 mod hub;
 mod judge;
 mod listing;
 mod log;
+mod makers;
+mod memory;
 mod owner;
 mod receiver;
 mod server_copy;
@@ -39,6 +43,7 @@ use crate::{
     storage::Store,
 };
 use hub::Hub;
+use makers::Makers;
 use std::sync::Arc;
 
 /// All documents of this server.
@@ -48,13 +53,14 @@ pub struct Documents {
     settings: Arc<Settings>,
     meter: DocumentMeter,
     hub: Hub,
+    makers: Makers,
 }
 
 impl Documents {
     /// Those of this store; none is open yet.
     #[must_use]
     pub fn new(store: Arc<dyn Store>, journal: Journal, settings: Arc<Settings>, meter: DocumentMeter) -> Arc<Self> {
-        Arc::new(Self { store, journal, settings, meter, hub: Hub::default() })
+        Arc::new(Self { store, journal, settings, meter, hub: Hub::default(), makers: Makers::default() })
     }
 
     /// Stores what is not stored yet and forgets all open documents. To be called when the sockets have ended, and before

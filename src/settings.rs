@@ -351,7 +351,10 @@ pub struct Documents {
     #[serde(rename = "compact_hours", deserialize_with = "hours")]
     pub compact_age: Duration,
     pub max_per_room: u32,
+    pub max_per_namespace: u32,
     pub max_versions: u32,
+    pub max_versions_bytes: u64,
+    pub max_open_bytes: usize,
     pub namespace: Vec<DocumentNamespace>,
 }
 

@@ -17,7 +17,9 @@ mod suite;
 mod types;
 
 pub use clock::now;
-pub use documents::{DocumentEdit, DocumentPage, EditedBy, FoundDocument, StoredContent, StoredUpdate, StoredVersion};
+pub use documents::{
+    DocumentEdit, DocumentPage, EditedBy, FoundDocument, StaleDocument, StoredContent, StoredUpdate, StoredVersion,
+};
 pub use error::StoreError;
 pub use rows::{ProductRows, Row, RowSource, RowsAt, RowsError};
 pub use sql::SqlStore;
@@ -244,8 +246,14 @@ pub trait Store: Send + Sync + 'static {
     /// is gone, or as much was merged before.
     async fn compact_document(&self, id: DocumentId, upto: Offset, state: Vec<u8>) -> Result<bool, StoreError>;
 
-    /// Documents that have updates from before `before` that are not merged, at most `limit`.
-    async fn stale_documents(&self, before: UnixMillis, limit: u32) -> Result<Vec<DocumentName>, StoreError>;
+    /// Documents that have updates from before `before` that are not merged, at most `limit`: those that have waited
+    /// longest first, behind the one that has waited since then and has this id.
+    async fn stale_documents(
+        &self,
+        before: UnixMillis,
+        after: Option<(UnixMillis, DocumentId)>,
+        limit: u32,
+    ) -> Result<Vec<StaleDocument>, StoreError>;
 
     /// The versions of a document, the newest first.
     async fn document_versions(&self, id: DocumentId) -> Result<Vec<DocumentVersion>, StoreError>;

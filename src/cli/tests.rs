@@ -78,7 +78,7 @@ impl Store for Accounts {
     async fn document_content(&self, _: DocumentId) -> Answer<Option<StoredContent>> { Err(StoreError::Closed) }
     async fn document_updates(&self, _: DocumentId, _: Offset) -> Answer<Vec<StoredUpdate>> { Err(StoreError::Closed) }
     async fn compact_document(&self, _: DocumentId, _: Offset, _: Vec<u8>) -> Answer<bool> { Err(StoreError::Closed) }
-    async fn stale_documents(&self, _: UnixMillis, _: u32) -> Answer<Vec<DocumentName>> { Err(StoreError::Closed) }
+    async fn stale_documents(&self, _: UnixMillis, _: Option<(UnixMillis, DocumentId)>, _: u32) -> Answer<Vec<StaleDocument>> { Err(StoreError::Closed) }
     async fn document_versions(&self, _: DocumentId) -> Answer<Vec<DocumentVersion>> { Err(StoreError::Closed) }
     async fn document_version(&self, _: DocumentId, _: VersionId) -> Answer<Option<StoredVersion>> { Err(StoreError::Closed) }
     async fn topic_states(&self, _: Wanted) -> Answer<Vec<TopicState>> { Err(StoreError::Closed) }

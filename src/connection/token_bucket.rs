@@ -60,6 +60,11 @@ impl TokenBucket {
         true
     }
 
+    /// Takes what is not there yet, up to a bucket full: it is waited for before the next.
+    pub fn owe(&mut self, tokens: u32) {
+        self.tokens = (self.tokens - f64::from(tokens)).max(-self.burst);
+    }
+
     /// Whether it has rested so long that forgetting it changes nothing.
     #[must_use]
     pub fn is_full(&self, now: Instant) -> bool {

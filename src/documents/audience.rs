@@ -30,6 +30,10 @@ pub(super) struct Listener {
     pub(super) granted: DocumentAccess,
     /// Whether it was asked for all it has and has not answered yet.
     pub(super) is_asked: bool,
+    /// Fences that wait for that answer.
+    pub(super) fences: Vec<u64>,
+    /// Whether it has told all that it had when it came.
+    pub(super) has_answered: bool,
     denied_at: Option<Instant>,
 }
 
@@ -47,7 +51,9 @@ impl Audience {
     }
 
     pub(super) fn add(&mut self, client: Arc<Client>, access: DocumentAccess) {
-        let listener = Listener { access, granted: access, is_asked: false, denied_at: None, client };
+        let (fences, denied_at) = (Vec::new(), None);
+        let listener =
+            Listener { access, granted: access, is_asked: false, has_answered: false, fences, denied_at, client };
         if self.clients.insert(listener.client.id(), listener).is_none() {
             self.meter.clients.inc();
         }

@@ -4,6 +4,7 @@
 //! the connection, and so is the name in it: nobody moves another's cursor or writes under another's name.
 
 use super::{
+    echoes::Shown,
     guard::{BadUpdate, reader::Reader},
     wire::{put_bytes, put_number},
 };
@@ -42,6 +43,7 @@ pub(super) enum AwarenessError {
 #[derive(Debug)]
 pub(super) struct Awareness {
     max_state_bytes: usize,
+    shown: Shown,
     entries: HashMap<u64, Entry>,
     ids: HashMap<ClientId, BTreeSet<u64>>,
     /// Whose connections are gone, and since when, in order.
@@ -60,8 +62,8 @@ struct Entry {
 
 impl Awareness {
     /// Nobody is there yet.
-    pub(super) fn new(max_state_bytes: usize) -> Self {
-        Self { max_state_bytes, entries: HashMap::new(), ids: HashMap::new(), gone: VecDeque::new() }
+    pub(super) fn new(max_state_bytes: usize, shown: Shown) -> Self {
+        Self { max_state_bytes, shown, entries: HashMap::new(), ids: HashMap::new(), gone: VecDeque::new() }
     }
 
     /// Takes in what a client says: what is new of it and theirs to say. `None`: nothing.
@@ -98,6 +100,7 @@ impl Awareness {
         for id in self.ids.remove(&client)? {
             let Some(entry) = self.entries.get_mut(&id) else { continue };
             entry.owner = Err(now);
+            self.shown.hides(id);
             if entry.state.take().is_some() {
                 changed.insert(id);
             }
@@ -111,6 +114,11 @@ impl Awareness {
         let there: Changed =
             self.entries.iter().filter(|(_, entry)| entry.state.is_some()).map(|(id, _)| *id).collect();
         (!there.is_empty()).then(|| self.encode(&there))
+    }
+
+    /// Whether somebody shows a state under this id.
+    pub(super) fn is_there(&self, id: u64) -> bool {
+        self.entries.get(&id).is_some_and(|entry| entry.state.is_some())
     }
 
     /// Those of these ids, as the protocol has it.
@@ -164,6 +172,10 @@ impl Awareness {
             return Err(AwarenessError::TooMany);
         }
         theirs.insert(id);
+        match &state {
+            Some(_) => self.shown.shows(id, clock),
+            None => self.shown.hides(id),
+        }
         let entry = Entry { clock, person: person.id(), owner: Ok(from), state };
         // The same person came back on another connection before the old one was found dead.
         if let Some(Entry { owner: Ok(before), .. }) = self.entries.insert(id, entry)
@@ -224,7 +236,7 @@ mod tests {
 
     #[test]
     fn the_name_is_that_of_the_connection() {
-        let (mut there, now) = (Awareness::new(1_000), Instant::now());
+        let (mut there, now) = (Awareness::new(1_000, Shown::default()), Instant::now());
         let changed = there.receive(ClientId(1), &person("alice"), &says(7, 3, CURSOR), now).unwrap().unwrap();
         let stamped = r#"{"cursor":1,"user":{"color":"red","name":"alice"}}"#;
         assert_eq!(there.encode(&changed), says(7, 3, stamped));
@@ -236,7 +248,7 @@ mod tests {
 
     #[test]
     fn nobody_speaks_for_another_and_echoes_are_nothing_new() {
-        let (mut there, now) = (Awareness::new(1_000), Instant::now());
+        let (mut there, now) = (Awareness::new(1_000, Shown::default()), Instant::now());
         let (alice, bob) = (person("alice"), person("bob"));
         there.receive(ClientId(1), &alice, &says(7, 3, CURSOR), now).unwrap().unwrap();
         for (from, who, update) in [
@@ -261,7 +273,7 @@ mod tests {
 
     #[test]
     fn clocks_of_those_who_left_are_remembered_a_minute() {
-        let (mut there, now) = (Awareness::new(1_000), Instant::now());
+        let (mut there, now) = (Awareness::new(1_000, Shown::default()), Instant::now());
         there.receive(ClientId(1), &person("alice"), &says(7, 3, CURSOR), now).unwrap();
         there.leave(ClientId(1), now);
         let mut hears = |after| there.receive(ClientId(2), &person("bob"), &says(7, 3, "{}"), now + after).unwrap();
@@ -277,7 +289,7 @@ mod tests {
 
     #[test]
     fn limits_are_kept() {
-        let (mut there, now, alice) = (Awareness::new(20), Instant::now(), person("alice"));
+        let (mut there, now, alice) = (Awareness::new(20, Shown::default()), Instant::now(), person("alice"));
         let mut receive = |update: &[u8]| there.receive(ClientId(1), &alice, update, now);
         let large = format!(r#"{{"a":"{}"}}"#, "x".repeat(20));
         assert_eq!(receive(&says(1, 1, &large)), Err(AwarenessError::TooLarge));

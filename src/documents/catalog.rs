@@ -4,7 +4,7 @@ use super::{Documents, Permitted, TEXT_ROOT, title_of};
 use crate::{
     events::Author,
     manager::HandlerError,
-    model::{Document, DocumentAccess, DocumentName, DocumentTitle, MembersMay, RoomName},
+    model::{Document, DocumentAccess, DocumentName, DocumentPattern, DocumentTitle, MembersMay, RoomName},
     protocol::ErrorCode,
     storage::{Change, DocumentEdit, Draft, EditedBy, Outcome, now},
 };
@@ -54,7 +54,8 @@ impl Documents {
         let content = self.first_content(text.as_deref().unwrap_or_default())?;
         let members = members.unwrap_or(MembersMay::Write);
         let max_per_room = self.settings.document.max_per_room;
-        let edit = DocumentEdit::Create { name, title, room, members, content, max_per_room };
+        let namespace = self.place_in_namespace(&name, room.as_ref());
+        let edit = DocumentEdit::Create { name, title, room, members, content, max_per_room, namespace };
         let document = self.edit_document(by, edit).await?;
         Ok(Permitted { document, access: DocumentAccess::Write, manages: true })
     }
@@ -116,6 +117,17 @@ impl Documents {
                 Err(denied("`name`: is of a namespace, whose documents are made by back ends".to_owned()))
             }
         }
+    }
+
+    /// The namespace of a document that has no room, and how many such may have.
+    pub(super) fn place_in_namespace(
+        &self,
+        name: &DocumentName,
+        room: Option<&RoomName>,
+    ) -> Option<(DocumentPattern, u32)> {
+        let settings = &self.settings.document;
+        let namespace = settings.namespace_of(name).filter(|_| room.is_none())?;
+        Some((namespace.pattern.clone(), settings.max_per_namespace))
     }
 
     /// What a document that says `text` has in its log.

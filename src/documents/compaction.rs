@@ -3,7 +3,7 @@
 use super::server_copy::{Damaged, Merged};
 use crate::{
     metrics::DocumentMeter,
-    model::{Document, Offset},
+    model::{DocumentId, Offset},
     storage::{Store, StoreError},
 };
 
@@ -25,13 +25,13 @@ pub(super) enum NotMerged {
 pub(super) async fn compact(
     store: &dyn Store,
     meter: &DocumentMeter,
-    document: &Document,
+    document: DocumentId,
     upto: Offset,
     merged: Merged,
 ) -> Result<bool, NotMerged> {
     let state = tokio::task::spawn_blocking(move || merged.verified()).await;
     let state = state.unwrap_or_else(|panic| std::panic::resume_unwind(panic.into_panic()))?;
-    let merged = store.compact_document(document.id, upto, state).await?;
+    let merged = store.compact_document(document, upto, state).await?;
     meter.compactions.inc_by(merged.into());
     Ok(merged)
 }

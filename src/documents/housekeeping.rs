@@ -6,8 +6,8 @@ use super::{
     server_copy::{Damaged, ServerCopy},
 };
 use crate::{
-    model::{Document, Offset},
-    storage::{StoreError, now},
+    model::{DocumentId, DocumentName, Offset},
+    storage::{StaleDocument, StoreError, now},
 };
 use std::{sync::Arc, time::Duration};
 
@@ -30,40 +30,37 @@ impl Documents {
 
     async fn merge_stale(&self) -> Result<(), StoreError> {
         let age = i64::try_from(self.settings.document.compact_age.as_millis()).unwrap_or(i64::MAX);
+        let before = now().saturating_sub(age);
+        let mut after = None;
         loop {
-            let names = self.store.stale_documents(now().saturating_sub(age), BATCH).await?;
-            let mut merged = 0;
-            for name in &names {
-                // Those that somebody has open are merged by their owners.
-                let found = self.store.document(name, None).await?.map(|found| found.document);
-                if let Some(document) = found.filter(|document| !self.hub.is_open(document.id)) {
-                    merged += u32::from(self.merge(&document).await?);
-                }
-            }
-            // What was not merged now would come again at once.
-            if merged < BATCH {
-                return Ok(());
+            let stale = self.store.stale_documents(before, after, BATCH).await?;
+            // What is not merged now, since it is damaged or open, keeps nothing else waiting.
+            let Some(last) = stale.last() else { return Ok(()) };
+            after = Some((last.since, last.id));
+            // Those that somebody has open are merged by their owners.
+            for StaleDocument { id, name, .. } in stale.into_iter().filter(|stale| !self.hub.is_open(stale.id)) {
+                self.merge(id, &name).await?;
             }
         }
     }
 
-    async fn merge(&self, document: &Document) -> Result<bool, StoreError> {
-        let Some(content) = self.store.document_content(document.id).await? else { return Ok(false) };
+    async fn merge(&self, id: DocumentId, name: &DocumentName) -> Result<bool, StoreError> {
+        let Some(content) = self.store.document_content(id).await? else { return Ok(false) };
         let upto: Offset = content.updates.last().map_or(content.merged, |last| last.number);
         let merged = tokio::task::spawn_blocking(move || {
             let mut copy = ServerCopy::load(&content)?;
             copy.merged().map_err(Damaged::from)
         });
         let merged = match merged.await.unwrap_or_else(|panic| std::panic::resume_unwind(panic.into_panic())) {
-            Ok(merged) => compaction::compact(&*self.store, &self.meter, document, upto, merged).await,
+            Ok(merged) => compaction::compact(&*self.store, &self.meter, id, upto, merged).await,
             Err(error) => Err(error.into()),
         };
         match merged {
             Ok(merged) => Ok(merged),
             Err(NotMerged::Store(error)) => Err(error),
             Err(NotMerged::Damaged(error)) => {
-                if self.hub.is_kept_from_now_on(document.id) {
-                    tracing::error!(document.name = %document.name, %error, "a document is damaged; its log is kept");
+                if self.hub.is_kept_from_now_on(id) {
+                    tracing::error!(document.name = %name, %error, "a document is damaged; its log is kept");
                 }
                 Ok(false)
             }

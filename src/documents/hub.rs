@@ -1,6 +1,6 @@
 //! Which documents are open. Each is loaded once, however many open it together, and then belongs to one task.
 
-use super::{Documents, owner, server_copy::Work, wire::Message};
+use super::{Documents, echoes::Shown, memory::Memory, owner, server_copy::Work, wire::Message};
 use crate::{
     events::Author,
     manager::{Client, HandlerError},
@@ -33,6 +33,7 @@ pub(super) struct Hub {
     damaged: Mutex<HashMap<DocumentId, Instant>>,
     /// Documents whose log cannot be merged, which was said.
     kept: Mutex<HashSet<DocumentId>>,
+    pub(super) memory: Memory,
     pub(super) owners: TaskTracker,
     pub(super) stopping: CancellationToken,
 }
@@ -76,6 +77,8 @@ pub(super) struct Slot {
 pub(super) struct Inbox {
     requests: mpsc::UnboundedSender<Request>,
     room: Arc<Semaphore>,
+    /// Who is where, as far as one has to know who hands in what they say of each other.
+    pub(super) shown: Shown,
 }
 
 /// What an owner is asked for. An answer that is dropped says that the owner has ended without looking at the request.
@@ -110,7 +113,8 @@ impl Inbox {
     /// An inbox and where its requests come out.
     pub(super) fn new() -> (Self, mpsc::UnboundedReceiver<Request>) {
         let (requests, inbox) = mpsc::unbounded_channel();
-        (Self { requests, room: Arc::new(Semaphore::new(INBOX_BYTES / BYTES_PER_PERMIT)) }, inbox)
+        let room = Arc::new(Semaphore::new(INBOX_BYTES / BYTES_PER_PERMIT));
+        (Self { requests, room, shown: Shown::default() }, inbox)
     }
 
     /// Hands a request in; `false`: the owner has ended.

@@ -5,6 +5,7 @@ use crate::{
     events::Author,
     manager::HandlerError,
     model::{Document, DocumentAccess, DocumentName, MembersMay, Person, Role, User},
+    protocol::ErrorCode,
     settings::NamespaceMembers,
     storage::{Change, DocumentEdit, Draft, EditedBy, FoundDocument, Outcome, Refusal, StoreError, now},
 };
@@ -60,7 +61,7 @@ impl Documents {
     /// may write in it opens it first.
     ///
     /// # Errors
-    /// As [`Documents::find`]; the journal's.
+    /// As [`Documents::find`]; [`Refusal::TooManyDocuments`] and `too_many_requests` for a new one; the journal's.
     pub async fn find_to_open(
         &self,
         person: &Person,
@@ -75,7 +76,7 @@ impl Documents {
                 let document = match self.store.document(name, None).await? {
                     Some(found) if found.document.room.is_none() => found.document,
                     Some(_) => return Err(no_such()),
-                    None => self.bring_into_being(name, access, None).await?,
+                    None => self.bring_into_being(name, access, person).await?,
                 };
                 return Ok(Permitted { document, access, manages: false });
             }
@@ -84,7 +85,7 @@ impl Documents {
             Some(found) => self.judge_member(user, found).ok_or_else(no_such),
             None => {
                 let access = self.of_namespace(user, name).ok_or_else(no_such)?;
-                let document = self.bring_into_being(name, access, Some(user)).await?;
+                let document = self.bring_into_being(name, access, person).await?;
                 Ok(Permitted { document, access, manages: is_staff(user) })
             }
         }
@@ -149,11 +150,15 @@ impl Documents {
         &self,
         name: &DocumentName,
         access: DocumentAccess,
-        author: Option<&User>,
+        person: &Person,
     ) -> Result<Document, HandlerError> {
         let no_such = HandlerError::Refused(Refusal::NoSuchDocument);
         if access == DocumentAccess::Read || self.settings.document.namespace_of(name).is_none() {
             return Err(no_such);
+        }
+        if !self.makers.may_make_another(person.id(), &self.settings.socket) {
+            let message = "you make documents faster than one may".to_owned();
+            return Err(HandlerError::Denied { code: ErrorCode::TooManyRequests, message });
         }
         let edit = DocumentEdit::Create {
             name: name.clone(),
@@ -162,8 +167,9 @@ impl Documents {
             members: MembersMay::Write,
             content: Bytes::new(),
             max_per_room: self.settings.document.max_per_room,
+            namespace: self.place_in_namespace(name, None),
         };
-        let change = Change::Document { edit, by: EditedBy { author: author.cloned(), key: None } };
+        let change = Change::Document { edit, by: EditedBy { author: person.member().cloned(), key: None } };
         match self.journal.append(Draft { at: now(), change }).await?.committed().await {
             Ok(Outcome::Document(document)) => Ok(document),
             Ok(_) => Err(HandlerError::Internal("a document was committed as something else")),

@@ -83,6 +83,13 @@ impl Log {
             || self.since.is_some_and(|since| since.elapsed() >= settings.compact_age)
     }
 
+    /// When it is to be merged for its age, whoever writes or does not.
+    pub(super) fn is_old_at(&self, settings: &settings::Documents) -> Option<tokio::time::Instant> {
+        let since = self.since.filter(|_| self.compaction.is_none())?;
+        let at = since.checked_add(settings.compact_age)?;
+        Some(at.max(self.not_before.unwrap_or(at)).into())
+    }
+
     /// Whether the next who opens it would have to wait for it noticeably.
     fn is_worth_merging(&self, settings: &settings::Documents) -> bool {
         self.updates > 1 && (self.updates >= settings.compact_updates / 10 || self.bytes >= settings.compact_bytes / 2)
@@ -168,7 +175,7 @@ impl Owner {
         let (store, meter) = (self.documents.store.clone(), self.documents.meter.clone());
         let (document, upto) = (self.document.clone(), self.log.last);
         let done = tokio::spawn(async move {
-            match compaction::compact(&*store, &meter, &document, upto, merged).await {
+            match compaction::compact(&*store, &meter, document.id, upto, merged).await {
                 // Otherwise another process has done it, or the document is gone: there is nothing to do either.
                 Ok(_) => Merge::Done,
                 Err(NotMerged::Damaged(error)) => {

@@ -3,16 +3,18 @@
 use super::{
     Documents,
     audience::Audience,
+    authors::Authors,
     awareness::{Awareness, Changed},
     hub::{Inbox, Request},
     log::Log,
+    memory::Share,
     server_copy::{Applied, Damaged, Limits, Refused, ServerCopy, Work},
     turn::Turn,
 };
 use crate::{
     manager::HandlerError,
     model::Document,
-    protocol::CloseReason,
+    protocol::{CloseReason, ErrorCode},
     storage::{Refusal, StoreError, StoredContent},
 };
 use bytes::Bytes;
@@ -31,8 +33,9 @@ pub(super) const LARGE: usize = 64 * 1024;
 const LONGEST_PACE: Duration = Duration::from_millis(20);
 /// And for so much of that by each client.
 const PACE_PER_CLIENT: Duration = Duration::from_micros(100);
-/// Cursors of so long become one frame when the audience is large, which is longer than keystrokes wait: they tell less.
-const LONGEST_AWARENESS_PACE: Duration = Duration::from_millis(100);
+/// Cursors of so long become one frame when the audience is large, which is longer than keystrokes wait: they tell less, and
+/// every client sends back what it hears of all the others.
+const LONGEST_AWARENESS_PACE: Duration = Duration::from_secs(1);
 /// And for so much of that by each client above the first few.
 const AWARENESS_PACE_PER_CLIENT: Duration = Duration::from_millis(1);
 /// Audiences up to this see cursors at once.
@@ -49,9 +52,11 @@ pub(super) struct Owner {
     pub(super) log: Log,
     pub(super) audience: Audience,
     pub(super) awareness: Awareness,
+    pub(super) authors: Authors,
     /// Cursors that changed and were not shown yet.
     pub(super) moved: Changed,
     inbox: mpsc::UnboundedReceiver<Request>,
+    share: Share,
     is_stopping: bool,
     /// When it was last asked for something.
     idle_since: Instant,
@@ -72,6 +77,7 @@ pub(super) enum Ended {
 enum Wake {
     Request(Request),
     Awareness,
+    Old,
     Idle,
     Stopping,
     End,
@@ -80,7 +86,7 @@ enum Wake {
 /// Loads a document and starts the task that owns it.
 ///
 /// # Errors
-/// [`HandlerError::DocumentDamaged`], `no_such_document`, the store's.
+/// [`HandlerError::DocumentDamaged`], `no_such_document`, `unavailable` when the memory for documents is full, the store's.
 pub(super) async fn start(documents: &Arc<Documents>, document: &Document) -> Result<Inbox, HandlerError> {
     let started = Instant::now();
     let damaged = |error: &dyn std::fmt::Display| {
@@ -96,15 +102,19 @@ pub(super) async fn start(documents: &Arc<Documents>, document: &Document) -> Re
     let log = Log::of(&content);
     let copy = load(content).await.map_err(|error| damaged(&error))?;
     documents.meter.loaded(started.elapsed());
+    let most = documents.settings.document.max_open_bytes;
+    let share = documents.hub.memory.share(copy.size().bytes, most).await.ok_or_else(crowded)?;
     let (handle, inbox) = Inbox::new();
     let now = Instant::now();
     let owner = Owner {
         copy: Arc::new(Mutex::new(copy)),
         log,
         audience: Audience::new(documents.meter.clone()),
-        awareness: Awareness::new(documents.settings.document.max_awareness_bytes),
+        awareness: Awareness::new(documents.settings.document.max_awareness_bytes, handle.shown.clone()),
+        authors: Authors::default(),
         moved: Changed::default(),
         inbox,
+        share,
         is_stopping: false,
         idle_since: now,
         next_commit: now,
@@ -114,6 +124,12 @@ pub(super) async fn start(documents: &Arc<Documents>, document: &Document) -> Re
     };
     documents.hub.owners.spawn(owner.run());
     Ok(handle)
+}
+
+fn crowded() -> HandlerError {
+    tracing::warn!("the documents in memory are as large as `document.max_open_bytes`: no other is opened");
+    let message = "too many documents are open, try again in a moment".to_owned();
+    HandlerError::Denied { code: ErrorCode::Unavailable, message }
 }
 
 async fn load(content: StoredContent) -> Result<ServerCopy, Damaged> {
@@ -148,6 +164,7 @@ impl Owner {
             match self.wake().await {
                 Wake::Request(first) => self.turn(first).await?,
                 Wake::Awareness => self.show_cursors(),
+                Wake::Old => self.compact_when_long().await,
                 Wake::Idle => {
                     self.compact_before_leaving().await?;
                     // What comes between this look and the close is handed in again, to another owner.
@@ -167,11 +184,13 @@ impl Owner {
 
     async fn wake(&mut self) -> Wake {
         let (due, wake) = self.due();
-        let stopping = self.documents.hub.stopping.clone();
+        let documents = self.documents.clone();
+        let stopping = &documents.hub.stopping;
         tokio::select! {
             biased;
             () = stopping.cancelled(), if !self.is_stopping => Wake::Stopping,
             request = self.inbox.recv() => request.map_or(Wake::End, Wake::Request),
+            () = documents.hub.memory.crowded(), if self.audience.is_empty() => Wake::Idle,
             () = sleep_until(due.unwrap_or_else(Instant::now)), if due.is_some() => wake,
         }
     }
@@ -183,7 +202,8 @@ impl Owner {
         } else if self.audience.is_empty() {
             (Some(self.idle_since + self.documents.settings.document.idle), Wake::Idle)
         } else {
-            (None, Wake::Idle)
+            // Nobody writes in it, but somebody may have.
+            (self.log.is_old_at(&self.documents.settings.document), Wake::Old)
         }
     }
 
@@ -204,6 +224,7 @@ impl Owner {
             self.take(&mut turn, request).await?;
         }
         self.finish(turn).await?;
+        self.share.set(self.copy(|copy| copy.size().bytes));
         self.idle_since = Instant::now();
         Ok(())
     }
@@ -221,8 +242,15 @@ impl Owner {
     }
 
     fn show_cursors(&mut self) {
-        let moved = std::mem::take(&mut self.moved);
-        self.audience.relay_volatile(&super::wire::awareness(&self.awareness.encode(&moved)));
+        let (there, gone): (Changed, Changed) =
+            std::mem::take(&mut self.moved).into_iter().partition(|id| self.awareness.is_there(*id));
+        if !gone.is_empty() {
+            // Nothing says it again: who missed it would see them for ever.
+            self.audience.relay(&super::wire::awareness(&self.awareness.encode(&gone)));
+        }
+        if !there.is_empty() {
+            self.audience.relay_volatile(&super::wire::awareness(&self.awareness.encode(&there)));
+        }
         let above = u32::try_from(self.audience.len().saturating_sub(SMALL_AUDIENCE)).unwrap_or(u32::MAX);
         self.next_awareness =
             Instant::now() + AWARENESS_PACE_PER_CLIENT.saturating_mul(above).min(LONGEST_AWARENESS_PACE);

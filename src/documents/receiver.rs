@@ -19,6 +19,9 @@ use std::{
 };
 use tokio::sync::{OwnedSemaphorePermit, oneshot};
 
+/// How many times as much it may repeat of others as it may say: that is only looked at.
+const ECHOES_PER_MESSAGE: u32 = 20;
+
 /// What a socket to a document sends, on its way to the document's owner.
 pub struct DocumentReceiver {
     documents: Arc<Documents>,
@@ -27,6 +30,8 @@ pub struct DocumentReceiver {
     permitted: Permitted,
     place: Arc<OnceLock<Place>>,
     messages: TokenBucket,
+    /// What it may repeat of what it hears, which grows with the audience.
+    echoes: TokenBucket,
     controls: TokenBucket,
     /// Decoded and not yet handed over.
     waiting: VecDeque<Message>,
@@ -63,6 +68,11 @@ impl DocumentReceiver {
         let document = &settings.document;
         Self {
             messages: TokenBucket::of_settings(document.messages_per_sec, document.messages_burst, now),
+            echoes: TokenBucket::of_settings(
+                document.messages_per_sec.saturating_mul(ECHOES_PER_MESSAGE),
+                document.messages_burst.saturating_mul(ECHOES_PER_MESSAGE),
+                now,
+            ),
             controls: TokenBucket::of_controls(&settings.socket, now),
             documents: documents.clone(),
             manager: manager.clone(),
@@ -104,6 +114,14 @@ impl DocumentReceiver {
         }
     }
 
+    /// Whether it says of others what all know already.
+    fn is_echo(&self, message: &Message) -> bool {
+        match (message, self.place.get()) {
+            (Message::Awareness(update), Some(place)) => place.inbox.shown.has_all_of(update),
+            _ => false,
+        }
+    }
+
     fn receive_frame(&mut self, frame: Bytes) -> Result<(), CloseReason> {
         let bytes = frame.len();
         let messages = wire::messages(&frame).map_err(|error| {
@@ -112,8 +130,13 @@ impl DocumentReceiver {
         })?;
         // Many small messages are as much work in one frame as in many.
         let price = cost(bytes).max(u32::try_from(messages.len()).unwrap_or(u32::MAX));
-        if !self.messages.take(price, Instant::now()) {
+        let is_echo = messages.iter().all(|message| self.is_echo(message));
+        let purse = if is_echo { &mut self.echoes } else { &mut self.messages };
+        if !purse.take(price, Instant::now()) {
             return Err(CloseReason::TooManyEvents);
+        }
+        if is_echo {
+            return Ok(());
         }
         self.waiting.extend(messages);
         self.hand_over();

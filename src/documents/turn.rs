@@ -2,6 +2,7 @@
 
 use super::{
     answers::Owed,
+    authors::only_author,
     awareness::AwarenessError,
     guard::BadUpdate,
     hub::Request,
@@ -20,6 +21,8 @@ use tokio::{sync::oneshot, time::Instant};
 
 /// An update that changes nothing: no blocks, nothing deleted.
 const NOTHING: &[u8] = &[0, 0];
+/// Fences of one client that wait for its answer.
+const MAX_FENCES: usize = 1_024;
 
 /// What one turn has gathered.
 #[derive(Default)]
@@ -33,7 +36,7 @@ pub(super) struct Turn {
 
 /// Which of the two messages brought an update.
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum Kind {
+pub(super) enum Kind {
     SyncStep2,
     Update,
 }
@@ -110,12 +113,24 @@ impl Owner {
             Message::SyncStep1(state_vector) => {
                 turn.owed.push(Owed::Missing { to: from, state_vector, _answered: answered });
             }
-            Message::SyncStep2(update) => return self.apply(turn, from, update, Kind::SyncStep2).await,
+            Message::SyncStep2(update) => {
+                self.apply(turn, from, update, Kind::SyncStep2).await?;
+                if let Some(listener) = self.audience.get_mut(from) {
+                    (listener.is_asked, listener.has_answered) = (false, true);
+                    let fences = std::mem::take(&mut listener.fences).into_iter();
+                    turn.owed.extend(fences.map(|number| Owed::Fence { to: from, number }));
+                }
+            }
             Message::Update(update) => return self.apply(turn, from, update, Kind::Update).await,
             Message::Awareness(update) => {
                 let client = listener.client.clone();
                 match self.awareness.receive(from, client.person(), &update, std::time::Instant::now()) {
-                    Ok(changed) => self.moved.extend(changed.into_iter().flatten()),
+                    Ok(changed) => {
+                        for id in changed.into_iter().flatten() {
+                            self.authors.claim(id, &client.person().id(), from);
+                            self.moved.insert(id);
+                        }
+                    }
                     Err(AwarenessError::Bad(error)) => self.is_bad(from, error),
                     Err(error @ (AwarenessError::TooLarge | AwarenessError::TooMany)) => {
                         tracing::debug!(client.id = %from, %error, "a client shows too much");
@@ -124,9 +139,19 @@ impl Owner {
                 }
             }
             Message::QueryAwareness => turn.owed.push(Owed::Cursors { to: from, _answered: answered }),
-            Message::Fence(number) => turn.owed.push(Owed::Fence { to: from, number }),
+            Message::Fence(number) => self.fence(turn, from, number),
         }
         Ok(())
+    }
+
+    /// A fence is answered when what came before it is stored: not before the answer to our question, if something was
+    /// left out.
+    fn fence(&mut self, turn: &mut Turn, to: ClientId, number: u64) {
+        match self.audience.get_mut(to) {
+            Some(listener) if listener.is_asked && listener.fences.len() < MAX_FENCES => listener.fences.push(number),
+            Some(listener) if listener.is_asked => self.expel(to, CloseReason::Policy),
+            _ => turn.owed.push(Owed::Fence { to, number }),
+        }
     }
 
     /// Applies what a client may write; what is new of it is stored with the turn.
@@ -140,13 +165,18 @@ impl Owner {
             }
             return Ok(());
         }
-        let was_asked = listener.is_asked;
-        if kind == Kind::SyncStep2 {
-            listener.is_asked = false;
+        let (was_asked, author) = (listener.is_asked, listener.client.person().id());
+        if self.has_words_of_another(&author, &update, kind).await {
+            self.is_bad(from, BadUpdate("it has words of another who is here"));
+            return Ok(());
         }
+        let only = only_author(&update);
         match self.apply_to_copy(update).await {
             Ok(applied) => {
                 if let Some(change) = applied.change {
+                    if kind == Kind::Update {
+                        self.authors.wrote(only, &author, from);
+                    }
                     turn.changed(change);
                 }
                 match (applied.lacks, kind) {
@@ -188,6 +218,7 @@ impl Owner {
     }
 
     fn forget_cursors(&mut self, client: ClientId) {
+        self.authors.leave(client);
         let gone = self.awareness.leave(client, std::time::Instant::now());
         self.moved.extend(gone.into_iter().flatten());
     }

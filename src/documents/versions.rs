@@ -45,8 +45,9 @@ impl Documents {
     ) -> Result<DocumentVersion, HandlerError> {
         let permitted = self.find(by, name).await?.to_write()?;
         let text = self.text(&permitted, TEXT_ROOT).await?.into();
-        let max_versions = self.settings.document.max_versions;
-        let edit = DocumentEdit::SaveVersion { id: permitted.document.id, name: version, text, max_versions };
+        let (id, settings) = (permitted.document.id, &self.settings.document);
+        let (max_versions, max_bytes) = (settings.max_versions, settings.max_versions_bytes);
+        let edit = DocumentEdit::SaveVersion { id, name: version, text, max_versions, max_bytes };
         self.edit_version(by, edit).await
     }
 
@@ -56,8 +57,8 @@ impl Documents {
     /// As [`Documents::version`]; `read_only` and `forbidden`; the journal's.
     pub async fn delete_version(&self, by: &Author, name: &DocumentName, id: VersionId) -> Result<(), HandlerError> {
         let permitted = self.find(by, name).await?.to_write()?;
-        let StoredVersion { version, .. } = self.version_of(&permitted, id).await?;
-        let is_theirs = by.member().is_some_and(|user| version.by.as_ref() == Some(&user.name));
+        let StoredVersion { created_by, .. } = self.version_of(&permitted, id).await?;
+        let is_theirs = by.member().is_some_and(|user| created_by == Some(user.id));
         let permitted = if is_theirs { permitted } else { permitted.to_manage()? };
         let edit = DocumentEdit::DeleteVersion { id: permitted.document.id, version: id };
         self.edit_version(by, edit).await.map(drop)

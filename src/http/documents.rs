@@ -16,7 +16,12 @@ use crate::{
     documents::Documents,
     settings::Settings,
 };
-use axum::{Router, http::HeaderValue, routing::MethodRouter};
+use axum::{
+    Router,
+    http::{HeaderMap, HeaderValue, StatusCode},
+    response::Response,
+    routing::MethodRouter,
+};
 use by::By;
 use std::sync::Arc;
 use utoipa::openapi::OpenApi;
@@ -62,6 +67,23 @@ impl DocumentsState {
     /// Members write as fast, and as much, as they send events.
     fn pace(&self, by: &By, bytes: usize) -> Result<(), ApiError> {
         by.member().map_or(Ok(()), |user| self.pace.check(user, [bytes], &self.settings.socket))
+    }
+
+    /// What turned out to be so large makes a member wait before the next.
+    fn owes(&self, by: &By, bytes: usize) {
+        if let Some(user) = by.member() {
+            self.pace.owe(user, bytes);
+        }
+    }
+
+    /// The answer that shows a text, which counts when it is sent.
+    fn shown(&self, by: &By, headers: &HeaderMap, text: String) -> Result<Response, ApiError> {
+        let bytes = text.len();
+        let answer = plain_text::shown(headers, text)?;
+        if answer.status() == StatusCode::OK {
+            self.owes(by, bytes);
+        }
+        Ok(answer)
     }
 }
 

@@ -48,6 +48,13 @@ impl Pace {
         let message = "you send faster than members may";
         Err(ApiError::new(ErrorCode::TooManyRequests, message).retry_after(Duration::from_secs(1)))
     }
+
+    /// Counts what a member was let go on with and turned out to be so large: they wait for it before the next.
+    pub(super) fn owe(&self, user: UserId, bytes: usize) {
+        if let Some(bucket) = self.0.lock().unwrap_or_else(PoisonError::into_inner).get_mut(&user) {
+            bucket.owe(cost(bytes));
+        }
+    }
 }
 
 #[cfg(test)]
@@ -64,5 +71,8 @@ mod tests {
         assert!(pace.check(UserId(1), [4096 * 3], &settings).is_err(), "four, and three are left");
         assert!(pace.check(UserId(1), [1, 1, 1], &settings).is_ok());
         assert!(pace.check(UserId(2), [1], &settings).is_ok(), "each has a pace of their own");
+        pace.owe(UserId(2), 4096 * 3);
+        pace.owe(UserId(2), usize::MAX);
+        assert!(pace.check(UserId(2), [1], &settings).is_err(), "what was owed is waited for");
     }
 }

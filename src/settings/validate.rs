@@ -123,7 +123,14 @@ fn documents(Settings { document, .. }: &Settings, check: &mut Check) {
     check.within("document.compact_bytes", document.compact_bytes as u64, 1_024..=256 << 20);
     check.some_time("document.compact_hours", document.compact_age);
     check.within("document.max_per_room", document.max_per_room.into(), 1..=1_000_000);
+    check.within("document.max_per_namespace", document.max_per_namespace.into(), 1..=10_000_000);
     check.within("document.max_versions", document.max_versions.into(), 1..=100_000);
+    check.within("document.max_versions_bytes", document.max_versions_bytes, 1_024..=1 << 40);
+    check.that(
+        document.max_open_bytes >= document.max_bytes,
+        ["document.max_open_bytes", "document.max_bytes"],
+        "the first must not be less than the second",
+    );
 }
 
 fn door(Settings { auth, otp, .. }: &Settings, check: &mut Check) {

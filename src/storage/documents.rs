@@ -1,8 +1,8 @@
 //! Documents as the store knows them.
 
 use crate::model::{
-    Document, DocumentId, DocumentName, DocumentTitle, DocumentVersion, MembersMay, Offset, RoomName, User, UserId,
-    VersionId, VersionName,
+    Document, DocumentId, DocumentName, DocumentPattern, DocumentTitle, DocumentVersion, MembersMay, Offset, RoomName,
+    UnixMillis, User, UserId, VersionId, VersionName,
 };
 use bytes::Bytes;
 use std::sync::Arc;
@@ -24,6 +24,8 @@ pub enum DocumentEdit {
         content: Bytes,
         /// Documents that one room may have.
         max_per_room: u32,
+        /// Its namespace, and documents that one may have; `None`: it has a room.
+        namespace: Option<(DocumentPattern, u32)>,
     },
     /// Another title, other rights: `document_updated` on its room's topic, when anything changes.
     Update {
@@ -54,8 +56,10 @@ pub enum DocumentEdit {
         name: VersionName,
         /// The text as it is now.
         text: Arc<str>,
-        /// Versions that one document may have.
+        /// Versions that one document may have,
         max_versions: u32,
+        /// and bytes of text that they may have together.
+        max_bytes: u64,
     },
     /// A version goes: `document_version_deleted` on its room's topic.
     DeleteVersion {
@@ -139,11 +143,24 @@ pub struct StoredUpdate {
     pub update: Vec<u8>,
 }
 
+/// A document whose log waits to be merged.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct StaleDocument {
+    /// Since when its oldest update is there.
+    pub since: UnixMillis,
+    /// Which.
+    pub id: DocumentId,
+    /// Its slug.
+    pub name: DocumentName,
+}
+
 /// A version with its text.
 #[derive(Debug, Clone)]
 pub struct StoredVersion {
     /// The version.
     pub version: DocumentVersion,
+    /// Whose it is.
+    pub created_by: Option<UserId>,
     /// The text as it was.
     pub text: String,
 }

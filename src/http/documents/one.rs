@@ -42,8 +42,8 @@ impl From<Permitted> for Shown {
 }
 
 refusals!(GetRefusals: DOOR, [
-    BadPayload, BadDocument, BadKey, Unauthorized, BadOtp, Forbidden, TooManyAttempts, NoSuchDocument, UpgradeRequired,
-    MethodNotAllowed
+    BadPayload, BadDocument, BadKey, Unauthorized, BadOtp, Forbidden, TooManyAttempts, TooManyRequests, NoSuchDocument,
+    TooManyDocuments, UpgradeRequired, MethodNotAllowed
 ]);
 
 /// Read what is known of a document, or open a socket to write in it.

@@ -19,7 +19,7 @@ use axum::{
 const MAX_ROOT_CHARS: usize = 64;
 
 refusals!(ReadRefusals: DOOR, [
-    BadPayload, BadDocument, BadKey, Unauthorized, Forbidden, TooManyAttempts, NoSuchDocument, DocumentDamaged,
+    BadPayload, BadDocument, BadKey, Unauthorized, Forbidden, TooManyAttempts, TooManyRequests, NoSuchDocument, DocumentDamaged,
     PreconditionFailed
 ]);
 
@@ -54,7 +54,8 @@ pub(super) async fn read(
 ) -> Result<Response, ApiError> {
     let root = root(&uri)?;
     let permitted = state.documents.find(by.author(), &name).await?;
-    plain_text::shown(&headers, state.documents.text(&permitted, &root).await?)
+    state.pace(&by, 0)?;
+    state.shown(&by, &headers, state.documents.text(&permitted, &root).await?)
 }
 
 refusals!(ReplaceRefusals: BODY, DOOR, [

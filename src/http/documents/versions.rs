@@ -90,12 +90,13 @@ pub(super) async fn save(
     let Wanted { name: version } = read_json(request, http.max_body_bytes, http.body_wait).await?;
     state.pace(&by, 0)?;
     let saved = state.documents.save_version(by.author(), &name, version).await?;
+    state.owes(&by, usize::try_from(saved.bytes).unwrap_or(usize::MAX));
     let location = [(header::LOCATION, location(&name, &format!("/versions/{}", saved.id)))];
     Ok((StatusCode::CREATED, location, Json(saved)).into_response())
 }
 
 refusals!(ReadRefusals: DOOR, [
-    BadPayload, BadDocument, BadKey, Unauthorized, Forbidden, TooManyAttempts, NoSuchDocument, NoSuchVersion,
+    BadPayload, BadDocument, BadKey, Unauthorized, Forbidden, TooManyAttempts, TooManyRequests, NoSuchDocument, NoSuchVersion,
     PreconditionFailed
 ]);
 
@@ -125,8 +126,9 @@ pub(super) async fn read(
     path::Version(name, id): path::Version,
     headers: HeaderMap,
 ) -> Result<Response, ApiError> {
+    state.pace(&by, 0)?;
     let version = state.documents.version(by.author(), &name, id).await?;
-    plain_text::shown(&headers, version.text)
+    state.shown(&by, &headers, version.text)
 }
 
 refusals!(DeleteRefusals: DOOR, [
@@ -190,5 +192,7 @@ pub(super) async fn restore(
     path::Version(name, id): path::Version,
 ) -> Result<Response, ApiError> {
     state.pace(&by, 0)?;
-    Ok(plain_text::changed(&state.documents.restore_version(by.author(), &name, id).await?))
+    let text = state.documents.restore_version(by.author(), &name, id).await?;
+    state.owes(&by, text.len());
+    Ok(plain_text::changed(&text))
 }

@@ -25,6 +25,14 @@ impl DocumentPattern {
     }
 }
 
+impl DocumentPattern {
+    /// What all names begin with that it stands for; `None`: it stands for one.
+    #[must_use]
+    pub fn prefix(&self) -> Option<&str> {
+        self.0.strip_suffix('*')
+    }
+}
+
 impl FromStr for DocumentPattern {
     type Err = InvalidDocumentPattern;
     fn from_str(text: &str) -> Result<Self, InvalidDocumentPattern> {

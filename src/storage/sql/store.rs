@@ -12,8 +12,8 @@ use crate::{
     storage::{
         Committed, DocumentPage, Draft, FeedProgress, FoundDocument, History, HistoryPage, Invitation, LogRange,
         NewAccount, NewInvitation, NewKey, NewSession, ProductPage, Refusal, RoomList, RowsAt, RowsError, Session,
-        SessionLimits, Store, StoreError, StoredContent, StoredUpdate, StoredVersion, SweepLimits, TokenHash,
-        TopicState, Wanted,
+        SessionLimits, StaleDocument, Store, StoreError, StoredContent, StoredUpdate, StoredVersion, SweepLimits,
+        TokenHash, TopicState, Wanted,
     },
 };
 use async_trait::async_trait;
@@ -279,8 +279,13 @@ impl Store for SqlStore {
         self.writer.run_alone(move |db| documents::compact(db, id, upto, &state)).await
     }
 
-    async fn stale_documents(&self, before: UnixMillis, limit: u32) -> Result<Vec<DocumentName>, StoreError> {
-        self.readers.run(move |db| documents::stale(db, before, limit)).await
+    async fn stale_documents(
+        &self,
+        before: UnixMillis,
+        after: Option<(UnixMillis, DocumentId)>,
+        limit: u32,
+    ) -> Result<Vec<StaleDocument>, StoreError> {
+        self.readers.run(move |db| documents::stale(db, before, after, limit)).await
     }
 
     async fn document_versions(&self, id: DocumentId) -> Result<Vec<DocumentVersion>, StoreError> {

@@ -375,7 +375,7 @@ async fn old_updates_of_documents_are_found_by_their_age() {
     store.close().await;
     let db = Connection::open(dir.path().join("switchboard.db")).unwrap();
     let mut plan = db.prepare(&format!("EXPLAIN QUERY PLAN {STALE_DOCUMENTS}")).unwrap();
-    let steps = plan.query_map((0, 1), |row| row.get::<_, String>(3)).unwrap();
+    let steps = plan.query_map((0, 0, 0, 1), |row| row.get::<_, String>(3)).unwrap();
     let steps: Vec<_> = steps.map(Result::unwrap).collect();
     assert!(steps.iter().any(|step| step.contains("USING COVERING INDEX document_update_age")), "{steps:?}");
     assert!(!steps.iter().any(|step| step.contains("SCAN document_update")), "{steps:?}");

@@ -16,7 +16,7 @@ pub(crate) fn edits(edit: DocumentEdit, author: Option<&User>, at: UnixMillis) -
     Draft { at, change: Change::Document { edit, by: EditedBy { author: author.cloned(), key: None } } }
 }
 
-/// With place for three in a room.
+/// With place for three in a room, and for two in the namespace `den.*`.
 pub(crate) fn new_document(name: &str, room: Option<&str>, content: &[u8]) -> DocumentEdit {
     DocumentEdit::Create {
         name: called(name),
@@ -25,6 +25,7 @@ pub(crate) fn new_document(name: &str, room: Option<&str>, content: &[u8]) -> Do
         members: MembersMay::Write,
         content: Bytes::copy_from_slice(content),
         max_per_room: 3,
+        namespace: name.starts_with("den.").then(|| ("den.*".parse().unwrap(), 2)),
     }
 }
 
@@ -35,7 +36,7 @@ pub(crate) fn append(id: DocumentId, update: &[u8]) -> DocumentEdit {
 /// With place for two.
 pub(crate) fn saves(id: DocumentId, name: &str, text: &str) -> DocumentEdit {
     let name = VersionName::parse(name).unwrap();
-    DocumentEdit::SaveVersion { id, name, text: text.into(), max_versions: 2 }
+    DocumentEdit::SaveVersion { id, name, text: text.into(), max_versions: 2, max_bytes: 1_000 }
 }
 
 pub(crate) async fn edit(
@@ -172,6 +173,12 @@ pub(crate) async fn documents_of_a_room_are_bounded_and_its_members_own(store: F
     assert!(!a.is_member);
     edit(&store, DocumentEdit::Delete { id: a.document.id }, Some(&alice), 2).await.unwrap();
     edit(&store, in_den("d"), Some(&alice), 2).await.unwrap();
+    // A namespace's are counted for themselves.
+    for name in ["den.a", "den.b", "den"] {
+        make(&store, name, None, b"").await;
+    }
+    let third = edit(&store, new_document("den.c", None, b""), Some(&alice), 1).await;
+    assert_eq!(third.unwrap_err(), Refusal::TooManyDocuments);
 }
 
 pub(crate) async fn a_documents_title_and_rights_change(store: Fresh) {
@@ -221,7 +228,7 @@ pub(crate) async fn a_document_that_is_gone_is_gone_whole(store: Fresh) {
     let deleted = answers[1].as_ref().unwrap();
     assert_eq!(document(deleted), &Document { changed_at: 9, ..plan.clone() });
     assert_eq!(&*deleted.publications[0].event_type, "document_deleted");
-    let payload = format!(r#"{{"room":"general","name":"plan","id":{},"by":"alice"}}"#, plan.id.0);
+    let payload = format!(r#"{{"room":"general","name":"plan","id":{},"title":"The plan","by":"alice"}}"#, plan.id.0);
     assert_eq!(deleted.publications[0].payload.get(), payload);
     assert_eq!(number(&answers[2]), Err(Refusal::NoSuchDocument));
     let new = document(answers[3].as_ref().unwrap());
@@ -320,11 +327,21 @@ pub(crate) async fn documents_with_old_updates_are_found(store: Fresh) {
         edit(&store, append(id, b"x"), None, at).await.unwrap();
     }
     let stale = async |before, limit| {
-        let found = store.stale_documents(before, limit).await.unwrap();
-        found.iter().map(ToString::to_string).collect::<Vec<_>>()
+        let found = store.stale_documents(before, None, limit).await.unwrap();
+        found.iter().map(|stale| stale.name.to_string()).collect::<Vec<_>>()
     };
     assert_eq!(stale(300, 10).await, ["older", "old"]);
     assert_eq!(stale(300, 1).await, ["older"]);
+    let behind = async |since, id| {
+        let found = store.stale_documents(1_000, Some((since, id)), 10).await.unwrap();
+        found.into_iter().map(|stale| (stale.since, stale.id)).collect::<Vec<_>>()
+    };
+    let all = [(100, ids[2]), (200, ids[1]), (300, ids[0])];
+    assert_eq!(behind(0, ids[0]).await, all);
+    assert_eq!(behind(100, ids[1]).await, all);
+    assert_eq!(behind(100, ids[2]).await, all[1..]);
+    assert_eq!(behind(200, ids[1]).await, all[2..]);
+    assert_eq!(behind(300, ids[0]).await, []);
     assert_eq!(stale(100, 10).await, [""; 0]);
     assert!(store.compact_document(ids[2], Offset(2), b"x".to_vec()).await.unwrap());
     assert_eq!(stale(300, 10).await, ["old"]);
@@ -339,6 +356,8 @@ pub(crate) async fn versions_keep_their_texts(store: Fresh) {
     let first = version(&saved).clone();
     let expected = DocumentVersion { id: first.id, name: first.name.clone(), by: Some(name("alice")), at: 3, bytes: 8 };
     assert_eq!((&first, first.name.as_str()), (&expected, "First"));
+    let kept = store.document_version(plan.id, first.id).await.unwrap().unwrap();
+    assert_eq!((kept.created_by, kept.text.as_str()), (Some(alice.id), text));
     let [told] = &saved.publications[..] else { panic!("{saved:?}") };
     assert_eq!((told.topic.as_str(), &*told.event_type), ("room.general", "document_version_saved"));
     let shown = format!(r#"{{"id":{},"name":"First","by":"alice","at":3,"bytes":8}}"#, first.id.0);

@@ -2,10 +2,11 @@
 
 use crate::support::{
     Pipe, RawSocket, TestServer,
-    documents::{Editor, NOTHING, SYNC_STEP_1, SYNC_STEP_2, UPDATE, new_doc},
+    documents::{Editor, Heard, NOTHING, SYNC_STEP_1, SYNC_STEP_2, UPDATE, cursor, new_doc, new_doc_of},
 };
 use std::time::Duration;
 use switchboard::{model::MembersMay, protocol::CloseReason};
+use yrs::{ReadTxn, StateVector, Text, Transact, Update, updates::decoder::Decode};
 
 #[tokio::test]
 async fn what_cannot_be_stored_is_shown_to_nobody_and_comes_again() {
@@ -187,5 +188,105 @@ async fn who_does_not_read_is_cut() {
     }
     assert_eq!(connection.close_reason(), Some(CloseReason::SlowConsumer));
     assert_eq!(server.editor(&slow, "plan").await.text(), written);
+    server.stop().await;
+}
+
+/// What is written under one's id at one's next clock would be taken for known when one writes it.
+#[tokio::test]
+async fn nobody_writes_under_anothers_id() {
+    let server = TestServer::start().await;
+    let (alice, mallory) = (server.member("alice").await, server.member("mallory").await);
+    server.makes_document("alice", "general", "plan", MembersMay::Write).await;
+    for (kind, says_so) in [(UPDATE, true), (UPDATE, false), (SYNC_STEP_2, true)] {
+        let mut editor = server.editor(&alice, "plan").await;
+        if says_so {
+            editor.shows(&cursor("alice", 0)).await;
+        }
+        editor.types(0, "mine ").await;
+        editor.fence().await;
+        let forged = {
+            let forger = new_doc_of(editor.doc.client_id().get());
+            let known = editor.doc.transact().encode_state_as_update_v1(&StateVector::default());
+            forger.transact_mut().apply_update(Update::decode_v1(&known).unwrap()).unwrap();
+            let text = forger.get_or_insert_text("text");
+            let mut transaction = forger.transact_mut();
+            text.insert(&mut transaction, 0, "forged, forged, forged ");
+            transaction.encode_update_v1()
+        };
+        let mut forger = server.editor(&mallory, "plan").await;
+        forger.sends(kind, &forged).await;
+        assert_eq!(forger.is_closed().await, 4005);
+        editor.types(0, "and this ").await;
+        editor.fence().await;
+        assert_eq!(server.editor(&alice, "plan").await.text(), editor.text());
+        // What is known already may come from anybody.
+        let mut other = server.editor(&mallory, "plan").await;
+        let all = other.doc.transact().encode_state_as_update_v1(&StateVector::default());
+        other.sends(UPDATE, &all).await;
+        other.fence().await;
+    }
+    server.stop().await;
+}
+
+/// Two connections of one person have heard each other without us, and whoever was there brings what a server has lost.
+#[tokio::test]
+async fn words_of_those_who_are_not_here_and_ones_own_come_from_anybody() {
+    let server = TestServer::start().await;
+    let (alice, bob) = (server.member("alice").await, server.member("bob").await);
+    server.makes_document("alice", "general", "plan", MembersMay::Write).await;
+    let mut one = server.editor(&alice, "plan").await;
+    one.shows(&cursor("alice", 0)).await;
+    one.fence().await;
+    let offline = one.writes(0, "heard elsewhere");
+    let mut tab = server.editor(&alice, "plan").await;
+    tab.sends(UPDATE, &offline).await;
+    tab.fence().await;
+    one.reads("heard elsewhere").await;
+    drop((one, tab));
+    let gone = new_doc();
+    let lost = Editor::opens_with(server.http(), &alice, "plan", gone).await.writes(0, "lost, then ");
+    let mut carrier = server.editor(&bob, "plan").await;
+    carrier.sends(SYNC_STEP_2, &lost).await;
+    carrier.fence().await;
+    assert_eq!(server.editor(&alice, "plan").await.text(), "lost, then heard elsewhere");
+    server.stop().await;
+}
+
+/// An author is back but has not told yet what it has, when others bring its words that the server lost.
+#[tokio::test]
+async fn what_a_server_lost_is_brought_by_whoever_answers_first() {
+    let server = TestServer::start().await;
+    let (alice, bob) = (server.member("alice").await, server.member("bob").await);
+    server.makes_document("alice", "general", "plan", MembersMay::Write).await;
+    let doc = new_doc();
+    let mut author = Editor::connects(server.http(), &alice, "plan", doc).await;
+    let lost = author.writes(0, "lost");
+    author.shows(&cursor("alice", 0)).await;
+    let mut carrier = server.editor(&bob, "plan").await;
+    carrier.sees(author.doc.client_id().get(), |state| state["cursor"] == 0).await;
+    carrier.sends(SYNC_STEP_2, &lost).await;
+    carrier.fence().await;
+    author.syncs().await;
+    author.types(4, " and found").await;
+    author.fence().await;
+    carrier.reads("lost and found").await;
+    server.stop().await;
+}
+
+#[tokio::test]
+async fn a_fence_waits_for_what_was_left_out() {
+    let server = TestServer::start().await;
+    let alice = server.member("alice").await;
+    server.makes_document("alice", "general", "plan", MembersMay::Write).await;
+    let mut editor = Editor::connects(server.http(), &alice, "plan", new_doc()).await;
+    assert!(matches!(editor.hears().await, Heard::SyncStep1(_)));
+    editor.writes(0, "not sent");
+    editor.types(8, ", sent").await;
+    editor.sends_frame(vec![100, 7]).await;
+    // The question comes first; then what was left out, and only then the number.
+    assert!(matches!(editor.hears().await, Heard::SyncStep1(_)));
+    assert!(matches!(editor.hears().await, Heard::Update(_)));
+    assert_eq!(editor.hears().await, Heard::Fence(7));
+    assert_eq!(server.editor(&alice, "plan").await.text(), "not sent, sent");
     server.stop().await;
 }

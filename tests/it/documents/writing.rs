@@ -2,10 +2,11 @@
 
 use crate::support::{
     TestServer,
-    documents::{Editor, Heard},
+    documents::{Editor, Heard, new_doc},
+    h2::Http2,
 };
 use hyper::Request;
-use switchboard::model::MembersMay;
+use switchboard::{model::MembersMay, settings::TlsMode};
 
 #[tokio::test]
 async fn what_one_writes_everybody_reads_and_whoever_comes_later() {
@@ -92,5 +93,25 @@ async fn many_who_come_at_once_load_it_once() {
     for editor in &mut editors {
         editor.reads("hello").await;
     }
+    server.stop().await;
+}
+
+#[tokio::test]
+async fn a_document_is_opened_over_http2_as_well() {
+    let server = TestServer::start_with(|settings| settings.tls.mode = TlsMode::On).await;
+    let alice = server.member("alice").await;
+    server.makes_document("alice", "general", "plan", MembersMay::Write).await;
+    let mut http2 = Http2::connect(server.http()).await;
+    let otp = server.otp(&alice, None).await;
+    assert_eq!(http2.websocket_at(&format!("/documents/other?otp={otp}")).await.err(), Some(404));
+    let otp = server.otp(&alice, None).await;
+    let socket = http2.websocket_at(&format!("/documents/plan?otp={otp}")).await.expect("it is hers");
+    let mut one = Editor::on(socket, new_doc());
+    one.syncs().await;
+    one.types(0, "hello").await;
+    one.fence().await;
+    let mut other = server.editor(&alice, "plan").await;
+    other.types(5, " world").await;
+    one.reads("hello world").await;
     server.stop().await;
 }

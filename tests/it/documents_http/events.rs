@@ -28,7 +28,8 @@ async fn the_room_hears_what_becomes_of_its_documents() {
     alice.delete("/documents/plan/versions/1").await;
     assert_eq!(bob.hears("document_version_deleted").await, saved);
     shop.delete("/documents/plan").await;
-    let deleted = json!({"room": "general", "name": "plan", "id": document["id"], "by": null});
+    let deleted =
+        json!({"room": "general", "name": "plan", "id": document["id"], "title": document["title"], "by": null});
     assert_eq!(bob.hears("document_deleted").await, deleted);
     server.stop().await;
 }

@@ -60,10 +60,12 @@ pub struct Editor {
 
 /// A document of the library as an editor has it.
 pub fn new_doc() -> Doc {
-    Doc::with_options(Options {
-        offset_kind: OffsetKind::Utf16,
-        ..Options::with_client_id(ClientID::new(rand::random::<u32>().into()))
-    })
+    new_doc_of(rand::random::<u32>().into())
+}
+
+/// As [`new_doc`], writing under this id.
+pub fn new_doc_of(id: u64) -> Doc {
+    Doc::with_options(Options { offset_kind: OffsetKind::Utf16, ..Options::with_client_id(ClientID::new(id)) })
 }
 
 impl Editor {
@@ -88,6 +90,11 @@ impl Editor {
     /// As [`Editor::connects`], with an OTP. `Err` is the HTTP status of a refusal.
     pub async fn connects_by(http: Http, otp: &str, name: &str, doc: Doc) -> Result<Self, u16> {
         let socket = TestClient::open_with(http, &format!("/documents/{name}?otp={otp}"), &[]).await?;
+        Ok(Self::on(socket, doc))
+    }
+
+    /// One that says nothing yet on this socket.
+    pub fn on(socket: WebSocketStream<Box<dyn Stream>>, doc: Doc) -> Self {
         let (sink, mut stream) = socket.split();
         let (send, incoming) = tokio::sync::mpsc::unbounded_channel();
         let reader = tokio::spawn(async move {
@@ -96,7 +103,7 @@ impl Editor {
             }
         });
         let (states, denied) = (BTreeMap::new(), Vec::new());
-        Ok(Self { doc, sink, incoming, reader, states, denied, updates: 0, clock: 0, fences: 0 })
+        Self { doc, sink, incoming, reader, states, denied, updates: 0, clock: 0, fences: 0 }
     }
 
     /// Asks for what it lacks, and waits for that.
@@ -359,6 +366,7 @@ impl TestServer {
             members,
             content: Default::default(),
             max_per_room: 1000,
+            namespace: None,
         };
         let author: Option<User> = account.map(|account| account.user);
         let change = Change::Document { edit, by: EditedBy { author, key: None } };

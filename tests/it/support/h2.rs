@@ -61,9 +61,13 @@ impl Http2 {
 
     /// Opens `/ws` with an OTP. `Err` is the status of a refusal.
     pub async fn websocket(&mut self, otp: &str) -> Result<WebSocketStream<Box<dyn Stream>>, u16> {
-        let path = format!("/ws?otp={otp}");
+        self.websocket_at(&format!("/ws?otp={otp}")).await
+    }
+
+    /// Opens the socket at a path. `Err` is the status of a refusal.
+    pub async fn websocket_at(&mut self, path: &str) -> Result<WebSocketStream<Box<dyn Stream>>, u16> {
         let headers = [("sec-websocket-version", "13")];
-        let (response, send) = self.send(Method::CONNECT, &path, Some("websocket"), &headers).await;
+        let (response, send) = self.send(Method::CONNECT, path, Some("websocket"), &headers).await;
         if response.status() != 200 {
             return Err(response.status().as_u16());
         }

@@ -6,7 +6,7 @@ use super::super::{
 };
 use crate::{
     model::{DocumentId, DocumentName, Offset, UnixMillis},
-    storage::{StoreError, StoredContent, StoredUpdate},
+    storage::{StaleDocument, StoreError, StoredContent, StoredUpdate},
 };
 
 /// The caller's transaction makes it one snapshot.
@@ -47,15 +47,21 @@ pub(in crate::storage::sql) fn compact(
 }
 
 /// Those that have waited longest come first. `+` keeps SQLite from reading all updates in the order of their documents.
-pub(in crate::storage) const STALE: &str = "SELECT document.name FROM \
+pub(in crate::storage) const STALE: &str = "SELECT old.oldest, document.id, document.name FROM \
      (SELECT + document_id AS document_id, MIN(created_at) AS oldest FROM document_update WHERE created_at < $1 \
-     GROUP BY + document_id ORDER BY oldest, document_id LIMIT $2) AS old \
+     GROUP BY + document_id HAVING MIN(created_at) > $2 OR (MIN(created_at) = $2 AND + document_id > $3) \
+     ORDER BY oldest, document_id LIMIT $4) AS old \
      JOIN document ON document.id = old.document_id ORDER BY old.oldest, document.id";
 
 pub(in crate::storage::sql) fn stale(
     db: Db<'_>,
     before: UnixMillis,
+    after: Option<(UnixMillis, DocumentId)>,
     limit: u32,
-) -> Result<Vec<DocumentName>, StoreError> {
-    db.all(STALE, (before, limit), |row| DocumentName::parse(row.text(0)?).map_err(corrupt))
+) -> Result<Vec<StaleDocument>, StoreError> {
+    let (since, id) = after.unwrap_or((i64::MIN, DocumentId(0)));
+    db.all(STALE, (before, since, id.0, limit), |row| {
+        let name = DocumentName::parse(row.text(2)?).map_err(corrupt)?;
+        Ok(StaleDocument { since: row.get(0)?, id: DocumentId(row.get(1)?), name })
+    })
 }

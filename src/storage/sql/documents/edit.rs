@@ -6,8 +6,8 @@ use super::{
 };
 use crate::{
     model::{
-        Document, DocumentId, DocumentName, DocumentTitle, MembersMay, Offset, Publication, RoomName, TopicName,
-        UnixMillis, User, UserName,
+        Document, DocumentId, DocumentName, DocumentPattern, DocumentTitle, MembersMay, Offset, Publication, RoomName,
+        TopicName, UnixMillis, User, UserName,
     },
     storage::{Committed, DocumentEdit, Outcome, Refusal, StoreError},
 };
@@ -34,6 +34,7 @@ struct DocumentDeleted<'a> {
     room: Option<&'a RoomName>,
     name: &'a DocumentName,
     id: DocumentId,
+    title: &'a DocumentTitle,
     by: Option<&'a UserName>,
 }
 
@@ -45,6 +46,7 @@ struct NewDocument<'e> {
     members: MembersMay,
     content: &'e Bytes,
     max_per_room: u32,
+    namespace: Option<&'e (DocumentPattern, u32)>,
 }
 
 impl Batch<'_> {
@@ -60,9 +62,10 @@ impl Batch<'_> {
             return Ok(Err(Refusal::NoSuchDocument));
         }
         match edit {
-            DocumentEdit::Create { name, title, room, members, content, max_per_room } => {
+            DocumentEdit::Create { name, title, room, members, content, max_per_room, namespace } => {
                 let (room, members, max_per_room) = (room.as_ref(), *members, *max_per_room);
-                let new = NewDocument { name, title, room, members, content, max_per_room };
+                let namespace = namespace.as_ref();
+                let new = NewDocument { name, title, room, members, content, max_per_room, namespace };
                 self.create_document(&new, author, at)
             }
             DocumentEdit::Update { id, title, members } => {
@@ -73,8 +76,8 @@ impl Batch<'_> {
                 Some(number) => answer(Vec::new(), Outcome::Appended(number)),
                 None => Err(Refusal::NoSuchDocument),
             }),
-            DocumentEdit::SaveVersion { id, name, text, max_versions } => {
-                self.save_version(*id, (name, text), *max_versions, author, at)
+            DocumentEdit::SaveVersion { id, name, text, max_versions, max_bytes } => {
+                self.save_version(*id, (name, text), (*max_versions, *max_bytes), author, at)
             }
             DocumentEdit::DeleteVersion { id, version } => self.delete_version(*id, *version, at),
         }
@@ -110,10 +113,25 @@ impl Batch<'_> {
         {
             return Ok(Err(Refusal::TooManyDocuments));
         }
+        if let Some((pattern, most)) = new.namespace
+            && self.has_as_many_of(pattern, *most)?
+        {
+            return Ok(Err(Refusal::TooManyDocuments));
+        }
         let document = self.insert_document(new, room, author, at)?;
         let created = DocumentChanged::new(&document, author);
         let told = self.tell_room(created.room, "document_created", &created, at)?;
         Ok(answer(told, Outcome::Document(document)))
+    }
+
+    /// Whether as many documents without a room are of this pattern. Names are compared by their bytes.
+    fn has_as_many_of(&self, pattern: &DocumentPattern, most: u32) -> Result<bool, StoreError> {
+        const COUNT: &str = "SELECT COUNT(*) FROM (SELECT 1 FROM document WHERE room_id IS NULL AND name >= $1 \
+             AND name < $2 LIMIT $3) AS found";
+        let Some(first) = pattern.prefix() else { return Ok(false) };
+        let behind = format!("{first}{}", char::MAX);
+        let found = self.db.one(COUNT, (first, &*behind, most), |row| row.get::<u32>(0))?;
+        Ok(found.is_some_and(|found| found >= most))
     }
 
     fn insert_document(
@@ -184,7 +202,7 @@ impl Batch<'_> {
             self.db.run(delete, [id.0])?;
         }
         let (room, by) = (document.room.as_ref(), author.map(|author| &author.name));
-        let deleted = DocumentDeleted { room, name: &document.name, id, by };
+        let deleted = DocumentDeleted { room, name: &document.name, id, title: &document.title, by };
         let told = self.tell_room(room, "document_deleted", &deleted, at)?;
         Ok(answer(told, Outcome::Document(document)))
     }

@@ -8,7 +8,9 @@ use super::{
     edit::answer,
 };
 use crate::{
-    model::{DocumentId, DocumentName, DocumentVersion, RoomName, UnixMillis, User, UserName, VersionId, VersionName},
+    model::{
+        DocumentId, DocumentName, DocumentVersion, RoomName, UnixMillis, User, UserId, UserName, VersionId, VersionName,
+    },
     storage::{Outcome, Refusal, StoreError, StoredVersion},
 };
 use serde::Serialize;
@@ -41,7 +43,7 @@ impl Batch<'_> {
         &mut self,
         id: DocumentId,
         (name, text): (&VersionName, &str),
-        max_versions: u32,
+        (max_versions, max_bytes): (u32, u64),
         author: Option<&User>,
         at: UnixMillis,
     ) -> Decision {
@@ -53,6 +55,11 @@ impl Batch<'_> {
             return Ok(Err(Refusal::TooManyVersions));
         }
         let bytes = text.len() as u64;
+        let all = "SELECT CAST(COALESCE(SUM(bytes), 0) AS BIGINT) FROM document_version WHERE document_id = $1";
+        let before = self.db.one(all, [id.0], |row| row.get::<i64>(0))?.unwrap_or(0);
+        if u64::try_from(before).map_err(corrupt)? + bytes > max_bytes {
+            return Ok(Err(Refusal::TooManyVersions));
+        }
         let row = self.db.insert(
             "INSERT INTO document_version (document_id, name, created_by, created_at, bytes, body) \
              VALUES ($1, $2, $3, $4, $5, $6)",
@@ -99,11 +106,17 @@ pub(in crate::storage::sql) fn version(
     id: DocumentId,
     version: VersionId,
 ) -> Result<Option<StoredVersion>, StoreError> {
-    const FIND: &str =
-        concat!("SELECT ", columns!(), ", document_version.body", tables!(), "AND document_version.id = $2");
+    const FIND: &str = concat!(
+        "SELECT ",
+        columns!(),
+        ", document_version.body, document_version.created_by",
+        tables!(),
+        "AND document_version.id = $2"
+    );
     db.one(FIND, (id.0, version.0), |row| {
         let text = String::from_utf8(row.get(5)?).map_err(corrupt)?;
-        Ok(StoredVersion { version: read(row)?, text })
+        let created_by = row.get::<Option<i64>>(6)?.map(UserId);
+        Ok(StoredVersion { version: read(row)?, created_by, text })
     })
 }
 
