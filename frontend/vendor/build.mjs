@@ -18,7 +18,7 @@ const EDITOR = `
   } from "yjs";
   export { Awareness, applyAwarenessUpdate, encodeAwarenessUpdate, removeAwarenessStates } from "y-protocols/awareness";
   export {
-    createEncoder, toUint8Array, writeUint8Array, writeVarUint, writeVarUint8Array,
+    createEncoder, length as byteLength, toUint8Array, writeUint8Array, writeVarUint, writeVarUint8Array,
   } from "lib0/encoding";
   export { createDecoder, hasContent, readVarString, readVarUint, readVarUint8Array } from "lib0/decoding";
   export { Annotation, Compartment, EditorSelection, EditorState, Prec, Transaction } from "@codemirror/state";

@@ -23,7 +23,7 @@ export {
 } from "yjs";
 export type { GC, RelativePosition, Skip, Transaction as SharedTransaction, YTextEvent } from "yjs";
 export { Awareness, applyAwarenessUpdate, encodeAwarenessUpdate, removeAwarenessStates } from "y-protocols/awareness";
-export { createEncoder, toUint8Array, writeUint8Array, writeVarUint, writeVarUint8Array } from "lib0/encoding";
+export { createEncoder, length as byteLength, toUint8Array, writeUint8Array, writeVarUint, writeVarUint8Array } from "lib0/encoding";
 export type { Encoder } from "lib0/encoding";
 export { createDecoder, hasContent, readVarString, readVarUint, readVarUint8Array } from "lib0/decoding";
 export { Annotation, Compartment, EditorSelection, EditorState, Prec, Transaction } from "@codemirror/state";
