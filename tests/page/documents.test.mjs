@@ -276,6 +276,7 @@ describe("a document", () => {
 
   it("can be left by keyboard: Escape, then Tab", async () => {
     const { page } = bob;
+    await openDocument(page, "long");
     await toLine(page, 2);
     await page.keyboard.press("Tab");
     assert.equal(await page.evaluate(() => document.activeElement?.className.includes("cm-content")), true);
