@@ -1,14 +1,13 @@
 import { Model } from "../lib/model.js";
 import { DocumentSocket } from "../transport/document_socket.js";
 import { LocalCopy } from "../transport/local_copy.js";
-import { DeviceCopy } from "./device_copy.js";
 import { CLOSED, documentState } from "./document_state.js";
+import { HeldText } from "./held_text.js";
 import { loadEditor } from "./load_editor.js";
 import { Outgoing } from "./outgoing.js";
 import { PeopleHere, nameOf } from "./people_here.js";
 import { SaveProgress } from "./save_progress.js";
 
-/** @typedef {import("../editor/shared_text.js").SharedText} SharedText */
 /** @typedef {import("../transport/local_copy.js").Access} Access */
 /** @typedef {import("./load_editor.js").EditorParts} EditorParts */
 /**
@@ -34,24 +33,16 @@ const LOOK_MS = 10_000;
 
 /** A document that is open here: its text, who else is there, and whether what is written is safe. */
 export class OpenDocument extends Model {
-  /** @type {SharedText | null} */
-  shared = null;
-  /** @type {EditorParts | null} */
-  parts = null;
-  /** Rises when the text is another copy, which the editor has to begin anew with. */
-  generation = 0;
   /** What was written here and could not be saved, when this copy had to be given up for the server's. */
   rescued = "";
-  /** Whether what this device had kept of it could not be read. */
-  isCopyDamaged = false;
 
   #options;
   #info;
   #socket;
   #progress = new SaveProgress();
   #here;
+  #held;
   #outgoing;
-  #device;
   #isReadable = false;
   /** What is under way to take the place of a text that was given up. @type {Promise<void> | undefined} */
   #renewing;
@@ -71,16 +62,13 @@ export class OpenDocument extends Model {
     this.#info = { access: /** @type {Access} */ ("read"), ...options.document };
     const { keep = LocalCopy.open, user } = options;
     const { id, created_at: created } = options.document;
-    this.#device = new DeviceCopy(
-      () => keep({ user: user.id, id, created }),
-      () => this.#deviceChanged(),
-    );
+    this.#held = new HeldText(user.name, () => keep({ user: user.id, id, created }));
     this.#outgoing = new Outgoing({
       send: (frame) => this.#socket.send(frame),
-      text: () => this.shared && this.parts && { shared: this.shared, parts: this.parts },
+      text: () => this.#held.both,
       progress: () => this.#progress,
     });
-    this.#here = new PeopleHere(options.user.name);
+    this.#here = new PeopleHere(user.name);
     this.#socket = new DocumentSocket({
       url: () => options.url(this.#info.name),
       admission: async () => {
@@ -96,6 +84,26 @@ export class OpenDocument extends Model {
     this.#socket.addEventListener("frame", (event) => this.#receive(/** @type {CustomEvent} */ (event).detail));
     this.#socket.addEventListener("close", (event) => this.#closed(/** @type {CustomEvent} */ (event).detail.code));
     this.onConnection = this.onConnection.bind(this);
+    this.#listen();
+  }
+
+  /** @returns {EditorParts | null} */
+  get parts() {
+    return this.#held.parts;
+  }
+
+  get shared() {
+    return this.#held.shared;
+  }
+
+  /** Rises when the text is another copy, which the editor has to begin anew with. */
+  get generation() {
+    return this.#held.generation;
+  }
+
+  /** Whether what this device had kept of it could not be read. */
+  get isCopyDamaged() {
+    return this.#held.isCopyDamaged;
   }
 
   get id() {
@@ -123,7 +131,7 @@ export class OpenDocument extends Model {
       connection: this.#socket.state,
       failed: this.#socket.hasFailed,
       why: this.#socket.why,
-      kept: this.#device.state,
+      kept: this.#held.kept,
       access: this.access,
       progress: this.#progress,
     });
@@ -145,7 +153,7 @@ export class OpenDocument extends Model {
 
   /** Whether what is written here would be lost with this page. */
   get isAtRisk() {
-    return this.#progress.isUnsaved && this.#device.state !== "yes";
+    return this.#progress.isUnsaved && this.#held.kept !== "yes";
   }
 
   /** Everybody who has it open, ourselves first. */
@@ -187,8 +195,7 @@ export class OpenDocument extends Model {
     this.#options.connection.removeEventListener("change", this.onConnection);
     clearInterval(this.#looking);
     this.#socket.stop();
-    this.#letGo();
-    this.#device.close();
+    this.#held.close();
   }
 
   /** What the page has heard of the document elsewhere. @param {DocumentInfo} info */
@@ -207,7 +214,7 @@ export class OpenDocument extends Model {
       this.changed();
       void this.#open();
     } else if (this.#socket.state === "stopped") {
-      if (this.#socket.why === "full" || this.#socket.why === "too_large") this.#forgetDeleted();
+      if (this.#socket.why === "full" || this.#socket.why === "too_large") this.#held.forgetDeleted();
       this.#socket.start();
     } else {
       this.#socket.tryNow();
@@ -225,7 +232,7 @@ export class OpenDocument extends Model {
 
   forgetRescued() {
     this.rescued = "";
-    this.isCopyDamaged = false;
+    this.#held.isCopyDamaged = false;
     this.changed();
   }
 
@@ -241,7 +248,7 @@ export class OpenDocument extends Model {
   async #open() {
     const turn = ++this.#turn;
     try {
-      this.parts = await this.#options.load();
+      this.#held.parts = await this.#options.load();
     } catch (error) {
       if (turn !== this.#turn) return;
       this.#missing = /** @type {{ why?: "outdated" }} */ (error).why ?? "unavailable";
@@ -256,19 +263,9 @@ export class OpenDocument extends Model {
   /** A text to write in, with what this device has of it. */
   async #begin() {
     const turn = this.#turn;
-    const parts = /** @type {EditorParts} */ (this.parts);
-    let kept = await this.#device.open(parts.compacted);
+    const kept = await this.#held.begin();
     if (turn !== this.#turn) return;
     this.#progress = new SaveProgress();
-    if (kept && !this.#show(kept.updates)) {
-      this.#device.remove();
-      this.isCopyDamaged = true;
-      kept = await this.#device.open(parts.compacted);
-      if (turn !== this.#turn) return;
-      if (!kept || !this.#show(kept.updates)) this.#show([]);
-    } else if (!kept) {
-      this.#show([]);
-    }
     // Nobody knows what of it the server has, until it has said so.
     if (kept && kept.updates.length > 0) this.#progress.changed();
     this.#isReadable = Boolean(kept?.access);
@@ -276,50 +273,21 @@ export class OpenDocument extends Model {
     this.changed();
   }
 
-  /** Begins with these as the text. @param {Uint8Array[]} updates @returns {boolean} whether they could be read */
-  #show(updates) {
-    const parts = /** @type {EditorParts} */ (this.parts);
-    const shared = new parts.SharedText({ name: this.#options.user.name });
-    try {
-      shared.load(updates);
-    } catch {
-      shared.destroy();
-      return false;
-    }
-    this.#letGo();
-    this.shared = shared;
-    this.generation += 1;
-    this.#listen(shared);
-    return true;
-  }
-
-  /** What was deleted here is kept to be undone, and would go to the server with the rest: now it may not. */
-  #forgetDeleted() {
-    const { shared, parts } = this;
-    if (shared && parts) this.#show([parts.compacted([shared.whole()])]);
-  }
-
-  /** @param {SharedText} shared */
-  #listen(shared) {
+  #listen() {
     const on = (/** @type {string} */ name, /** @type {(detail: any) => void} */ handle) =>
-      shared.addEventListener(name, (event) => {
-        if (shared === this.shared) handle(/** @type {CustomEvent} */ (event).detail);
-      });
-    on("update", ({ update, isOurs, isKept }) => {
-      if (!isKept) void this.#device.keep(update);
-      if (!isOurs) return;
+      this.#held.addEventListener(name, (event) => handle(/** @type {CustomEvent} */ (event).detail));
+    on("update", (update) => {
       this.#progress.changed();
       this.#outgoing.update(update);
       this.changed();
     });
     on("awareness", () => this.#outgoing.tellWhere());
-    on("people", () => this.#here.update(shared.others().map(([, state]) => state)) && this.changed());
+    on("people", () => this.#here.update(this.shared?.others().map(([, state]) => state) ?? []) && this.changed());
     on("history", () => this.changed());
-  }
-
-  #deviceChanged() {
-    if (this.#device.isTaken && this.#socket.state === "open") void this.#regain();
-    this.changed();
+    on("device", () => {
+      if (this.#held.isTaken && this.#socket.state === "open") void this.#regain();
+      this.changed();
+    });
   }
 
   /** Another window has given up what this device had, or its user has signed out there; then it stays as it is. */
@@ -330,12 +298,8 @@ export class OpenDocument extends Model {
     } catch {
       return; // on the next connection
     }
-    const { shared, parts } = this;
-    if (turn !== this.#turn || !shared || !parts || !this.#device.isTaken) return;
-    const kept = await this.#device.open(parts.compacted);
-    if (!kept || shared !== this.shared) return;
-    void this.#device.keep(shared.whole());
-    if (this.#isReadable) this.#device.markSynced(this.access);
+    if (turn !== this.#turn || !(await this.#held.refill())) return;
+    if (this.#isReadable) this.#held.markSynced(this.access);
   }
 
   /** Whether this is still the document that was opened, and what we may do with it. */
@@ -354,7 +318,7 @@ export class OpenDocument extends Model {
     if (!shared || !parts) return;
     const messages = [parts.syncMessage("step1", shared.stateVector), parts.awarenessMessage(shared.ourAwareness())];
     this.#socket.send(parts.frameOf(messages));
-    if (this.#device.isTaken) void this.#regain();
+    if (this.#held.isTaken) void this.#regain();
   }
 
   /** @param {Uint8Array} frame */
@@ -383,7 +347,7 @@ export class OpenDocument extends Model {
       this.#outgoing.update(shared.deletions());
     }
     if (!this.#isReadable) this.#isReadable = true;
-    this.#device.markSynced(this.access);
+    this.#held.markSynced(this.access);
     this.changed();
   }
 
@@ -412,8 +376,7 @@ export class OpenDocument extends Model {
 
   /** Nothing connects before it is done. */
   #renew() {
-    this.#letGo();
-    this.#device.remove();
+    this.#held.remove();
     this.#isReadable = false;
     this.changed();
     this.#renewing = this.#begin();
@@ -429,7 +392,7 @@ export class OpenDocument extends Model {
     }
     if (why === "gone") {
       // Whoever may not read it any more keeps nothing of it.
-      this.#device.remove();
+      this.#held.keepNothing();
     }
     this.changed();
   }
@@ -438,12 +401,6 @@ export class OpenDocument extends Model {
     if (this.#socket.state !== "open") return;
     this.shared?.everybodyStays();
     this.#outgoing.flush();
-  }
-
-  #letGo() {
-    const { shared } = this;
-    this.shared = null;
-    shared?.destroy();
   }
 }
 
