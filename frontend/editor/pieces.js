@@ -116,10 +116,10 @@ function indexAt(structs, clock) {
 function endOf(struct, from, room) {
   const { length } = struct;
   if (!(struct instanceof Item && struct.content instanceof ContentString)) return length;
-  const rest = struct.content.str.slice(from, from + room);
-  const { read } = new TextEncoder().encodeInto(rest, new Uint8Array(room));
+  const { str } = struct.content;
+  const { read } = new TextEncoder().encodeInto(str.slice(from, from + room), new Uint8Array(room));
   // Where not even one fits, one goes all the same.
-  return Math.min(length, from + Math.max(read, (rest.codePointAt(0) ?? 0) > 0xffff ? 2 : 1));
+  return Math.min(length, from + Math.max(read, (str.codePointAt(from) ?? 0) > 0xffff ? 2 : 1));
 }
 
 /** @param {Struct} struct @param {number} end @returns {Struct} */
