@@ -5,7 +5,14 @@ import { OpenDocument } from "./open_document.js";
 /** @typedef {import("./open_document.js").DocumentInfo} DocumentInfo */
 /** @typedef {Omit<import("./open_document.js").OpenDocumentOptions, "document">} EditingOptions */
 
-/** An open document, how many views show it, and whether an earlier visit has left something unsaved. @typedef {{ document: OpenDocument, views: number, owes: boolean }} Entry */
+/**
+ * An open document.
+ * @typedef {object} Entry
+ * @property {OpenDocument} document
+ * @property {number} views that show it
+ * @property {string[]} owed by earlier visits and other windows, which have left something unsaved: their marks
+ * @property {boolean} isMarked whether ours says so
+ */
 
 /** In these nothing more can be done for what was written: it waits on this device for somebody to look at it. */
 const HOPELESS = new Set(["deleted", "signed_out", "refused", "full", "too_large", "outdated"]);
@@ -22,22 +29,27 @@ export class Editing {
   #unsaved;
   /** @type {Map<number, Entry>} */
   #open = new Map();
+  // Each window has marks of its own: what one has saved, another may not have.
+  #window = Math.random().toString(36).slice(2);
 
   /** @param {EditingOptions} options @param {Storage} [storage] */
   constructor(options, storage) {
     this.#options = options;
     this.#unsaved = new JsonStore(storage, `switchboard.${options.user.id}.unsaved.`);
+    this.onStorage = this.onStorage.bind(this);
   }
 
   start() {
+    globalThis.addEventListener?.("storage", this.onStorage);
     for (const key of this.#unsaved.keys()) {
       const info = this.#unsaved.get(key);
-      if (typeof info?.name === "string" && Number.isSafeInteger(info.id)) this.#get(info).owes = true;
+      if (typeof info?.name === "string" && Number.isSafeInteger(info.id)) this.#get(info).owed.push(key);
       else this.#unsaved.remove(key);
     }
   }
 
   stop() {
+    globalThis.removeEventListener?.("storage", this.onStorage);
     for (const { document } of this.#open.values()) document.stop();
     this.#open.clear();
   }
@@ -46,6 +58,16 @@ export class Editing {
   clear() {
     this.#unsaved.clear();
     void LocalCopy.forgetAll(this.#options.user.id);
+  }
+
+  /** Another window has saved what it found here, and taken our mark away, which may say more by now. @param {StorageEvent} event */
+  onStorage({ key, newValue }) {
+    if (newValue !== null || !this.#unsaved.owns(key)) return;
+    for (const entry of this.#open.values()) {
+      if (!entry.isMarked || !key?.endsWith(`.${this.#keyOf(entry)}`)) continue;
+      entry.isMarked = false;
+      this.#mark(entry);
+    }
   }
 
   /** For a view, which closes it. @param {DocumentInfo} info @returns {OpenDocument} */
@@ -69,7 +91,7 @@ export class Editing {
     if (found) return found;
     const document = new OpenDocument({ ...this.#options, document: info });
     /** @type {Entry} */
-    const entry = { document, views: 0, owes: false };
+    const entry = { document, views: 0, owed: [], isMarked: false };
     this.#open.set(info.id, entry);
     document.addEventListener("change", () => this.#changed(entry));
     document.start();
@@ -78,18 +100,29 @@ export class Editing {
 
   /** @param {Entry} entry */
   #changed(entry) {
-    const { document } = entry;
-    const key = String(document.id);
-    if (SETTLED.has(document.state)) entry.owes = false;
-    if (!document.isUnsaved && !entry.owes) this.#unsaved.remove(key);
-    else if (this.#unsaved.get(key) === undefined) this.#unsaved.set(key, document.info);
+    if (SETTLED.has(entry.document.state)) for (const key of entry.owed.splice(0)) this.#unsaved.remove(key);
+    this.#mark(entry);
     this.#leave(entry);
   }
 
+  /** Says to later visits whether something is left. @param {Entry} entry */
+  #mark(entry) {
+    const { document, isMarked } = entry;
+    if (document.isUnsaved === isMarked) return;
+    entry.isMarked = document.isUnsaved;
+    if (document.isUnsaved) this.#unsaved.set(this.#keyOf(entry), document.info);
+    else this.#unsaved.remove(this.#keyOf(entry));
+  }
+
   /** @param {Entry} entry */
-  #leave({ document, views, owes }) {
+  #keyOf({ document }) {
+    return `${document.id}.${this.#window}`;
+  }
+
+  /** @param {Entry} entry */
+  #leave({ document, views, owed }) {
     if (views > 0 || this.#open.get(document.id)?.document !== document) return;
-    if ((document.isUnsaved || owes) && !HOPELESS.has(document.state)) return;
+    if ((document.isUnsaved || owed.length > 0) && !HOPELESS.has(document.state)) return;
     this.#open.delete(document.id);
     document.stop();
   }

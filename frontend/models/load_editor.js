@@ -9,6 +9,9 @@ export class EditorMissing extends Error {
   }
 }
 
+/** So long it is waited for why it is not there, in milliseconds. */
+const LOOK_MS = 15_000;
+
 /** @type {Promise<EditorParts> | undefined} */
 let loading;
 
@@ -32,7 +35,7 @@ async function load() {
     return parts;
   } catch (cause) {
     const address = new URL("../editor/main.js", import.meta.url);
-    const response = await fetch(address, { method: "HEAD", cache: "no-store" }).catch(() => undefined);
+    const response = await fetch(address, { method: "HEAD", cache: "no-store", signal: AbortSignal.timeout(LOOK_MS) }).catch(() => undefined);
     throw new EditorMissing(response?.status === 404 ? "outdated" : "unavailable", cause);
   }
 }

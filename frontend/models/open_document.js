@@ -2,11 +2,12 @@ import { Model } from "../lib/model.js";
 import { DocumentSocket } from "../transport/document_socket.js";
 import { LocalCopy } from "../transport/local_copy.js";
 import { CLOSED, documentState } from "./document_state.js";
+import { HeldText } from "./held_text.js";
 import { loadEditor } from "./load_editor.js";
+import { Outgoing } from "./outgoing.js";
 import { PeopleHere, nameOf } from "./people_here.js";
 import { SaveProgress } from "./save_progress.js";
 
-/** @typedef {import("../editor/shared_text.js").SharedText} SharedText */
 /** @typedef {import("../transport/local_copy.js").Access} Access */
 /** @typedef {import("./load_editor.js").EditorParts} EditorParts */
 /**
@@ -27,19 +28,11 @@ import { SaveProgress } from "./save_progress.js";
  * @property {() => number} [random]
  */
 
-/** What is written within so long leaves in one frame, in milliseconds. */
-const GATHER_MS = 30;
 /** How often it is looked whether the connection still lives. */
 const LOOK_MS = 10_000;
 
 /** A document that is open here: its text, who else is there, and whether what is written is safe. */
 export class OpenDocument extends Model {
-  /** @type {SharedText | null} */
-  shared = null;
-  /** @type {EditorParts | null} */
-  parts = null;
-  /** Rises when the text is another copy, which the editor has to begin anew with. */
-  generation = 0;
   /** What was written here and could not be saved, when this copy had to be given up for the server's. */
   rescued = "";
 
@@ -48,20 +41,13 @@ export class OpenDocument extends Model {
   #socket;
   #progress = new SaveProgress();
   #here;
-  /** @type {LocalCopy | null} */
-  #copy = null;
+  #held;
+  #outgoing;
   #isReadable = false;
-  #keeping = 0;
-  #isKept = true;
+  /** What is under way to take the place of a text that was given up. @type {Promise<void> | undefined} */
+  #renewing;
   /** @type {"outdated" | "unavailable" | null} */
   #missing = null;
-  /** Changes made here that wait to leave. @type {Uint8Array[]} */
-  #updates = [];
-  #tellsWhere = false;
-  // Before the server has asked what it lacks, changes would lack what they build upon, and a fence would promise nothing.
-  #mayTell = false;
-  /** @type {ReturnType<typeof setTimeout> | undefined} */
-  #gathering;
   /** @type {ReturnType<typeof setInterval> | undefined} */
   #looking;
   #isStarted = false;
@@ -72,12 +58,23 @@ export class OpenDocument extends Model {
   /** @param {OpenDocumentOptions} options */
   constructor(options) {
     super();
-    this.#options = { load: loadEditor, keep: LocalCopy.open, ...options };
+    this.#options = { load: loadEditor, ...options };
     this.#info = { access: /** @type {Access} */ ("read"), ...options.document };
-    this.#here = new PeopleHere(options.user.name);
+    const { keep = LocalCopy.open, user } = options;
+    const { id, created_at: created } = options.document;
+    this.#held = new HeldText(user.name, () => keep({ user: user.id, id, created }));
+    this.#outgoing = new Outgoing({
+      send: (frame) => this.#socket.send(frame),
+      text: () => this.#held.both,
+      progress: () => this.#progress,
+    });
+    this.#here = new PeopleHere(user.name);
     this.#socket = new DocumentSocket({
       url: () => options.url(this.#info.name),
-      admission: options.admission,
+      admission: async () => {
+        await this.#renewing;
+        return options.admission();
+      },
       verify: () => this.#verify(),
       ...(options.WebSocket && { WebSocket: options.WebSocket }),
       ...(options.random && { random: options.random }),
@@ -87,6 +84,26 @@ export class OpenDocument extends Model {
     this.#socket.addEventListener("frame", (event) => this.#receive(/** @type {CustomEvent} */ (event).detail));
     this.#socket.addEventListener("close", (event) => this.#closed(/** @type {CustomEvent} */ (event).detail.code));
     this.onConnection = this.onConnection.bind(this);
+    this.#listen();
+  }
+
+  /** @returns {EditorParts | null} */
+  get parts() {
+    return this.#held.parts;
+  }
+
+  get shared() {
+    return this.#held.shared;
+  }
+
+  /** Rises when the text is another copy, which the editor has to begin anew with. */
+  get generation() {
+    return this.#held.generation;
+  }
+
+  /** Whether what this device had kept of it could not be read. */
+  get isCopyDamaged() {
+    return this.#held.isCopyDamaged;
   }
 
   get id() {
@@ -112,8 +129,9 @@ export class OpenDocument extends Model {
       missing: this.#missing,
       readable: this.#isReadable,
       connection: this.#socket.state,
+      failed: this.#socket.hasFailed,
       why: this.#socket.why,
-      kept: !this.#copy || !this.#isKept ? "no" : this.#keeping > 0 ? "soon" : "yes",
+      kept: this.#held.kept,
       access: this.access,
       progress: this.#progress,
     });
@@ -135,7 +153,7 @@ export class OpenDocument extends Model {
 
   /** Whether what is written here would be lost with this page. */
   get isAtRisk() {
-    return this.#progress.isUnsaved && (!this.#copy || !this.#isKept || this.#keeping > 0);
+    return this.#progress.isUnsaved && this.#held.kept !== "yes";
   }
 
   /** Everybody who has it open, ourselves first. */
@@ -173,19 +191,19 @@ export class OpenDocument extends Model {
     if (!this.#isStarted) return;
     this.#isStarted = false;
     this.#turn += 1;
-    this.#flush(); // what was written a moment ago leaves, too
+    this.#outgoing.flush(); // what was written a moment ago leaves, too
     this.#options.connection.removeEventListener("change", this.onConnection);
     clearInterval(this.#looking);
     this.#socket.stop();
-    this.#letGo();
-    void this.#copy?.close();
-    this.#copy = null;
+    this.#held.close();
   }
 
   /** What the page has heard of the document elsewhere. @param {DocumentInfo} info */
   heard(info) {
     if (info.id !== this.#info.id) return;
     this.#info = { ...this.#info, title: info.title, access: info.access ?? this.#info.access };
+    // What was refused is asked for on a connection anew, and only then is it known to be taken.
+    if (this.access === "write" && this.#progress.isRefused) this.#socket.restart();
     this.changed();
   }
 
@@ -196,6 +214,7 @@ export class OpenDocument extends Model {
       this.changed();
       void this.#open();
     } else if (this.#socket.state === "stopped") {
+      if (this.#socket.why === "full" || this.#socket.why === "too_large") this.#held.forgetDeleted();
       this.#socket.start();
     } else {
       this.#socket.tryNow();
@@ -213,6 +232,7 @@ export class OpenDocument extends Model {
 
   forgetRescued() {
     this.rescued = "";
+    this.#held.isCopyDamaged = false;
     this.changed();
   }
 
@@ -228,7 +248,7 @@ export class OpenDocument extends Model {
   async #open() {
     const turn = ++this.#turn;
     try {
-      this.parts = await this.#options.load();
+      this.#held.parts = await this.#options.load();
     } catch (error) {
       if (turn !== this.#turn) return;
       this.#missing = /** @type {{ why?: "outdated" }} */ (error).why ?? "unavailable";
@@ -243,61 +263,43 @@ export class OpenDocument extends Model {
   /** A text to write in, with what this device has of it. */
   async #begin() {
     const turn = this.#turn;
-    const parts = /** @type {EditorParts} */ (this.parts);
-    const { user, keep } = this.#options;
-    const { id, created_at: created } = this.#info;
-    const copy = await keep({ user: user.id, id, created }).catch(() => null);
-    const kept = await copy?.load(parts.compacted).catch(() => undefined);
-    if (turn !== this.#turn) {
-      void copy?.close();
-      return;
-    }
-    this.#copy = kept ? copy : null;
-    this.#isKept = true;
+    const kept = await this.#held.begin();
+    if (turn !== this.#turn) return;
     this.#progress = new SaveProgress();
-    const shared = new parts.SharedText({ name: user.name });
-    this.shared = shared;
-    this.generation += 1;
-    if (kept && kept.updates.length > 0) {
-      shared.load(kept.updates);
-      // Nobody knows what of it the server has, until it has said so.
-      this.#progress.changed();
-    }
+    // Nobody knows what of it the server has, until it has said so.
+    if (kept && kept.updates.length > 0) this.#progress.changed();
     this.#isReadable = Boolean(kept?.access);
     if (kept?.access) this.#info.access = kept.access; // until the server says otherwise
-    this.#listen(shared);
     this.changed();
   }
 
-  /** @param {SharedText} shared */
-  #listen(shared) {
+  #listen() {
     const on = (/** @type {string} */ name, /** @type {(detail: any) => void} */ handle) =>
-      shared.addEventListener(name, (event) => {
-        if (shared === this.shared) handle(/** @type {CustomEvent} */ (event).detail);
-      });
-    on("update", ({ update, isOurs, isKept }) => {
-      if (!isKept) void this.#keep(update);
-      if (!isOurs) return;
+      this.#held.addEventListener(name, (event) => handle(/** @type {CustomEvent} */ (event).detail));
+    on("update", (update) => {
       this.#progress.changed();
-      this.#updates.push(update);
-      this.#gather();
+      this.#outgoing.update(update);
       this.changed();
     });
-    on("awareness", () => this.#tellWhere());
-    on("people", () => this.#here.update(shared.others().map(([, state]) => state)) && this.changed());
+    on("awareness", () => this.#outgoing.tellWhere());
+    on("people", () => this.#here.update(this.shared?.others().map(([, state]) => state) ?? []) && this.changed());
     on("history", () => this.changed());
+    on("device", () => {
+      if (this.#held.isTaken && this.#socket.state === "open") void this.#regain();
+      this.changed();
+    });
   }
 
-  /** @param {Uint8Array} update */
-  async #keep(update) {
-    const copy = this.#copy;
-    if (!copy) return;
-    this.#keeping += 1;
-    const isKept = await copy.keep(update);
-    this.#keeping -= 1;
-    if (copy !== this.#copy) return;
-    this.#isKept &&= isKept;
-    if (this.#keeping === 0) this.changed();
+  /** Another window has given up what this device had, or its user has signed out there; then it stays as it is. */
+  async #regain() {
+    const turn = this.#turn;
+    try {
+      await this.#verify();
+    } catch {
+      return; // on the next connection
+    }
+    if (turn !== this.#turn || !(await this.#held.refill())) return;
+    if (this.#isReadable) this.#held.markSynced(this.access);
   }
 
   /** Whether this is still the document that was opened, and what we may do with it. */
@@ -316,6 +318,7 @@ export class OpenDocument extends Model {
     if (!shared || !parts) return;
     const messages = [parts.syncMessage("step1", shared.stateVector), parts.awarenessMessage(shared.ourAwareness())];
     this.#socket.send(parts.frameOf(messages));
+    if (this.#held.isTaken) void this.#regain();
   }
 
   /** @param {Uint8Array} frame */
@@ -323,41 +326,35 @@ export class OpenDocument extends Model {
     const { shared, parts } = this;
     if (!shared || !parts) return;
     for (const message of parts.messagesIn(frame)) {
-      if (message.type === "step1") this.#answer(message.bytes);
+      if (message.type === "step1") this.#outgoing.answer(message.bytes, this.access === "write");
       else if (message.type === "step2") this.#synced(message.bytes);
       else if (message.type === "update") shared.receive(message.bytes);
       else if (message.type === "awareness") shared.receiveAwareness(message.bytes);
-      else if (message.type === "query_awareness") this.#tellWhere();
+      else if (message.type === "query_awareness") this.#outgoing.tellWhere();
       else if (message.type === "fence") this.#fenced(message.number);
       else if (message.type === "denied") this.#denied();
     }
   }
 
-  /** The server asks for what it lacks. @param {Uint8Array} stateVector */
-  #answer(stateVector) {
-    const { shared, parts } = this;
-    if (!shared || !parts) return;
-    this.#updates = []; // they are in the answer
-    this.#mayTell = true;
-    const missing = shared.missing(stateVector);
-    // Who may only read has nothing to say, unless something was written before.
-    if (this.access === "write" || shared.hasContent(missing)) {
-      this.#socket.send(parts.frameOf([parts.syncMessage("step2", missing)]));
-    }
-    this.#flush();
-  }
-
   /** @param {Uint8Array} update */
   #synced(update) {
-    this.shared?.receive(update);
+    const { shared } = this;
+    if (!shared) return;
+    shared.receive(update);
+    // What was only deleted is in no answer of somebody who may only read: whether it is taken, the server is asked.
+    if (this.access === "read" && this.#progress.isUnsaved && shared.deletesMoreThan(update)) {
+      this.#progress.changed();
+      this.#outgoing.update(shared.deletions());
+    }
     if (!this.#isReadable) this.#isReadable = true;
-    this.#copy?.markSynced(this.access);
+    this.#held.markSynced(this.access);
     this.changed();
   }
 
   /** @param {number} number */
   #fenced(number) {
     this.#progress.answered(number);
+    this.#outgoing.fenced(number);
     this.#socket.isUseful();
     this.changed();
   }
@@ -377,68 +374,33 @@ export class OpenDocument extends Model {
     void this.#renew();
   }
 
-  async #renew() {
-    this.#letGo();
-    this.#copy?.remove();
-    this.#copy = null;
+  /** Nothing connects before it is done. */
+  #renew() {
+    this.#held.remove();
     this.#isReadable = false;
     this.changed();
-    await this.#begin();
+    this.#renewing = this.#begin();
+    return this.#renewing;
   }
 
   #connectionChanged() {
     const { state, why } = this.#socket;
     if (state !== "open") {
-      clearTimeout(this.#gathering);
-      this.#gathering = undefined;
-      this.#updates = [];
-      this.#mayTell = false;
+      this.#outgoing.disconnected();
       this.#progress.disconnected();
       this.shared?.everybodyLeaves();
     }
     if (why === "gone") {
       // Whoever may not read it any more keeps nothing of it.
-      this.#copy?.remove();
-      this.#copy = null;
+      this.#held.keepNothing();
     }
     this.changed();
-  }
-
-  #tellWhere() {
-    this.#tellsWhere = true;
-    this.#gather();
-  }
-
-  /** Sends before long. */
-  #gather() {
-    this.#gathering ??= setTimeout(() => this.#flush(), GATHER_MS);
-  }
-
-  /** Sends what has come together, and behind it a fence, which comes back when all of it is durable. */
-  #flush() {
-    clearTimeout(this.#gathering);
-    this.#gathering = undefined;
-    const { shared, parts } = this;
-    if (!shared || !parts || !this.#mayTell) return;
-    const messages = [];
-    const updates = this.#updates.splice(0);
-    if (updates.length > 0) messages.push(parts.syncMessage("update", parts.merged(updates)));
-    if (this.#tellsWhere) messages.push(parts.awarenessMessage(shared.ourAwareness()));
-    this.#tellsWhere = false;
-    messages.push(parts.fenceMessage(this.#progress.fence()));
-    this.#socket.send(parts.frameOf(messages));
   }
 
   #look() {
     if (this.#socket.state !== "open") return;
     this.shared?.everybodyStays();
-    this.#flush();
-  }
-
-  #letGo() {
-    const { shared } = this;
-    this.shared = null;
-    shared?.destroy();
+    this.#outgoing.flush();
   }
 }
 

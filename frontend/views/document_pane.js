@@ -63,7 +63,7 @@ export function DocumentPane({ chat, document, origin }) {
         ),
     ),
     versions && !isGone && h(DocumentVersions, { chat, document, currentText: () => (open.isReadable ? open.text() : documents.text(document)) }),
-    h(DocumentView, { chat, document: info, onBack: toList }),
+    h(DocumentView, { chat, open, document: info, onBack: toList }),
     dialog === "settings" &&
       h(DocumentSettingsDialog, {
         documents,
