@@ -7,6 +7,8 @@ import { OpenDocument } from "./open_document.js";
 
 /** An open document, how many views show it, and whether an earlier visit has left something unsaved. @typedef {{ document: OpenDocument, views: number, owes: boolean }} Entry */
 
+/** Something of it is only on this device. Hopeless: it will not leave by itself. @typedef {{ id: number, title: string, isHopeless: boolean }} Unsaved */
+
 /** In these nothing more can be done for what was written: it waits on this device for somebody to look at it. */
 const HOPELESS = new Set(["deleted", "signed_out", "refused", "full", "too_large", "outdated"]);
 
@@ -42,10 +44,36 @@ export class Editing {
     this.#open.clear();
   }
 
+  /** It is not for this user any more; what was written in it and not saved stays until somebody has seen it. @param {DocumentInfo} info */
+  forget({ id, created_at: created }) {
+    if (this.#open.has(id) || this.#unsaved.get(String(id)) !== undefined) return;
+    LocalCopy.forget({ user: this.#options.user.id, id, created });
+  }
+
   /** Everything this user's documents have left in this browser. */
   clear() {
     this.#unsaved.clear();
     void LocalCopy.forgetAll(this.#options.user.id);
+  }
+
+  /** Those that something of is not saved, behind the page and in other tabs too. @returns {Unsaved[]} */
+  get unsaved() {
+    /** @type {Map<number, Unsaved>} */
+    const all = new Map();
+    for (const key of this.#unsaved.keys()) {
+      const info = this.#unsaved.get(key);
+      if (typeof info?.title === "string") all.set(info.id, { id: info.id, title: info.title, isHopeless: false });
+    }
+    for (const { document, owes } of this.#open.values()) {
+      if (!document.isUnsaved && !owes) continue;
+      all.set(document.id, { id: document.id, title: document.title, isHopeless: HOPELESS.has(document.state) });
+    }
+    return [...all.values()];
+  }
+
+  /** Whoever waits for a connection waits no longer. */
+  tryNow() {
+    for (const { document } of this.#open.values()) if (!HOPELESS.has(document.state)) document.tryAgain();
   }
 
   /** For a view, which closes it. @param {DocumentInfo} info @returns {OpenDocument} */

@@ -266,6 +266,45 @@ describe("documents of a room", () => {
     await context.close();
   });
 
+  it("ask before what is not saved is lost by signing out, and leave nothing behind", async () => {
+    const { page, context, problems } = await newPerson(browser, server);
+    await page.goto("/");
+    await fillAccount(page, "alice");
+    await page.getByRole("button", { name: "Sign in" }).click();
+    await inRoom(page, "General");
+    await openList(page);
+    await item(page, "Plan").click();
+    await saved(page);
+    // From now on nothing comes back of what is sent.
+    await context.routeWebSocket(/\/documents\//, () => undefined);
+    await page.reload();
+    await text(page, "Plan").click();
+    await page.keyboard.press("Control+End");
+    await page.keyboard.type(" and never sent");
+    const signOut = async () => {
+      await page.getByRole("button", { name: /^Signed in as/ }).click();
+      await page.getByRole("button", { name: "Sign out" }).click();
+    };
+    await signOut();
+    const dialog = page.getByRole("dialog", { name: "Sign out and lose changes?" });
+    await dialog.getByRole("listitem").getByText("Plan", { exact: true }).waitFor();
+    await accessibleInBoth(page, "before signing out");
+    await dialog.getByRole("button", { name: "Stay" }).click();
+    await dialog.waitFor({ state: "detached" });
+    assert.match(await text(page, "Plan").innerText(), /and never sent/);
+    await signOut();
+    await dialog.getByRole("button", { name: "Sign out and lose it" }).click();
+    await page.getByRole("heading", { name: "Sign in" }).waitFor();
+    const left = () =>
+      page.evaluate(async () => [
+        ...Object.keys(localStorage).filter((key) => /^switchboard\.\d/.test(key)),
+        ...(await indexedDB.databases()).map(({ name }) => name),
+      ]);
+    await until(async () => (await left()).length === 0, "nothing is left");
+    assert.deepEqual(problems, []);
+    await context.close();
+  });
+
   it("are deleted after a question, and those who have them open are told", async () => {
     const { page } = alice;
     await page.getByRole("button", { name: "Document settings" }).click();
