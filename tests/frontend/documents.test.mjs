@@ -300,6 +300,7 @@ describe("Documents", () => {
     const shelf = new Shelf(document(1), document(2), document(3), document(4), document(5, { room: "alpha" }));
     const { chat, documents } = await inGeneral(shelf);
     await documents.find("doc5");
+    shelf.documents.delete("doc1");
     await told("document_deleted", { name: "doc1", id: 1 });
     assert.deepEqual(dropped.splice(0), ["1.1"]);
     // While nobody was here: one is deleted, one too that was written in, and a room is not ours any more.
