@@ -3,5 +3,5 @@
  * the page imports it. See docs/architecture.md.
  */
 export { awarenessMessage, fenceMessage, frameOf, messagesIn, syncMessage } from "./messages.js";
-export { SharedText, compacted, merged } from "./shared_text.js";
+export { SharedText, compacted, knownOf, merged } from "./shared_text.js";
 export { TextEditor } from "./text_editor.js";

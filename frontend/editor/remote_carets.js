@@ -7,6 +7,7 @@ import { Annotation, EditorSelection, RectangleMarker, ViewPlugin, layer } from 
 /** @typedef {import("./shared_text.js").SharedText} SharedText */
 /** @typedef {import("../vendor/editor.js").EditorView} EditorView */
 /** @typedef {import("../vendor/editor.js").LayerMarker} LayerMarker */
+/** @typedef {import("../vendor/editor.js").ViewUpdate} ViewUpdate */
 /** @typedef {{ id: number, name: string, colour: number, anchor: number, head: number }} Caret */
 /** @typedef {(state: unknown) => { name: string, colour: number } | null} Describe */
 
@@ -17,29 +18,37 @@ const moved = Annotation.define();
  * @param {Describe} describe who a state is of
  */
 export function remoteCarets(shared, describe) {
-  const update = (/** @type {import("../vendor/editor.js").ViewUpdate} */ change) =>
-    change.docChanged || change.viewportChanged || change.transactions.some((one) => one.annotation(moved));
+  const carets = caretsPlugin(shared, describe);
+  const update = (/** @type {ViewUpdate} */ change) => change.viewportChanged || isMoved(change);
   return [
+    carets,
     layer({
       above: false,
       class: "cm-remote-selections",
       update,
-      markers: (view) => caretsOf(shared, describe, view).flatMap((caret) => selectionOf(view, caret)),
+      markers: (view) => view.plugin(carets)?.all.flatMap((caret) => selectionOf(view, caret)) ?? [],
     }),
     layer({
       above: true,
       class: "cm-remote-carets",
       update,
-      markers: (view) => caretsOf(shared, describe, view).flatMap((caret) => caretOf(view, caret)),
+      markers: (view) => view.plugin(carets)?.all.flatMap((caret) => caretOf(view, caret)) ?? [],
     }),
-    ourCaret(shared),
   ];
 }
 
-/** Says where we are, and draws again when others say where they are. @param {SharedText} shared */
-function ourCaret(shared) {
+/** Whether the others may be somewhere else by that. @param {ViewUpdate} change */
+function isMoved({ docChanged, transactions }) {
+  return docChanged || transactions.some((one) => one.annotation(moved));
+}
+
+/** Knows where the others are, draws again when they say so, and says where we are. @param {SharedText} shared @param {Describe} describe */
+function caretsPlugin(shared, describe) {
   return ViewPlugin.fromClass(
     class {
+      /** @type {Caret[] | null} */
+      #all = null;
+
       /** @param {EditorView} view */
       constructor(view) {
         this.view = view;
@@ -52,8 +61,15 @@ function ourCaret(shared) {
         shared.addEventListener("people", this.redraw);
       }
 
-      /** @param {import("../vendor/editor.js").ViewUpdate} update */
-      update({ view, selectionSet, docChanged, focusChanged, transactions }) {
+      /** Asked for when it is drawn, when the shared text and the editor are the same again. */
+      get all() {
+        return (this.#all ??= caretsOf(shared, describe, this.view));
+      }
+
+      /** @param {ViewUpdate} change */
+      update(change) {
+        const { view, selectionSet, docChanged, focusChanged, transactions } = change;
+        if (isMoved(change)) this.#all = null;
         const isOurs = selectionSet || (docChanged && transactions.some((one) => one.isUserEvent("input")));
         if (isOurs || focusChanged) {
           // After the shared text has followed.

@@ -7,13 +7,21 @@ import {
   createAbsolutePositionFromRelativePosition,
   createRelativePositionFromJSON,
   createRelativePositionFromTypeIndex,
+  decodeStateVector,
+  decodeUpdate,
   encodeAwarenessUpdate,
   encodeStateAsUpdate,
   encodeStateVector,
+  equalDeleteSets,
+  mergeDeleteSets,
   mergeUpdates,
   relativePositionToJSON,
   removeAwarenessStates,
+  snapshot,
 } from "../vendor/editor.js";
+import { nextPiece } from "./pieces.js";
+
+/** @typedef {import("./pieces.js").Known} Known */
 
 /** Who made a change that did not come from this page's editor. */
 const [SERVER, DEVICE] = ["server", "device"];
@@ -77,9 +85,34 @@ export class SharedText extends EventTarget {
     return encodeStateAsUpdate(this.#doc, stateVector);
   }
 
+  /** What is deleted here, without anything else. @returns {Uint8Array} */
+  deletions() {
+    return encodeStateAsUpdate(this.#doc, this.stateVector);
+  }
+
+  /** All of it. @returns {Uint8Array} */
+  whole() {
+    return encodeStateAsUpdate(this.#doc);
+  }
+
+  /** As `missing`, for whoever has just this. @param {Known} known @returns {Uint8Array} */
+  missingFrom(known) {
+    return encodeStateAsUpdate(this.#doc, encodeStateVector(known));
+  }
+
+  /** The first part of it. @param {Known} known @param {number} most bytes, about */
+  nextPiece(known, most) {
+    return nextPiece(this.#doc, known, most);
+  }
+
   /** Whether an update adds anything; what is deleted stands in every one. @param {Uint8Array} update */
   hasContent(update) {
     return update[0] !== 0; // of how many clients it has something
+  }
+
+  /** Whether something is deleted here that is not in an answer, which names all that is deleted there. @param {Uint8Array} answer */
+  deletesMoreThan(answer) {
+    return !equalDeleteSets(snapshot(this.#doc).ds, mergeDeleteSets([decodeUpdate(answer).ds]));
   }
 
   /** @param {Uint8Array} update */
@@ -164,6 +197,11 @@ export class SharedText extends EventTarget {
   #tell(name, detail) {
     this.dispatchEvent(new CustomEvent(name, { detail }));
   }
+}
+
+/** @param {Uint8Array} stateVector @returns {Known} */
+export function knownOf(stateVector) {
+  return decodeStateVector(stateVector);
 }
 
 /** @param {{ insert?: unknown }[]} delta */

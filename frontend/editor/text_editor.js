@@ -14,6 +14,7 @@ import {
   standardKeymap,
 } from "../vendor/editor.js";
 import { binding, redo, undo, undoing } from "./binding.js";
+import { lineDirections } from "./line_directions.js";
 import { markdown } from "./markdown.js";
 import { remoteCarets } from "./remote_carets.js";
 
@@ -34,17 +35,19 @@ export class TextEditor {
   #view;
   #shared;
   #access = new Compartment();
+  #name = new Compartment();
 
   /**
    * @param {object} options
    * @param {HTMLElement} options.parent
    * @param {SharedText} options.shared
-   * @param {Record<string, string>} options.attributes of what holds the text: what it is called
+   * @param {string} options.label what the text is called
+   * @param {string} options.describedBy the id of what is said of it
    * @param {boolean} options.editable
    * @param {import("./remote_carets.js").Describe} options.describe
    * @param {() => void} options.onTooLong when more is put in at once than can be
    */
-  constructor({ parent, shared, attributes, editable, describe, onTooLong }) {
+  constructor({ parent, shared, label, describedBy, editable, describe, onTooLong }) {
     this.#shared = shared;
     this.#view = new EditorView({
       parent,
@@ -56,8 +59,15 @@ export class TextEditor {
           EditorView.clipboardInputFilter.of((text) => text.replace(/\r\n?/g, "\n")),
           EditorState.transactionFilter.of((transaction) => (isTooLong(transaction) ? (onTooLong(), []) : transaction)),
           this.#access.of(accessOf(editable)),
-          EditorView.contentAttributes.of({ ...attributes, spellcheck: "true", autocorrect: "on", autocapitalize: "sentences" }),
+          this.#name.of(nameOf(label)),
+          EditorView.contentAttributes.of({
+            "aria-describedby": describedBy,
+            spellcheck: "true",
+            autocorrect: "on",
+            autocapitalize: "sentences",
+          }),
           EditorView.lineWrapping,
+          lineDirections(),
           EditorState.tabSize.of(4),
           indentUnit.of("  "),
           highlightSpecialChars({ specialChars: UNSEEN }),
@@ -78,6 +88,11 @@ export class TextEditor {
     if (this.#view.state.readOnly === editable) this.#view.dispatch({ effects: this.#access.reconfigure(accessOf(editable)) });
   }
 
+  /** What the text is called now. @param {string} label */
+  setLabel(label) {
+    if (this.#view.contentDOM.getAttribute("aria-label") !== label) this.#view.dispatch({ effects: this.#name.reconfigure(nameOf(label)) });
+  }
+
   focus() {
     this.#view.focus();
   }
@@ -94,6 +109,9 @@ export class TextEditor {
     this.#view.destroy();
   }
 }
+
+/** @param {string} label */
+const nameOf = (label) => EditorView.contentAttributes.of({ "aria-label": label });
 
 /**
  * What may only be read can have the focus all the same, and be searched and copied.

@@ -9,6 +9,9 @@ export class EditorMissing extends Error {
   }
 }
 
+/** So long it is waited for why it is not there, in milliseconds. */
+const LOOK_MS = 15_000;
+
 /** The parts of the page that are loaded later than with it. */
 export class EditorLoader {
   #read;
@@ -54,7 +57,7 @@ export class EditorLoader {
 
 // The only part that most visits do without. Its two files not one after the other: the bundle is most of it.
 const read = async () => (await Promise.all([import("../editor/main.js"), import("../vendor/editor.js")]))[0];
-const ask = () => fetch(new URL("../editor/main.js", import.meta.url), { method: "HEAD", cache: "no-store" });
+const ask = () => fetch(new URL("../editor/main.js", import.meta.url), { method: "HEAD", cache: "no-store", signal: AbortSignal.timeout(LOOK_MS) });
 export const editorLoader = new EditorLoader(read, ask);
 
 export const loadEditor = () => editorLoader.load();

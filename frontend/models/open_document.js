@@ -1,8 +1,10 @@
 import { Model } from "../lib/model.js";
 import { DocumentSocket } from "../transport/document_socket.js";
 import { LocalCopy } from "../transport/local_copy.js";
+import { DeviceCopy } from "./device_copy.js";
 import { CLOSED, documentState } from "./document_state.js";
 import { loadEditor } from "./load_editor.js";
+import { Outgoing } from "./outgoing.js";
 import { PeopleHere, nameOf } from "./people_here.js";
 import { SaveProgress } from "./save_progress.js";
 
@@ -27,8 +29,6 @@ import { SaveProgress } from "./save_progress.js";
  * @property {() => number} [random]
  */
 
-/** What is written within so long leaves in one frame, in milliseconds. */
-const GATHER_MS = 30;
 /** How often it is looked whether the connection still lives. */
 const LOOK_MS = 10_000;
 
@@ -42,26 +42,21 @@ export class OpenDocument extends Model {
   generation = 0;
   /** What was written here and could not be saved, when this copy had to be given up for the server's. */
   rescued = "";
+  /** Whether what this device had kept of it could not be read. */
+  isCopyDamaged = false;
 
   #options;
   #info;
   #socket;
   #progress = new SaveProgress();
   #here;
-  /** @type {LocalCopy | null} */
-  #copy = null;
+  #outgoing;
+  #device;
   #isReadable = false;
-  #keeping = 0;
-  #isKept = true;
+  /** What is under way to take the place of a text that was given up. @type {Promise<void> | undefined} */
+  #renewing;
   /** @type {"outdated" | "unavailable" | null} */
   #missing = null;
-  /** Changes made here that wait to leave. @type {Uint8Array[]} */
-  #updates = [];
-  #tellsWhere = false;
-  // Before the server has asked what it lacks, changes would lack what they build upon, and a fence would promise nothing.
-  #mayTell = false;
-  /** @type {ReturnType<typeof setTimeout> | undefined} */
-  #gathering;
   /** @type {ReturnType<typeof setInterval> | undefined} */
   #looking;
   #isStarted = false;
@@ -72,12 +67,26 @@ export class OpenDocument extends Model {
   /** @param {OpenDocumentOptions} options */
   constructor(options) {
     super();
-    this.#options = { load: loadEditor, keep: LocalCopy.open, ...options };
+    this.#options = { load: loadEditor, ...options };
     this.#info = { access: /** @type {Access} */ ("read"), ...options.document };
+    const { keep = LocalCopy.open, user } = options;
+    const { id, created_at: created } = options.document;
+    this.#device = new DeviceCopy(
+      () => keep({ user: user.id, id, created }),
+      () => this.#deviceChanged(),
+    );
+    this.#outgoing = new Outgoing({
+      send: (frame) => this.#socket.send(frame),
+      text: () => this.shared && this.parts && { shared: this.shared, parts: this.parts },
+      progress: () => this.#progress,
+    });
     this.#here = new PeopleHere(options.user.name);
     this.#socket = new DocumentSocket({
       url: () => options.url(this.#info.name),
-      admission: options.admission,
+      admission: async () => {
+        await this.#renewing;
+        return options.admission();
+      },
       verify: () => this.#verify(),
       ...(options.WebSocket && { WebSocket: options.WebSocket }),
       ...(options.random && { random: options.random }),
@@ -112,8 +121,9 @@ export class OpenDocument extends Model {
       missing: this.#missing,
       readable: this.#isReadable,
       connection: this.#socket.state,
+      failed: this.#socket.hasFailed,
       why: this.#socket.why,
-      kept: !this.#copy || !this.#isKept ? "no" : this.#keeping > 0 ? "soon" : "yes",
+      kept: this.#device.state,
       access: this.access,
       progress: this.#progress,
     });
@@ -135,7 +145,7 @@ export class OpenDocument extends Model {
 
   /** Whether what is written here would be lost with this page. */
   get isAtRisk() {
-    return this.#progress.isUnsaved && (!this.#copy || !this.#isKept || this.#keeping > 0);
+    return this.#progress.isUnsaved && this.#device.state !== "yes";
   }
 
   /** Everybody who has it open, ourselves first. */
@@ -173,19 +183,20 @@ export class OpenDocument extends Model {
     if (!this.#isStarted) return;
     this.#isStarted = false;
     this.#turn += 1;
-    this.#flush(); // what was written a moment ago leaves, too
+    this.#outgoing.flush(); // what was written a moment ago leaves, too
     this.#options.connection.removeEventListener("change", this.onConnection);
     clearInterval(this.#looking);
     this.#socket.stop();
     this.#letGo();
-    void this.#copy?.close();
-    this.#copy = null;
+    this.#device.close();
   }
 
   /** What the page has heard of the document elsewhere. @param {DocumentInfo} info */
   heard(info) {
     if (info.id !== this.#info.id) return;
     this.#info = { ...this.#info, title: info.title, access: info.access ?? this.#info.access };
+    // What was refused is asked for on a connection anew, and only then is it known to be taken.
+    if (this.access === "write" && this.#progress.isRefused) this.#socket.restart();
     this.changed();
   }
 
@@ -196,6 +207,7 @@ export class OpenDocument extends Model {
       this.changed();
       void this.#open();
     } else if (this.#socket.state === "stopped") {
+      if (this.#socket.why === "full" || this.#socket.why === "too_large") this.#forgetDeleted();
       this.#socket.start();
     } else {
       this.#socket.tryNow();
@@ -213,6 +225,7 @@ export class OpenDocument extends Model {
 
   forgetRescued() {
     this.rescued = "";
+    this.isCopyDamaged = false;
     this.changed();
   }
 
@@ -244,29 +257,46 @@ export class OpenDocument extends Model {
   async #begin() {
     const turn = this.#turn;
     const parts = /** @type {EditorParts} */ (this.parts);
-    const { user, keep } = this.#options;
-    const { id, created_at: created } = this.#info;
-    const copy = await keep({ user: user.id, id, created }).catch(() => null);
-    const kept = await copy?.load(parts.compacted).catch(() => undefined);
-    if (turn !== this.#turn) {
-      void copy?.close();
-      return;
-    }
-    this.#copy = kept ? copy : null;
-    this.#isKept = true;
+    let kept = await this.#device.open(parts.compacted);
+    if (turn !== this.#turn) return;
     this.#progress = new SaveProgress();
-    const shared = new parts.SharedText({ name: user.name });
-    this.shared = shared;
-    this.generation += 1;
-    if (kept && kept.updates.length > 0) {
-      shared.load(kept.updates);
-      // Nobody knows what of it the server has, until it has said so.
-      this.#progress.changed();
+    if (kept && !this.#show(kept.updates)) {
+      this.#device.remove();
+      this.isCopyDamaged = true;
+      kept = await this.#device.open(parts.compacted);
+      if (turn !== this.#turn) return;
+      if (!kept || !this.#show(kept.updates)) this.#show([]);
+    } else if (!kept) {
+      this.#show([]);
     }
+    // Nobody knows what of it the server has, until it has said so.
+    if (kept && kept.updates.length > 0) this.#progress.changed();
     this.#isReadable = Boolean(kept?.access);
     if (kept?.access) this.#info.access = kept.access; // until the server says otherwise
-    this.#listen(shared);
     this.changed();
+  }
+
+  /** Begins with these as the text. @param {Uint8Array[]} updates @returns {boolean} whether they could be read */
+  #show(updates) {
+    const parts = /** @type {EditorParts} */ (this.parts);
+    const shared = new parts.SharedText({ name: this.#options.user.name });
+    try {
+      shared.load(updates);
+    } catch {
+      shared.destroy();
+      return false;
+    }
+    this.#letGo();
+    this.shared = shared;
+    this.generation += 1;
+    this.#listen(shared);
+    return true;
+  }
+
+  /** What was deleted here is kept to be undone, and would go to the server with the rest: now it may not. */
+  #forgetDeleted() {
+    const { shared, parts } = this;
+    if (shared && parts) this.#show([parts.compacted([shared.whole()])]);
   }
 
   /** @param {SharedText} shared */
@@ -276,28 +306,36 @@ export class OpenDocument extends Model {
         if (shared === this.shared) handle(/** @type {CustomEvent} */ (event).detail);
       });
     on("update", ({ update, isOurs, isKept }) => {
-      if (!isKept) void this.#keep(update);
+      if (!isKept) void this.#device.keep(update);
       if (!isOurs) return;
       this.#progress.changed();
-      this.#updates.push(update);
-      this.#gather();
+      this.#outgoing.update(update);
       this.changed();
     });
-    on("awareness", () => this.#tellWhere());
+    on("awareness", () => this.#outgoing.tellWhere());
     on("people", () => this.#here.update(shared.others().map(([, state]) => state)) && this.changed());
     on("history", () => this.changed());
   }
 
-  /** @param {Uint8Array} update */
-  async #keep(update) {
-    const copy = this.#copy;
-    if (!copy) return;
-    this.#keeping += 1;
-    const isKept = await copy.keep(update);
-    this.#keeping -= 1;
-    if (copy !== this.#copy) return;
-    this.#isKept &&= isKept;
-    if (this.#keeping === 0) this.changed();
+  #deviceChanged() {
+    if (this.#device.isTaken && this.#socket.state === "open") void this.#regain();
+    this.changed();
+  }
+
+  /** Another window has given up what this device had, or its user has signed out there; then it stays as it is. */
+  async #regain() {
+    const turn = this.#turn;
+    try {
+      await this.#verify();
+    } catch {
+      return; // on the next connection
+    }
+    const { shared, parts } = this;
+    if (turn !== this.#turn || !shared || !parts || !this.#device.isTaken) return;
+    const kept = await this.#device.open(parts.compacted);
+    if (!kept || shared !== this.shared) return;
+    void this.#device.keep(shared.whole());
+    if (this.#isReadable) this.#device.markSynced(this.access);
   }
 
   /** Whether this is still the document that was opened, and what we may do with it. */
@@ -316,6 +354,7 @@ export class OpenDocument extends Model {
     if (!shared || !parts) return;
     const messages = [parts.syncMessage("step1", shared.stateVector), parts.awarenessMessage(shared.ourAwareness())];
     this.#socket.send(parts.frameOf(messages));
+    if (this.#device.isTaken) void this.#regain();
   }
 
   /** @param {Uint8Array} frame */
@@ -323,41 +362,35 @@ export class OpenDocument extends Model {
     const { shared, parts } = this;
     if (!shared || !parts) return;
     for (const message of parts.messagesIn(frame)) {
-      if (message.type === "step1") this.#answer(message.bytes);
+      if (message.type === "step1") this.#outgoing.answer(message.bytes, this.access === "write");
       else if (message.type === "step2") this.#synced(message.bytes);
       else if (message.type === "update") shared.receive(message.bytes);
       else if (message.type === "awareness") shared.receiveAwareness(message.bytes);
-      else if (message.type === "query_awareness") this.#tellWhere();
+      else if (message.type === "query_awareness") this.#outgoing.tellWhere();
       else if (message.type === "fence") this.#fenced(message.number);
       else if (message.type === "denied") this.#denied();
     }
   }
 
-  /** The server asks for what it lacks. @param {Uint8Array} stateVector */
-  #answer(stateVector) {
-    const { shared, parts } = this;
-    if (!shared || !parts) return;
-    this.#updates = []; // they are in the answer
-    this.#mayTell = true;
-    const missing = shared.missing(stateVector);
-    // Who may only read has nothing to say, unless something was written before.
-    if (this.access === "write" || shared.hasContent(missing)) {
-      this.#socket.send(parts.frameOf([parts.syncMessage("step2", missing)]));
-    }
-    this.#flush();
-  }
-
   /** @param {Uint8Array} update */
   #synced(update) {
-    this.shared?.receive(update);
+    const { shared } = this;
+    if (!shared) return;
+    shared.receive(update);
+    // What was only deleted is in no answer of somebody who may only read: whether it is taken, the server is asked.
+    if (this.access === "read" && this.#progress.isUnsaved && shared.deletesMoreThan(update)) {
+      this.#progress.changed();
+      this.#outgoing.update(shared.deletions());
+    }
     if (!this.#isReadable) this.#isReadable = true;
-    this.#copy?.markSynced(this.access);
+    this.#device.markSynced(this.access);
     this.changed();
   }
 
   /** @param {number} number */
   #fenced(number) {
     this.#progress.answered(number);
+    this.#outgoing.fenced(number);
     this.#socket.isUseful();
     this.changed();
   }
@@ -377,62 +410,34 @@ export class OpenDocument extends Model {
     void this.#renew();
   }
 
-  async #renew() {
+  /** Nothing connects before it is done. */
+  #renew() {
     this.#letGo();
-    this.#copy?.remove();
-    this.#copy = null;
+    this.#device.remove();
     this.#isReadable = false;
     this.changed();
-    await this.#begin();
+    this.#renewing = this.#begin();
+    return this.#renewing;
   }
 
   #connectionChanged() {
     const { state, why } = this.#socket;
     if (state !== "open") {
-      clearTimeout(this.#gathering);
-      this.#gathering = undefined;
-      this.#updates = [];
-      this.#mayTell = false;
+      this.#outgoing.disconnected();
       this.#progress.disconnected();
       this.shared?.everybodyLeaves();
     }
     if (why === "gone") {
       // Whoever may not read it any more keeps nothing of it.
-      this.#copy?.remove();
-      this.#copy = null;
+      this.#device.remove();
     }
     this.changed();
-  }
-
-  #tellWhere() {
-    this.#tellsWhere = true;
-    this.#gather();
-  }
-
-  /** Sends before long. */
-  #gather() {
-    this.#gathering ??= setTimeout(() => this.#flush(), GATHER_MS);
-  }
-
-  /** Sends what has come together, and behind it a fence, which comes back when all of it is durable. */
-  #flush() {
-    clearTimeout(this.#gathering);
-    this.#gathering = undefined;
-    const { shared, parts } = this;
-    if (!shared || !parts || !this.#mayTell) return;
-    const messages = [];
-    const updates = this.#updates.splice(0);
-    if (updates.length > 0) messages.push(parts.syncMessage("update", parts.merged(updates)));
-    if (this.#tellsWhere) messages.push(parts.awarenessMessage(shared.ourAwareness()));
-    this.#tellsWhere = false;
-    messages.push(parts.fenceMessage(this.#progress.fence()));
-    this.#socket.send(parts.frameOf(messages));
   }
 
   #look() {
     if (this.#socket.state !== "open") return;
     this.shared?.everybodyStays();
-    this.#flush();
+    this.#outgoing.flush();
   }
 
   #letGo() {

@@ -22,10 +22,13 @@ export class SaveProgress {
     this.#made += 1;
   }
 
-  /** @returns {number} what the fence is called that leaves now, behind everything that was made */
-  fence() {
+  /**
+   * @param {{ isAll: boolean }} [behind] whether it leaves behind everything that was made, or behind a part of it
+   * @returns {number} what the fence is called that leaves now
+   */
+  fence({ isAll } = { isAll: true }) {
     const number = this.#next++;
-    this.#fences.set(number, this.#made);
+    this.#fences.set(number, isAll ? this.#made : 0);
     return number;
   }
 

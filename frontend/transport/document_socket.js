@@ -44,6 +44,8 @@ export class DocumentSocket extends EventTarget {
   state = "stopped";
   /** Why it is stopped, unless somebody asked for it. @type {Stop | null} */
   why = null;
+  /** Whether it was lost, or tried for in vain, since it was there. */
+  hasFailed = false;
 
   #options;
   /** @type {WebSocket | null} */
@@ -68,6 +70,7 @@ export class DocumentSocket extends EventTarget {
   start() {
     if (this.state !== "stopped") return;
     this.#attempt = 0;
+    this.hasFailed = false;
     void this.#connect();
   }
 
@@ -75,6 +78,14 @@ export class DocumentSocket extends EventTarget {
   stop() {
     this.#abandon(1000);
     this.#stopped(null);
+  }
+
+  /** A connection anew, in place of the one there is. */
+  restart() {
+    if (this.state === "stopped") return;
+    this.#abandon(1000);
+    this.hasFailed = false;
+    void this.#connect();
   }
 
   /** Ends a wait early; does nothing in any other state. */
@@ -139,6 +150,7 @@ export class DocumentSocket extends EventTarget {
     if (generation !== this.#generation) return;
     clearTimeout(this.#timer);
     socket.onmessage = ({ data }) => this.#received(generation, new Uint8Array(data));
+    this.hasFailed = false;
     this.#become("open");
     this.dispatchEvent(new Event("open"));
     for (const frame of early) this.#received(generation, frame);
@@ -156,6 +168,7 @@ export class DocumentSocket extends EventTarget {
   #refused(generation, cause) {
     if (generation !== this.#generation) return;
     this.#abandon(1000);
+    this.hasFailed = true;
     const why = REFUSALS.get(cause?.code);
     if (why) this.#stopped(why);
     else this.#wait((cause?.retryAfter ?? 0) * 1000 + fullJitter(this.#attempt++, this.#options.random));
@@ -165,6 +178,7 @@ export class DocumentSocket extends EventTarget {
   #dropped(generation, code, reason) {
     if (generation !== this.#generation) return;
     this.#abandon();
+    this.hasFailed = true;
     const why = STOPS.get(code);
     if (why) this.#stopped(why);
     else this.#wait(pauseAfter({ code, reason }, this.#attempt++, this.#options.random));

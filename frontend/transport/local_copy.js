@@ -6,8 +6,10 @@
 const UPDATES = "updates";
 const MARKS = "marks";
 const SYNCED = "synced";
-/** More updates than this become one at the next opening. */
+/** More updates than this become one at the next opening, */
 const MANY = 200;
+/** and more than this while it is open. */
+const TOO_MANY = 1000;
 
 /** @typedef {{ user: number, id: number, created: number }} Whose a document's own identity, which its name is not */
 
@@ -21,17 +23,28 @@ export class LocalCopy {
   /** What waits for the transaction before it. @type {{ update: Uint8Array, done: (isKept: boolean) => void }[]} */
   #waiting = [];
   #writing = false;
+  /** Updates in the database, of which other windows may have added some more. */
+  #count = 0;
+  /** @type {((updates: Uint8Array[]) => Uint8Array) | null} */
+  #merge = null;
+  /** Another window, or the browser, has closed it. */
+  onTaken = () => {};
 
   /** @param {IDBDatabase} database */
   constructor(database) {
     this.#database = database;
-    // Somebody signs out in another window: what is here is to go.
-    database.onversionchange = () => database.close();
+    // Somebody signs out in another window, or gives up what is here: it is to go.
+    database.onversionchange = () => {
+      database.close();
+      this.onTaken();
+    };
+    database.onclose = () => this.onTaken();
   }
 
   /** Rejects where the browser keeps nothing for this page. @param {Whose} whose @param {IDBFactory} [factory] */
   static async open({ user, id, created }, factory = indexedDB) {
-    // An id may come again after a restore from a backup; not at the same moment.
+    // After a restore from a backup an id may come again, and whatever is merged stays: but never at the same millisecond,
+    // so the epoch of the server's store would tell nothing more apart.
     const request = factory.open(`${prefixOf(user)}${id}.${created}`, 1);
     request.onupgradeneeded = () => {
       request.result.createObjectStore(UPDATES, { autoIncrement: true });
@@ -60,11 +73,9 @@ export class LocalCopy {
     const transaction = this.#database.transaction([UPDATES, MARKS], "readwrite");
     const store = transaction.objectStore(UPDATES);
     const [updates, mark] = await Promise.all([answer(store.getAll()), answer(transaction.objectStore(MARKS).get(SYNCED))]);
-    if (updates.length > MANY) {
-      // In the transaction that has read them: another window may be writing.
-      store.clear();
-      store.add(merge(updates));
-    }
+    this.#merge = merge;
+    this.#count = updates.length;
+    if (updates.length > MANY) this.#compact(store, updates);
     return { updates, access: mark === "read" || mark === "write" ? mark : null };
   }
 
@@ -103,8 +114,33 @@ export class LocalCopy {
       const batch = this.#waiting.splice(0);
       const isKept = await this.#commit(batch.map(({ update }) => update).filter(({ length }) => length > 0));
       for (const { done } of batch) done(isKept);
+      if (this.#count > TOO_MANY) await this.#compactAll();
     }
     this.#writing = false;
+  }
+
+  async #compactAll() {
+    this.#count = 0; // or else what cannot be merged would be tried each time
+    try {
+      const store = this.#database.transaction(UPDATES, "readwrite").objectStore(UPDATES);
+      this.#compact(store, await answer(store.getAll()));
+    } catch {
+      // What is there stays as it is.
+    }
+  }
+
+  /** In the transaction that has read them: another window may be writing. @param {IDBObjectStore} store @param {Uint8Array[]} updates */
+  #compact(store, updates) {
+    let one;
+    try {
+      one = this.#merge?.(updates);
+    } catch {
+      // Damaged: whoever loads it finds out.
+    }
+    if (!one) return;
+    store.clear();
+    store.add(one);
+    this.#count = 1;
   }
 
   /** @param {Uint8Array[]} updates @returns {Promise<boolean>} */
@@ -115,6 +151,7 @@ export class LocalCopy {
         transaction.oncomplete = () => resolve(true);
         transaction.onabort = () => resolve(false);
         for (const update of updates) transaction.objectStore(UPDATES).add(update);
+        this.#count += updates.length;
       } catch {
         resolve(false);
       }

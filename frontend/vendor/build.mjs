@@ -11,18 +11,19 @@ const root = fileURLToPath(new URL("../../", import.meta.url));
 /** What documents are written with. The page imports this one when the first document is opened. */
 const EDITOR = `
   export {
-    Doc, Text, UndoManager, applyUpdate, createAbsolutePositionFromRelativePosition, createRelativePositionFromJSON,
-    createRelativePositionFromTypeIndex, encodeStateAsUpdate, encodeStateVector, encodeStateVectorFromUpdate,
-    mergeUpdates, relativePositionToJSON,
+    ContentString, Doc, Item, Text, UndoManager, UpdateEncoderV1, applyUpdate, createAbsolutePositionFromRelativePosition,
+    createRelativePositionFromJSON, createRelativePositionFromTypeIndex, decodeStateVector, decodeUpdate, encodeStateAsUpdate,
+    encodeStateVector, encodeStateVectorFromUpdate, equalDeleteSets, mergeDeleteSets, mergeUpdates, relativePositionToJSON,
+    snapshot,
   } from "yjs";
   export { Awareness, applyAwarenessUpdate, encodeAwarenessUpdate, removeAwarenessStates } from "y-protocols/awareness";
   export {
-    createEncoder, toUint8Array, writeUint8Array, writeVarUint, writeVarUint8Array,
+    createEncoder, length as byteLength, toUint8Array, writeUint8Array, writeVarUint, writeVarUint8Array,
   } from "lib0/encoding";
   export { createDecoder, hasContent, readVarString, readVarUint, readVarUint8Array } from "lib0/decoding";
   export { Annotation, Compartment, EditorSelection, EditorState, Prec, Transaction } from "@codemirror/state";
   export {
-    Direction, EditorView, RectangleMarker, ViewPlugin, highlightSpecialChars, keymap, layer, placeholder,
+    Decoration, Direction, EditorView, RectangleMarker, ViewPlugin, highlightSpecialChars, keymap, layer, placeholder,
   } from "@codemirror/view";
   export { indentLess, indentMore, insertTab, standardKeymap } from "@codemirror/commands";
   export {

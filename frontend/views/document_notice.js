@@ -8,33 +8,47 @@ import { Icon } from "./icon.js";
  * @param {{ document: import("../models/open_document.js").OpenDocument, onBack: () => void }} props
  */
 export function DocumentNotice({ document, onBack }) {
-  const { state, rescued } = document;
+  const { state, rescued, isCopyDamaged } = document;
   const { long } = explainDocument(state);
   const [copied, setCopied] = useState(false);
   if (rescued !== "" && !long) {
     return h(
       "div",
-      { class: "document-notice", role: "alert" },
+      { class: "document-notice", role: "alert", tabIndex: -1 },
       h("p", null, h(Icon, { name: "warning" }), "This is the server’s copy. What you had is in none of it: copy it if you need it."),
       h(
         "span",
         { class: "document-notice-actions" },
-        button(copied ? "Copied" : "Copy my text", () => void copy()),
+        copying(() => rescued),
         button("Dismiss", () => document.forgetRescued()),
       ),
+    );
+  }
+  if (isCopyDamaged && !long) {
+    return h(
+      "div",
+      { class: "document-notice", role: "alert", tabIndex: -1 },
+      h("p", null, h(Icon, { name: "warning" }), "What this device had kept of it could not be read. This is the server’s copy."),
+      h("span", { class: "document-notice-actions" }, button("Dismiss", () => document.forgetRescued())),
     );
   }
   if (!long) return null;
   return h(
     "div",
-    { class: isGrave(state) ? "document-notice" : "document-notice calm", role: "alert" },
+    { class: isGrave(state) ? "document-notice" : "document-notice calm", role: "alert", tabIndex: -1 },
     h("p", null, h(Icon, { name: explainDocument(state).icon }), long),
     h("span", { class: "document-notice-actions" }, actions()),
   );
 
-  async function copy() {
+  /** @param {() => string} text */
+  function copying(text) {
+    return button(copied ? "Copied" : "Copy my text", () => void copy(text()), "copy");
+  }
+
+  /** @param {string} text */
+  async function copy(text) {
     try {
-      await navigator.clipboard.writeText(rescued);
+      await navigator.clipboard.writeText(text);
       setCopied(true);
     } catch {
       setCopied(false);
@@ -46,14 +60,14 @@ export function DocumentNotice({ document, onBack }) {
     if (state === "unavailable") {
       return [button("Try again", () => document.tryAgain()), editorLoader.isStuck && button("Reload", () => location.reload())];
     }
-    if (state === "deleted") return button("Back", onBack);
+    if (state === "deleted") return [document.isReadable && copying(() => document.text()), button("Back", onBack)];
     const discard = button("Discard my changes", () => void document.discard());
     if (state === "refused") return discard;
     return state === "full" || state === "too_large" ? [button("Try again", () => document.tryAgain()), discard] : null;
   }
 }
 
-/** @param {string} label @param {() => void} onClick */
-function button(label, onClick) {
-  return h("button", { key: label, type: "button", class: "button small", onClick }, label);
+/** @param {string} label @param {() => void} onClick @param {string} [key] the same one under another label */
+function button(label, onClick, key = label) {
+  return h("button", { key, type: "button", class: "button small", onClick }, label);
 }

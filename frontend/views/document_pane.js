@@ -67,7 +67,7 @@ export function DocumentPane({ chat, document, origin }) {
         ),
     ),
     versions && !isGone && h(DocumentVersions, { chat, document, textNow }),
-    h(DocumentView, { chat, document: info, onBack: toList }),
+    h(DocumentView, { chat, open, document: info, onBack: toList }),
     dialog === "settings" &&
       h(DocumentSettingsDialog, {
         documents,

@@ -24,7 +24,8 @@ export function DocumentText({ document, title, editable, describedBy, editor })
       parent: parent.current,
       shared,
       editable: document.isEditable,
-      attributes: { "aria-label": title, "aria-describedby": describedBy },
+      label: title,
+      describedBy,
       describe: (state) => document.describe(state),
       onTooLong: () => setTooLong((times) => times + 1),
     });
@@ -33,7 +34,8 @@ export function DocumentText({ document, title, editable, describedBy, editor })
       editor.current = null;
       made.destroy();
     };
-  }, [document, title]);
+  }, [document]);
+  useEffect(() => editor.current?.setLabel(title), [title]);
   useEffect(() => editor.current?.setEditable(editable), [editable]);
   useEffect(() => {
     if (tooLong === 0) return undefined;

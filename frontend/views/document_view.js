@@ -1,4 +1,4 @@
-import { h, useEffect, useId, useRef, useState } from "../vendor/preact.js";
+import { h, useEffect, useId, useRef } from "../vendor/preact.js";
 import { DocumentNews } from "./document_news.js";
 import { DocumentNotice } from "./document_notice.js";
 import { DocumentPeople } from "./document_people.js";
@@ -11,23 +11,23 @@ import { useModel } from "./use_model.js";
  * A document that is written in together. Another one, or another of the same name, needs another key.
  * @param {object} props
  * @param {import("../models/chat.js").Chat} props.chat
- * @param {import("../models/open_document.js").DocumentInfo} props.document
+ * @param {import("../models/open_document.js").OpenDocument} props.open
+ * @param {import("../models/open_document.js").DocumentInfo} props.document what the page has heard of it
  * @param {() => void} props.onBack
  */
-export function DocumentView({ chat, document: info, onBack }) {
-  const [document] = useState(() => chat.editing.open(info));
-  useEffect(() => () => chat.editing.close(document), [document]);
+export function DocumentView({ chat, open: document, document: info, onBack }) {
   useEffect(() => document.heard(info), [document, info]);
   const { state, title, people, generation, isReadable, isEditable, canUndo, canRedo, isAtRisk } = useModel(document, (model) => model);
   const connected = useModel(chat.connection, (model) => model.state === "open");
   const editor = useRef(/** @type {import("../editor/text_editor.js").TextEditor | null} */ (null));
   const hint = useId();
+  const region = useKeptFocus();
   useWarning(isAtRisk);
   const { short, icon } = explainDocument(state);
 
   return h(
     "div",
-    { class: "document", "data-state": state },
+    { class: "document", "data-state": state, ref: region },
     h(
       "header",
       { class: "document-header" },
@@ -54,7 +54,8 @@ export function DocumentView({ chat, document: info, onBack }) {
     h(
       "p",
       { class: "document-hint", id: hint },
-      isEditable ? "Markdown. Tab indents; Escape, then Tab leaves the text." : "Read only. It can be searched and copied.",
+      isEditable && "Markdown. Tab indents; Escape, then Tab leaves the text.",
+      isReadable && document.access === "read" && "Read only. It can be searched and copied.",
     ),
     h(DocumentNews, { document }),
   );
@@ -86,6 +87,25 @@ function tool(label, icon, enabled, onClick) {
     },
     h(Icon, { name: icon }),
   );
+}
+
+/** What had the focus may go away, a button that was pressed: then it is in the text, or where there is something to be known. */
+function useKeptFocus() {
+  const region = useRef(/** @type {HTMLElement | null} */ (null));
+  const last = useRef(/** @type {Element | null} */ (null));
+  useEffect(() => {
+    const keep = (/** @type {FocusEvent} */ { target }) => (last.current = /** @type {Element} */ (target));
+    const { current } = region;
+    current?.addEventListener("focusin", keep);
+    return () => current?.removeEventListener("focusin", keep);
+  }, []);
+  useEffect(() => {
+    const isLost = document.activeElement === document.body && last.current?.isConnected === false;
+    if (!isLost) return;
+    const next = region.current?.querySelector(".document-notice") ?? region.current?.querySelector(".cm-content");
+    if (next instanceof HTMLElement) next.focus({ preventScroll: true });
+  });
+  return region;
 }
 
 /** Asks before the page is left while something here would go with it. @param {boolean} isAtRisk */

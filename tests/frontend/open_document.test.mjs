@@ -76,6 +76,7 @@ class Device {
   /** @type {"read" | "write" | null} */
   access = null;
   keeps = true;
+  onTaken = () => undefined;
   load = async () => ({ updates: [...this.updates], access: this.access });
   keep = async (/** @type {Uint8Array} */ update) => {
     if (this.keeps) this.updates.push(update);
@@ -88,6 +89,9 @@ class Device {
     this.access = null;
   };
 }
+
+/** "Permission denied", as y-protocols says it. */
+const READ_ONLY = Uint8Array.of(2, 0, 9, ...new TextEncoder().encode("read_only"));
 
 let otps = 0;
 /** @type {any} */
@@ -203,7 +207,7 @@ describe("OpenDocument", () => {
     first.stop();
     DocumentServer.text.change([{ from: 0, to: 0, insert: "online " }]);
     const second = await opened();
-    assert.deepEqual([second.text(), second.isEditable, second.state], ["offline ", true, "offline"]);
+    assert.deepEqual([second.text(), second.isEditable, second.state], ["offline ", true, "connecting"]);
     await DocumentServer.last.opens();
     assert.equal(second.state, "saving");
     DocumentServer.last.takes();
@@ -291,7 +295,7 @@ describe("OpenDocument", () => {
     write(document, "may I?");
     mock.timers.tick(30);
     DocumentServer.last.received = [];
-    DocumentServer.last.says(Uint8Array.of(2, 0, 9, ...new TextEncoder().encode("read_only")), parts.fenceMessage(99));
+    DocumentServer.last.says(READ_ONLY, parts.fenceMessage(99));
     assert.deepEqual([document.state, document.isEditable], ["refused", false]);
     found = { ...PLAN, access: "read" };
     await document.discard();
@@ -315,6 +319,200 @@ describe("OpenDocument", () => {
     );
     DocumentServer.last.takes();
     assert.deepEqual([document.state, document.isUnsaved], ["read_only", false]);
+    document.stop();
+  });
+
+  it("says offline when there is no connection to be had, and not before", async () => {
+    device.access = "write";
+    const document = await opened();
+    assert.deepEqual([document.state, document.isEditable], ["connecting", true]);
+    DocumentServer.last.drops(1006);
+    assert.equal(document.state, "offline");
+    document.stop();
+  });
+
+  it("brings any amount that was written offline, in parts that fit", async () => {
+    const first = await synced();
+    DocumentServer.last.drops(1006);
+    for (let line = 0; line < 40; line += 1) write(first, `${line} ${"😀 wide ".repeat(8000)}\n`);
+    first.shared?.change([{ from: 100, to: 90_000, insert: "" }]);
+    await settled();
+    first.stop();
+    const second = await opened();
+    write(second, "a second time, ");
+    const wanted = second.text();
+    const server = DocumentServer.last;
+    await server.opens();
+    let count = 0;
+    for (let turn = 0; turn < 60; turn += 1) {
+      for (const message of server.received) if ("bytes" in message) assert.ok(message.bytes.length < 300_000, `${message.bytes.length}`);
+      count += server.received.filter(({ type }) => type === "update").length;
+      server.takes();
+      if (!second.isUnsaved) assert.equal(DocumentServer.text.toString(), wanted);
+      mock.timers.tick(250);
+    }
+    assert.ok(count > 10, `${count}`);
+    assert.deepEqual([second.state, DocumentServer.text.toString() === wanted], ["saved", true]);
+    write(second, "and goes on ");
+    mock.timers.tick(30);
+    server.takes();
+    assert.deepEqual([second.state, DocumentServer.text.toString() === second.text()], ["saved", true]);
+    second.stop();
+  });
+
+  it("sends in parts what undoing brings back at once", async () => {
+    const document = await synced();
+    for (let line = 0; line < 10; line += 1) write(document, "back again ".repeat(8000));
+    document.shared?.undoManager.stopCapturing();
+    const server = DocumentServer.last;
+    for (let turn = 0; turn < 20; turn += 1) (mock.timers.tick(250), server.takes());
+    const whole = document.text();
+    document.shared?.change([{ from: 0, to: whole.length, insert: "" }]);
+    for (let turn = 0; turn < 20; turn += 1) (mock.timers.tick(250), server.takes());
+    assert.deepEqual([document.state, DocumentServer.text.toString()], ["saved", ""]);
+    document.shared?.undoManager.undo();
+    for (let turn = 0; turn < 20; turn += 1) {
+      mock.timers.tick(250);
+      for (const message of server.received) if ("bytes" in message) assert.ok(message.bytes.length < 300_000, `${message.bytes.length}`);
+      server.takes();
+    }
+    assert.deepEqual([document.state, DocumentServer.text.toString() === whole], ["saved", true]);
+    document.stop();
+  });
+
+  for (const code of [4006, 1009]) {
+    it(`sends nothing of what was taken out again after ${code}`, async () => {
+      const document = await synced();
+      write(document, "kept ");
+      document.shared?.undoManager.stopCapturing();
+      write(document, "too much ".repeat(50_000));
+      DocumentServer.last.drops(code);
+      document.shared?.undoManager.undo();
+      const { generation } = document;
+      document.tryAgain();
+      await settled();
+      assert.deepEqual([document.text(), document.generation], ["kept ", generation + 1]);
+      await DocumentServer.last.opens();
+      const sizes = DocumentServer.last.received.map((message) => ("bytes" in message ? message.bytes.length : 0));
+      assert.ok(Math.max(...sizes) < 1000, `${sizes}`);
+      DocumentServer.last.takes();
+      assert.deepEqual([document.state, DocumentServer.text.toString()], ["saved", "kept "]);
+      document.stop();
+    });
+  }
+
+  it("tells a reader whose deletions were not taken that they were not", async () => {
+    DocumentServer.text.change([{ from: 0, to: 0, insert: "to be kept" }]);
+    const first = await synced();
+    DocumentServer.last.drops(1006);
+    first.shared?.change([{ from: 0, to: 6, insert: "" }]);
+    await settled();
+    first.stop();
+    found = { ...PLAN, access: "read" };
+    const second = await opened();
+    const server = DocumentServer.last;
+    await server.opens();
+    server.takes();
+    mock.timers.tick(30);
+    const update = server.received.find(({ type }) => type === "update");
+    assert.ok(update, "it asks whether they are taken");
+    server.says(READ_ONLY);
+    server.takes();
+    assert.deepEqual([second.state, second.isUnsaved], ["refused", true]);
+    second.stop();
+  });
+
+  it("sends again what was refused, when it may write again", async () => {
+    const document = await synced();
+    write(document, "may I?");
+    mock.timers.tick(30);
+    DocumentServer.last.received = [];
+    DocumentServer.last.says(READ_ONLY);
+    found = { ...PLAN, access: "read" };
+    document.heard(found);
+    assert.equal(document.state, "refused");
+    found = { ...PLAN };
+    document.heard(found);
+    await settled();
+    assert.equal(document.state, "connecting");
+    await DocumentServer.last.opens();
+    assert.equal(document.state, "saving");
+    DocumentServer.last.takes();
+    assert.deepEqual([document.state, DocumentServer.text.toString()], ["saved", "may I?"]);
+    document.stop();
+  });
+
+  it("opens without a copy where the browser does not answer, and closes one that comes late", async () => {
+    let closed = false;
+    /** @type {(copy: any) => void} */
+    let come = () => undefined;
+    const keep = () => new Promise((resolve) => (come = resolve));
+    const document = await opened({ keep: /** @type {any} */ (keep) });
+    assert.equal(DocumentServer.all.length, 0);
+    mock.timers.tick(2000);
+    await settled();
+    await DocumentServer.last.opens();
+    DocumentServer.last.takes();
+    assert.equal(document.state, "saved");
+    DocumentServer.last.drops(1006);
+    assert.equal(document.state, "unkept");
+    come(Object.assign(new Device(), { close: async () => void (closed = true) }));
+    await settled();
+    assert.equal(closed, true);
+    document.stop();
+  });
+
+  it("does not connect before the copy is renewed that the server could make nothing of", async () => {
+    const document = await synced();
+    /** @type {() => void} */
+    let renew = () => undefined;
+    device.load = () => new Promise((resolve) => (renew = () => resolve({ updates: [], access: null })));
+    DocumentServer.last.drops(4005);
+    await settled();
+    mock.timers.tick(1999);
+    for (let second = 0; second < 10; second += 1) {
+      await settled();
+      assert.equal(DocumentServer.all.length, 1);
+    }
+    renew();
+    await settled();
+    mock.timers.tick(6000);
+    await settled();
+    assert.equal(DocumentServer.all.length, 2);
+    document.stop();
+  });
+
+  it("begins with the server’s copy where its own is damaged, and says so", async () => {
+    DocumentServer.text.change([{ from: 0, to: 0, insert: "the server’s" }]);
+    device.updates = [Uint8Array.of(1, 200, 1, 3)];
+    device.access = "write";
+    const document = await opened();
+    assert.deepEqual([document.isCopyDamaged, document.isReadable, device.updates.length], [true, false, 0]);
+    await DocumentServer.last.opens();
+    DocumentServer.last.takes();
+    await settled();
+    assert.deepEqual([document.text(), document.state], ["the server’s", "saved"]);
+    assert.ok(device.updates.length > 0, "it is kept again");
+    document.stop();
+  });
+
+  it("keeps all of it again when another window has given up what was kept, unless nobody is signed in", async () => {
+    const document = await synced();
+    write(document, "here");
+    await settled();
+    device.remove();
+    device.onTaken();
+    await settled();
+    assert.equal(device.access, "write");
+    const kept = new parts.SharedText({ name: "kept" });
+    kept.load(device.updates);
+    assert.equal(kept.toString(), "here");
+    kept.destroy();
+    found = null;
+    device.remove();
+    device.onTaken();
+    await settled();
+    assert.deepEqual(device.updates, []);
     document.stop();
   });
 

@@ -44,6 +44,7 @@ describe("documentState", () => {
     missing: null,
     readable: true,
     connection: /** @type {const} */ ("open"),
+    failed: true,
     why: null,
     kept: /** @type {const} */ ("yes"),
     access: /** @type {const} */ ("write"),
@@ -59,6 +60,7 @@ describe("documentState", () => {
     for (const connection of /** @type {const} */ (["connecting", "waiting", "stopped"])) {
       assert.equal(state({ connection }), "offline");
     }
+    assert.equal(state({ connection: "connecting", failed: false }), "connecting");
   });
 
   it("promises on this device only what the browser has promised", () => {

@@ -156,8 +156,127 @@ describe("a document", () => {
     assert.equal(await written(alice.page), await written(bob.page));
   });
 
+  it("stays as it is under somebody who writes while another renames it", async () => {
+    const { page } = alice;
+    await openDocument(page, "long");
+    await toLine(page, 150);
+    const content = await page.locator(".cm-content").elementHandle();
+    const place = () =>
+      page.evaluate(
+        (element) => ({
+          isSame: document.querySelector(".cm-content") === element,
+          hasFocus: document.activeElement === element,
+          top: document.querySelector(".cm-scroller")?.scrollTop,
+        }),
+        content,
+      );
+    const then = await place();
+    assert.ok(Number(then.top) > 0 && then.hasFocus);
+    for (const title of ["Longer", "Long"]) {
+      assert.equal((await ask(bob.page, "PATCH", "/documents/long", { title })).status, 200);
+      await text(page, title).waitFor();
+      assert.deepEqual(await place(), then);
+    }
+  });
+
+  it("counts carriage returns as the server does", async () => {
+    await makeDocument(alice.page, "returns", "");
+    const put = (/** @type {string} */ body) =>
+      alice.page.evaluate(
+        async (content) =>
+          (await fetch("/documents/returns/text", { method: "PUT", headers: { "Content-Type": "text/plain" }, body: content })).status,
+        body,
+      );
+    assert.equal(await put("one\r\ntwo\rthree\r\n"), 204);
+    for (const { page } of [alice, bob]) await openDocument(page, "returns");
+    await allHave([alice, bob], "one\r\ntwo\rthree\r\n");
+    await alice.page.locator(".cm-content").focus();
+    await alice.page.keyboard.press("Control+End");
+    await alice.page.keyboard.type("end");
+    await allHave([alice, bob], "one\r\ntwo\rthree\r\nend");
+    assert.equal(await put("zero\r\none\r\ntwo\rthree\r\nend"), 204);
+    await allHave([alice, bob], "zero\r\none\r\ntwo\rthree\r\nend");
+    await bob.page.locator(".cm-content").focus();
+    await bob.page.keyboard.press("Control+Home");
+    await bob.page.keyboard.press("End");
+    await bob.page.keyboard.type("!");
+    await until(async () => (await written(alice.page)).replace("!", "") === "zero\r\none\r\ntwo\rthree\r\nend", "it is there, once");
+    await stands(bob.page, "saved");
+    assert.equal((await ask(bob.page, "GET", "/documents/returns/text")).text, await written(alice.page));
+  });
+
+  it("runs each line the way its letters do, and shows carets where they are", async () => {
+    await makeDocument(alice.page, "both", "left to right\nשלום עולם\n- مرحبا");
+    for (const { page } of [alice, bob]) await openDocument(page, "both");
+    await toLine(bob.page, 2);
+    const directions = await alice.page.locator(".cm-line").evaluateAll((all) => all.map((one) => getComputedStyle(one).direction));
+    assert.deepEqual(directions, ["ltr", "rtl", "rtl"]);
+    /** How far bob's caret is, for alice, from the one end of what is written in that line and from the other. */
+    const caret = () =>
+      alice.page.evaluate(() => {
+        const box = document.querySelector(".remote-caret")?.getBoundingClientRect();
+        const words = new Range();
+        words.selectNodeContents(/** @type {Node} */ (document.querySelectorAll(".cm-line")[1]));
+        const { left, right, top, bottom } = words.getBoundingClientRect();
+        return box && box.top < bottom && box.bottom > top ? { left: Math.abs(box.left - left), right: Math.abs(box.left - right) } : null;
+      });
+    await until(async () => Number((await caret())?.left) < 4, "it is at the left end, where the line ends");
+    await bob.page.keyboard.press("Home");
+    await until(async () => Number((await caret())?.right) < 4, "it is at the right end, where the line begins");
+    await bob.page.keyboard.press("ArrowLeft");
+    await until(async () => Number((await caret())?.right) > 4, "it has moved left");
+  });
+
+  it("keeps many changes as few, while it is open", async () => {
+    const counts = await bob.page.evaluate(async () => {
+      const path = "/transport/local_copy.js"; // a variable, so that nobody resolves it here
+      const { LocalCopy } = await import(path);
+      const whose = { user: 1_000_000, id: 1, created: 1 };
+      const copy = await LocalCopy.open(whose);
+      const merge = (/** @type {Uint8Array[]} */ all) => Uint8Array.from(all.flatMap((one) => [...one]));
+      await copy.load(merge);
+      for (let batch = 0; batch < 11; batch += 1) {
+        await Promise.all(Array.from({ length: 100 }, (_, at) => copy.keep(Uint8Array.of(batch * 10 + (at % 10)))));
+      }
+      await copy.close();
+      const again = await LocalCopy.open(whose);
+      const { updates } = await again.load(merge);
+      let taken = false;
+      again.onTaken = () => void (taken = true);
+      const other = await LocalCopy.open(whose);
+      other.remove();
+      const last = await LocalCopy.open(whose);
+      const left = (await last.load(merge)).updates.length;
+      last.remove();
+      return { records: updates.length, bytes: merge(updates).length, taken, left };
+    });
+    assert.ok(counts.records < 200, `${counts.records}`);
+    assert.deepEqual({ ...counts, records: 0 }, { records: 0, bytes: 1100, taken: true, left: 0 });
+  });
+
+  it("brings more than a message may hold, written without the server", async () => {
+    await makeDocument(alice.page, "much", "");
+    for (const { page } of [alice, bob]) {
+      await openDocument(page, "much");
+      await stands(page, "saved");
+    }
+    await server.stop("SIGTERM");
+    await stands(bob.page, "offline");
+    await bob.page.locator(".cm-content").evaluate((content) => {
+      const { view } = /** @type {any} */ (content).cmTile;
+      for (let part = 0; part < 10; part += 1) view.dispatch({ changes: { from: 0, insert: `${part} ${"wide – ".repeat(20_000)}\n` } });
+    });
+    await bob.page.locator(".document-state").getByText("Offline – kept on this device").waitFor();
+    await server.run();
+    await stands(bob.page, "saved");
+    const { text: there } = await ask(bob.page, "GET", "/documents/much/text");
+    assert.equal(there.length > 1_400_000 && there === (await written(bob.page)), true);
+    await until(async () => (await written(alice.page)) === there, "alice has all of it");
+  });
+
   it("can be left by keyboard: Escape, then Tab", async () => {
     const { page } = bob;
+    await openDocument(page, "long");
     await toLine(page, 2);
     await page.keyboard.press("Tab");
     assert.equal(await page.evaluate(() => document.activeElement?.className.includes("cm-content")), true);
@@ -257,11 +376,14 @@ describe("a document", () => {
 
   it("stays to be copied when it is deleted meanwhile, and nothing of it stays on the device", async () => {
     await openDocument(bob.page, "board");
+    await bob.page.locator(".cm-content").focus();
     const kept = () => bob.page.evaluate(async () => (await indexedDB.databases()).length);
     const many = await kept();
     assert.equal((await ask(alice.page, "DELETE", "/documents/board")).status, 204);
     await stands(bob.page, "deleted");
     assert.equal(await written(bob.page), "free");
+    await bob.page.getByRole("button", { name: "Copy my text" }).waitFor();
+    assert.equal(await bob.page.evaluate(() => document.activeElement?.closest(".document") !== null), true);
     await until(async () => (await kept()) === many - 1, "the copy is gone");
     await accessibleInBoth(bob.page, "deleted");
   });
