@@ -107,6 +107,8 @@ export class Editing {
     const entry = this.#open.get(document.id);
     if (entry?.document !== document) return;
     entry.views -= 1;
+    // Somebody has seen that it is gone, and could copy what was theirs: nothing is owed to it any more.
+    if (document.state === "deleted") this.#unsaved.remove(this.#keyOf(entry));
     this.#leave(entry);
   }
 
