@@ -8,7 +8,7 @@ import { Server } from "./models/server.js";
 import { Session } from "./models/session.js";
 import { Api } from "./transport/api.js";
 import { DocumentsApi } from "./transport/documents_api.js";
-import { keepPage } from "./transport/page_worker.js";
+import { keepPage, onAnotherVersion } from "./transport/page_worker.js";
 import { h, render } from "./vendor/preact.js";
 import { App } from "./views/app.js";
 
@@ -57,6 +57,7 @@ const session = new Session(
   storage,
 );
 const server = new Server(api, storage);
+onAnotherVersion(() => server.anotherPage());
 const door = new Door(api, server);
 const invitations = new Invitations(api, location.origin);
 const clearAddress = () => history.replaceState(null, "", location.pathname);

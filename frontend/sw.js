@@ -44,7 +44,7 @@ async function keep() {
     const response = await fetch(HTML, { cache: "no-cache" });
     const text = await response.clone().text();
     // Between our own coming and this answer the server may have become another version.
-    if (!response.ok || !PAGE.files.some((address) => text.includes(`src="${address}"`))) throw new Error("another version");
+    if (!response.ok || !isOurs(text)) throw new Error("another version");
     await cache.put(HTML, response);
   } catch (error) {
     await caches.delete(OURS);
@@ -75,8 +75,19 @@ async function html(event) {
   const response = await Promise.race([asking.catch(() => undefined), late]);
   if (response instanceof Response && !AWAY.has(response.status)) return response;
   const kept = await (await caches.open(OURS)).match(HTML);
+  if (kept) event.waitUntil(asking.then((answer) => tell(event, answer)).catch(() => undefined));
   return kept ?? asking;
 }
+
+/** What was only late may be another version than the one that is shown. @param {any} event @param {Response} answer */
+async function tell(event, answer) {
+  if (!answer.ok || isOurs(await answer.text())) return;
+  const page = await scope.clients.get(event.resultingClientId);
+  page?.postMessage({ type: "another_version" });
+}
+
+/** Whether it is of this version. @param {string} text of the HTML */
+const isOurs = (text) => PAGE.files.some((address) => text.includes(`src="${address}"`));
 
 /** @param {any} event @returns {Promise<Response>} */
 async function ask(event) {

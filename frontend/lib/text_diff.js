@@ -4,10 +4,14 @@ import { diffLines, diffWordsWithSpace } from "../vendor/diff.js";
 const CONTEXT = 2;
 /** As many lines in the place of others are looked into. */
 const MOST_PAIRS = 200;
+/** A longer line is not looked into: taking it apart alone would take too long. */
+const MOST_CHARACTERS = 20_000;
 /** Of two lines that are looked into, so much is the same. */
 const LEAST_COMMON = 0.25;
-/** What takes longer is shown without looking into it, in milliseconds. */
-const TIMEOUT_MS = 400;
+/** Everything together takes no longer, in milliseconds: what is not looked into by then is shown whole. */
+const PATIENCE_MS = 150;
+/** So much of it is for finding the lines. */
+const LINES_MS = 100;
 
 /** @typedef {{ text: string, changed: boolean }} Part */
 /** @typedef {{ kind: "same" | "removed" | "added", parts: Part[] }} Line */
@@ -20,17 +24,15 @@ const TIMEOUT_MS = 400;
  * @returns {{ rows: Row[], added: number, removed: number }} no rows when nothing differs
  */
 export function textDiff(before, now) {
-  const changes = diffLines(ended(before), ended(now), { timeout: TIMEOUT_MS }) ?? [
-    { value: ended(before), removed: true, added: false },
-    { value: ended(now), removed: false, added: true },
-  ];
+  const deadline = performance.now() + PATIENCE_MS;
+  const changes = diffLines(ended(before), ended(now), { timeout: LINES_MS }) ?? roughly(linesOf(ended(before)), linesOf(ended(now)));
   /** @type {Line[]} */
   const lines = [];
   for (let at = 0; at < changes.length; at += 1) {
     const [change, next] = [changes[at], changes[at + 1]];
     if (!change) continue;
     if (change.removed && next?.added) {
-      lines.push(...replaced(linesOf(change.value), linesOf(next.value)));
+      lines.push(...replaced(linesOf(change.value), linesOf(next.value), deadline));
       at += 1;
     } else {
       const kind = change.removed ? "removed" : change.added ? "added" : "same";
@@ -41,9 +43,38 @@ export function textDiff(before, now) {
   return { rows: folded(lines), added: count("added"), removed: count("removed") };
 }
 
-/** Lines in the place of others: one after the other they are compared by words. @param {string[]} before @param {string[]} now @returns {Line[]} */
-function replaced(before, now) {
-  const pairs = before.slice(0, Math.min(now.length, MOST_PAIRS)).map((text, index) => byWords(text, now[index] ?? ""));
+/**
+ * What is the same at both ends, and between them one change.
+ * @param {string[]} before
+ * @param {string[]} now
+ * @returns {Pick<import("diff").Change, "value" | "added" | "removed">[]}
+ */
+function roughly(before, now) {
+  const most = Math.min(before.length, now.length);
+  let [head, tail] = [0, 0];
+  while (head < most && before[head] === now[head]) head += 1;
+  while (tail < most - head && before.at(-1 - tail) === now.at(-1 - tail)) tail += 1;
+  const part = (/** @type {string[]} */ lines, /** @type {number} */ from, /** @type {number} */ to) =>
+    lines.slice(from, to).map((line) => `${line}\n`).join("");
+  return [
+    { value: part(now, 0, head), added: false, removed: false },
+    { value: part(before, head, before.length - tail), added: false, removed: true },
+    { value: part(now, head, now.length - tail), added: true, removed: false },
+    { value: part(now, now.length - tail, now.length), added: false, removed: false },
+  ];
+}
+
+/**
+ * Lines in the place of others: one after the other they are compared by words.
+ * @param {string[]} before
+ * @param {string[]} now
+ * @param {number} deadline
+ * @returns {Line[]}
+ */
+function replaced(before, now, deadline) {
+  const pairs = before
+    .slice(0, Math.min(now.length, MOST_PAIRS))
+    .map((text, index) => byWords(text, now[index] ?? "", deadline - performance.now()));
   return [
     ...pairs.map(([removed]) => removed),
     ...before.slice(pairs.length).map((text) => whole("removed", text)),
@@ -52,9 +83,10 @@ function replaced(before, now) {
   ];
 }
 
-/** @param {string} before @param {string} now @returns {[Line, Line]} */
-function byWords(before, now) {
-  const words = diffWordsWithSpace(before, now, { timeout: TIMEOUT_MS });
+/** @param {string} before @param {string} now @param {number} timeout milliseconds @returns {[Line, Line]} */
+function byWords(before, now, timeout) {
+  const isShort = Math.max(before.length, now.length) <= MOST_CHARACTERS;
+  const words = isShort && timeout > 0 ? diffWordsWithSpace(before, now, { timeout }) : undefined;
   const common = words?.reduce((sum, { added, removed, value }) => sum + (added || removed ? 0 : value.trim().length), 0) ?? 0;
   // With little in common, marks would only be noise.
   if (!words || common < LEAST_COMMON * Math.max(before.length, now.length)) {

@@ -116,11 +116,6 @@ export class Channels extends Model {
     await this.#subscribe([log]);
   }
 
-  /** Forgets the names: others may use this browser. */
-  clear() {
-    for (const key of ["channels", "channel"]) this.#preferences.remove(key);
-  }
-
   /** A connection has begun: it hears what was resumed, and the rest is subscribed to. @param {Hello} hello */
   connected(hello) {
     this.#connections += 1;

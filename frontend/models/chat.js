@@ -1,3 +1,4 @@
+import { JsonStore } from "../lib/json_store.js";
 import { EventSocket } from "../transport/event_socket.js";
 import { Channels } from "./channels.js";
 import { Connection } from "./connection.js";
@@ -17,6 +18,8 @@ export class Chat {
   /** @type {Map<string, Timeline>} */
   #timelines = new Map();
   #outbox;
+  /** Everything this user has in this browser, of whichever part. */
+  #kept;
 
   /**
    * @param {object} options
@@ -35,7 +38,13 @@ export class Chat {
     this.rooms = new Rooms({ user, socket: this.socket, storage });
     this.channels = new Channels({ user, socket: this.socket, publish, storage });
     this.products = new Products({ user, socket: this.socket, api: products, storage });
-    this.documents = new Documents({ user, api: documents, socket: this.socket, storage });
+    this.documents = new Documents({
+      user,
+      api: documents,
+      socket: this.socket,
+      storage,
+      onGone: (document) => this.editing.forget(document),
+    });
     this.drafts = new Drafts(storage, user.id);
     // What costs the server least of all it answers.
     const probe = () => this.socket.request("get_history", { room: GENERAL, limit: 1 }).catch(() => undefined);
@@ -43,6 +52,7 @@ export class Chat {
     const admission = () => socket.admission(undefined);
     this.editing = new Editing({ user, admission, connection: this.connection, ...editing }, storage);
     this.#outbox = new Outbox(storage, user.id);
+    this.#kept = new JsonStore(storage, `switchboard.${user.id}.`);
     this.#listen(onSignedOut);
   }
 
@@ -66,14 +76,9 @@ export class Chat {
     else this.connection.verify();
   }
 
-  /** Forgets what was written and not sent, and the places: the user has signed out, others may use this browser. */
+  /** Forgets whatever was kept, the names of rooms too: the user has signed out, others may use this browser. */
   clear() {
-    this.#outbox.clear();
-    this.drafts.clear();
-    this.channels.clear();
-    this.products.clear();
-    this.documents.clear();
-    this.rooms.clear();
+    this.#kept.clear();
     this.editing.clear();
   }
 
@@ -134,7 +139,7 @@ export class Chat {
       this.socket.addEventListener(name, (event) => handle(/** @type {CustomEvent} */ (event).detail));
     on("hello", (hello) => {
       this.#outbox.greeted(hello.epoch);
-      void this.rooms.connected(hello);
+      void this.#meetRooms(hello);
       this.channels.connected(hello);
       this.products.connected(hello);
       this.documents.connected(hello);
@@ -153,6 +158,13 @@ export class Chat {
     on("state", () => {
       if (this.socket.state === "signed_out") onSignedOut();
     });
+  }
+
+  /** @param {import("../transport/event_socket.js").Hello} hello */
+  async #meetRooms(hello) {
+    await this.rooms.connected(hello);
+    // Whoever was taken out of a room while away hears it from no event.
+    if (this.rooms.loaded) this.documents.inRooms(this.rooms.joined.map(({ name }) => name));
   }
 
   /** @param {Envelope} envelope */

@@ -21,6 +21,7 @@ export class Documents extends Model {
   #socket;
   #places;
   #lists;
+  #onGone;
   /** @type {Map<string, RoomDocuments>} */
   #rooms = new Map();
   /** @type {Map<string, Place>} */
@@ -38,12 +39,14 @@ export class Documents extends Model {
    * @param {DocumentsApi} options.api
    * @param {import("../transport/event_socket.js").EventSocket} options.socket
    * @param {Storage} [options.storage]
+   * @param {(document: Document) => void} [options.onGone] it was deleted, or is not for this user any more
    */
-  constructor({ user, api, socket, storage }) {
+  constructor({ user, api, socket, storage, onGone = () => undefined }) {
     super();
     this.#user = user;
     this.#api = api;
     this.#socket = socket;
+    this.#onGone = onGone;
     this.#places = new JsonStore(storage, `switchboard.${user.id}.beside.`);
     this.#lists = new JsonStore(storage, `switchboard.${user.id}.documents.`);
     for (const room of this.#places.keys()) {
@@ -112,7 +115,8 @@ export class Documents extends Model {
     documents.begin();
     this.changed();
     try {
-      documents.take(await this.#api.list(room));
+      const all = await this.#api.list(room);
+      this.#withoutGone(documents, () => documents.take(all));
       this.#learn(room);
     } catch (error) {
       const { code = "internal", message = "" } = /** @type {any} */ (error);
@@ -147,10 +151,17 @@ export class Documents extends Model {
     if (type.startsWith("document_version_")) {
       const document = this.of(room).all.find(({ name }) => name === payload.name);
       if (document) this.#versions.get(document.id)?.apply(envelope);
-    } else if (this.of(room).apply(envelope)) {
+    } else if (this.#withoutGone(this.of(room), (documents) => documents.apply(envelope))) {
       this.#learn(room);
       this.changed();
     }
+  }
+
+  /** The user is in these rooms and no others. @param {string[]} names */
+  inRooms(names) {
+    const known = new Set([...this.#lists.keys(), ...this.#beside.keys()]);
+    for (const room of names) known.delete(room);
+    for (const room of known) this.#forget(room);
   }
 
   /** The same event with the title of what was deleted, before we forget it. @param {Envelope} envelope @returns {Envelope} */
@@ -179,7 +190,7 @@ export class Documents extends Model {
     const { room, id } = document;
     if (room === null) return;
     if (this.#isBeside(room, id)) this.#put(room, "list");
-    this.of(room).remove(id);
+    this.#withoutGone(this.of(room), (documents) => documents.remove(id));
     this.#learn(room);
     this.changed();
   }
@@ -212,12 +223,6 @@ export class Documents extends Model {
     return versions;
   }
 
-  /** Forgets what was seen: others may use this browser. */
-  clear() {
-    this.#places.clear();
-    this.#lists.clear();
-  }
-
   /** @param {Document} document that the server has told us */
   #known(document) {
     const room = document.room ?? "";
@@ -248,8 +253,17 @@ export class Documents extends Model {
     for (const document of documents.all) this.#versions.get(document.id)?.outdate();
   }
 
+  /** Says which documents are there no more after a change. @template T @param {RoomDocuments} documents @param {(documents: RoomDocuments) => T} change @returns {T} */
+  #withoutGone(documents, change) {
+    const before = documents.all;
+    const result = change(documents);
+    for (const document of before) if (!documents.find(document.id)) this.#onGone(document);
+    return result;
+  }
+
   /** @param {string} room */
   #forget(room) {
+    for (const document of this.of(room).all) this.#onGone(document);
     this.#rooms.delete(room);
     this.#lists.remove(room);
     this.#put(room, null);

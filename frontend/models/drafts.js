@@ -20,8 +20,4 @@ export class Drafts {
     if (text.trim() === "") this.#store.remove(room);
     else this.#store.set(room, text);
   }
-
-  clear() {
-    this.#store.clear();
-  }
 }

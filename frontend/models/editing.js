@@ -14,6 +14,8 @@ import { OpenDocument } from "./open_document.js";
  * @property {boolean} isMarked whether ours says so
  */
 
+/** Something of it is only on this device. Hopeless: it will not leave by itself. @typedef {{ id: number, title: string, isHopeless: boolean }} Unsaved */
+
 /** In these nothing more can be done for what was written: it waits on this device for somebody to look at it. */
 const HOPELESS = new Set(["deleted", "signed_out", "refused", "full", "too_large", "outdated"]);
 
@@ -54,10 +56,33 @@ export class Editing {
     this.#open.clear();
   }
 
+  /** It is not for this user any more; what was written in it and not saved stays until somebody has seen it. @param {DocumentInfo} info */
+  forget({ id, created_at: created }) {
+    if (this.#open.has(id) || this.#marked().some((info) => info.id === id)) return;
+    LocalCopy.forget({ user: this.#options.user.id, id, created });
+  }
+
   /** Everything this user's documents have left in this browser. */
   clear() {
     this.#unsaved.clear();
     void LocalCopy.forgetAll(this.#options.user.id);
+  }
+
+  /** Those that something of is not saved, behind the page and in other tabs too. @returns {Unsaved[]} */
+  get unsaved() {
+    /** @type {Map<number, Unsaved>} */
+    const all = new Map();
+    for (const { id, title } of this.#marked()) all.set(id, { id, title, isHopeless: false });
+    for (const { document, owed } of this.#open.values()) {
+      if (!document.isUnsaved && owed.length === 0) continue;
+      all.set(document.id, { id: document.id, title: document.title, isHopeless: HOPELESS.has(document.state) });
+    }
+    return [...all.values()];
+  }
+
+  /** Whoever waits for a connection waits no longer. */
+  tryNow() {
+    for (const { document } of this.#open.values()) if (!HOPELESS.has(document.state)) document.tryAgain();
   }
 
   /** Another window has saved what it found here, and taken our mark away, which may say more by now. @param {StorageEvent} event */
@@ -82,7 +107,17 @@ export class Editing {
     const entry = this.#open.get(document.id);
     if (entry?.document !== document) return;
     entry.views -= 1;
+    // Somebody has seen that it is gone, and could copy what was theirs: nothing is owed to it any more.
+    if (document.state === "deleted") this.#unsaved.remove(this.#keyOf(entry));
     this.#leave(entry);
+  }
+
+  /** What any window has said to be unsaved. @returns {DocumentInfo[]} */
+  #marked() {
+    return this.#unsaved.keys().flatMap((key) => {
+      const info = this.#unsaved.get(key);
+      return typeof info?.title === "string" && Number.isSafeInteger(info.id) ? [info] : [];
+    });
   }
 
   /** @param {DocumentInfo} info */

@@ -49,8 +49,4 @@ export class Outbox {
       .map((unsent) => ({ ...unsent, epoch: String(unsent.epoch ?? "") }))
       .sort((a, b) => a.created - b.created);
   }
-
-  clear() {
-    this.#entries.clear();
-  }
 }

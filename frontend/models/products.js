@@ -89,11 +89,6 @@ export class Products extends Model {
     this.changed();
   }
 
-  /** Forgets that they were shown: others may use this browser. */
-  clear() {
-    this.#preferences.remove("products");
-  }
-
   /** Somebody looks: from now on it is live. */
   open() {
     this.#opened = true;

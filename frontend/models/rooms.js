@@ -146,12 +146,6 @@ export class Rooms extends Model {
     this.#remove(name);
   }
 
-  /** Forgets which there are: others may use this browser. */
-  clear() {
-    this.#preferences.remove("rooms");
-    this.#preferences.remove("room");
-  }
-
   /** Another tab has read something. @param {string | null} key of the storage event */
   storageChanged(key) {
     if (!this.#marks.owns(key)) return;

@@ -9,6 +9,8 @@ export class Server extends Model {
   needsOwner = false;
   /** Whether it has answered since the page was loaded. */
   known = false;
+  /** Whether it has another version of the page than the one on the screen. */
+  hasAnotherPage = false;
 
   #api;
   #store;
@@ -28,6 +30,12 @@ export class Server extends Model {
   load() {
     this.#loading ??= this.#ask().finally(() => (this.#loading = null));
     return this.#loading;
+  }
+
+  /** Somebody has seen its page. */
+  anotherPage() {
+    this.hasAnotherPage = true;
+    this.changed();
   }
 
   async #ask() {

@@ -53,6 +53,11 @@ export class LocalCopy {
     return new LocalCopy(await answer(request));
   }
 
+  /** What one that is not open has left here. @param {Whose} whose @param {IDBFactory} [factory] */
+  static forget({ user, id, created }, factory = globalThis.indexedDB) {
+    factory?.deleteDatabase(`${prefixOf(user)}${id}.${created}`);
+  }
+
   /** Everything a user's documents have left here. @param {number} user @param {IDBFactory} [factory] */
   static async forgetAll(user, factory = globalThis.indexedDB) {
     const databases = (await factory?.databases?.()) ?? [];

@@ -18,6 +18,11 @@ export async function keepPage(module) {
   }
 }
 
+/** Calls back when the page on the screen is the kept one, and the server has another. @param {() => void} onAnother */
+export function onAnotherVersion(onAnother) {
+  navigator.serviceWorker?.addEventListener("message", ({ data }) => data?.type === "another_version" && onAnother());
+}
+
 /** The browser takes no plain text for a script's address here: the security policy of the page names who may make one. */
 function address() {
   const { trustedTypes } = /** @type {any} */ (globalThis);

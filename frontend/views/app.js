@@ -27,7 +27,7 @@ export function App({ session, door, server, invitations, documentLink }) {
   if (kind === "invite") return h(InvitationForm, { session, door, server });
   if (session.chat) {
     const { chat } = session;
-    return h(ChatPage, { key: chat.user.id, session, chat, serverName, invitations, documentLink });
+    return h(ChatPage, { key: chat.user.id, session, chat, server, invitations, documentLink });
   }
   if (state === "loading") return h("main", { class: "door", "aria-busy": true });
   if (state === "unreachable") {

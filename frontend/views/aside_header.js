@@ -13,10 +13,14 @@ import { Icon } from "./icon.js";
  */
 export function AsideHeader({ title, backTo, onBack, onClose, nested = false, children }) {
   const back = useRef(/** @type {HTMLButtonElement | null} */ (null));
+  const close = useRef(/** @type {HTMLButtonElement | null} */ (null));
   useLayoutEffect(() => {
     // What led here may be on a screen that is gone, or the part that it was in.
     const at = document.activeElement;
-    if (at === null || at === document.body || at.getClientRects().length === 0) back.current?.focus();
+    if (at !== null && at !== document.body && at.getClientRects().length > 0) return;
+    // On a wide screen the way back may not be there, but the way out is.
+    back.current?.focus();
+    if (document.activeElement !== back.current) close.current?.focus();
   }, []);
   return h(
     "header",
@@ -38,7 +42,7 @@ export function AsideHeader({ title, backTo, onBack, onClose, nested = false, ch
     children,
     h(
       "button",
-      { type: "button", class: "icon-button wide-aside-only", "aria-label": "Close", title: "Close", onClick: onClose },
+      { ref: close, type: "button", class: "icon-button wide-aside-only", "aria-label": "Close", title: "Close", onClick: onClose },
       h(Icon, { name: "close" }),
     ),
   );

@@ -11,6 +11,7 @@ import { ProductsView } from "./products_view.js";
 import { RoomList } from "./room_list.js";
 import { RoomPage } from "./room_page.js";
 import { useModel } from "./use_model.js";
+import { VersionBanner } from "./version_banner.js";
 
 /** @typedef {"create" | "channel" | "invite" | "leave" | null} OpenDialog */
 
@@ -19,12 +20,13 @@ import { useModel } from "./use_model.js";
  * @param {object} props
  * @param {import("../models/session.js").Session} props.session
  * @param {import("../models/chat.js").Chat} props.chat
- * @param {string} props.serverName
+ * @param {import("../models/server.js").Server} props.server
  * @param {import("../models/invitations.js").Invitations} props.invitations
  * @param {import("../models/document_link.js").DocumentLink} props.documentLink
  */
-export function ChatPage({ session, chat, serverName, invitations, documentLink }) {
+export function ChatPage({ session, chat, server, invitations, documentLink }) {
   const { rooms, channels, products, documents, user } = chat;
+  const serverName = useModel(server, (model) => model.name);
   const room = useModel(rooms, (model) => model.find(model.current));
   const channel = useModel(channels, (model) => model.find(model.current));
   const inProducts = useModel(products, (model) => model.current);
@@ -35,7 +37,9 @@ export function ChatPage({ session, chat, serverName, invitations, documentLink 
   const close = () => setDialog(null);
   const mayInvite = user.role !== "member";
 
-  useTitle(inProducts ? "Products" : (channel?.name ?? room?.title ?? rooms.current), rooms.unread, serverName);
+  const inRoom = room?.title ?? rooms.current;
+  const inDocument = place === null || place === "list" ? inRoom : `${place.title} · ${inRoom}`;
+  useTitle(inProducts ? "Products" : (channel?.name ?? inDocument), rooms.unread, serverName);
   useEffect(() => {
     /** @param {KeyboardEvent} event */
     function onKeyDown(event) {
@@ -99,6 +103,7 @@ export function ChatPage({ session, chat, serverName, invitations, documentLink 
     h(
       "main",
       { class: "room" },
+      h(VersionBanner, { server }),
       h(ConnectionBanner, {
         connection: chat.connection,
         promise: promiseOf(inProducts ? "products" : channel ? "channel" : "room"),

@@ -1,3 +1,4 @@
+import { editorLoader } from "../models/load_editor.js";
 import { h, useState } from "../vendor/preact.js";
 import { explainDocument, isGrave } from "./explain_document.js";
 import { Icon } from "./icon.js";
@@ -56,7 +57,9 @@ export function DocumentNotice({ document, onBack }) {
 
   function actions() {
     if (state === "outdated") return button("Reload", () => location.reload());
-    if (state === "unavailable") return button("Try again", () => document.tryAgain());
+    if (state === "unavailable") {
+      return [button("Try again", () => document.tryAgain()), editorLoader.isStuck && button("Reload", () => location.reload())];
+    }
     if (state === "deleted") return [document.isReadable && copying(() => document.text()), button("Back", onBack)];
     const discard = button("Discard my changes", () => void document.discard());
     if (state === "refused") return discard;

@@ -27,6 +27,10 @@ export function DocumentPane({ chat, document, origin }) {
   const info = useMemo(() => ({ ...document, access: mayWrite ? /** @type {const} */ ("write") : /** @type {const} */ ("read") }), [document, mayWrite]);
   const [dialog, setDialog] = useState(/** @type {"settings" | "delete" | null} */ (null));
   const [versions, setVersions] = useState(false);
+  const textNow = {
+    read: () => (open.isReadable ? open.text() : documents.text(document)),
+    watch: (/** @type {() => void} */ onChange) => watched(open, onChange),
+  };
   const toList = () => documents.showList(room);
   return h(
     "section",
@@ -62,7 +66,7 @@ export function DocumentPane({ chat, document, origin }) {
           h(Icon, { name: "edit" }),
         ),
     ),
-    versions && !isGone && h(DocumentVersions, { chat, document, currentText: () => (open.isReadable ? open.text() : documents.text(document)) }),
+    versions && !isGone && h(DocumentVersions, { chat, document, textNow }),
     h(DocumentView, { chat, open, document: info, onBack: toList }),
     dialog === "settings" &&
       h(DocumentSettingsDialog, {
@@ -73,6 +77,24 @@ export function DocumentPane({ chat, document, origin }) {
       }),
     dialog === "delete" && h(DeleteDocumentDialog, { documents, document, onClose: () => setDialog(null) }),
   );
+}
+
+/** Tells of each change of the text, whoever makes it, over a change of the copy too. @param {import("../models/open_document.js").OpenDocument} open @param {() => void} onChange */
+function watched(open, onChange) {
+  let { shared } = open;
+  function follow() {
+    if (open.shared === shared) return;
+    shared?.removeEventListener("update", onChange);
+    shared = open.shared;
+    shared?.addEventListener("update", onChange);
+    onChange();
+  }
+  shared?.addEventListener("update", onChange);
+  open.addEventListener("change", follow);
+  return () => {
+    shared?.removeEventListener("update", onChange);
+    open.removeEventListener("change", follow);
+  };
 }
 
 /** @param {{ link: string }} props */

@@ -1,5 +1,5 @@
 import { fullTime, timeSince } from "../lib/time.js";
-import { h, useEffect, useState } from "../vendor/preact.js";
+import { h, useEffect, useLayoutEffect, useRef, useState } from "../vendor/preact.js";
 import { MAX_TITLE } from "./document_form.js";
 import { explain } from "./explain.js";
 import { FormError } from "./form_error.js";
@@ -15,24 +15,35 @@ import { VersionView } from "./version_view.js";
  * @param {object} props
  * @param {import("../models/chat.js").Chat} props.chat
  * @param {import("../models/documents.js").Document} props.document
- * @param {() => string | Promise<string>} props.currentText the text as it is now
+ * @param {import("./use_calm_text.js").TextNow} props.textNow
  */
-export function DocumentVersions({ chat, document, currentText }) {
-  const [versions] = useState(() => chat.documents.versions(document));
+export function DocumentVersions({ chat, document: info, textNow }) {
+  const [versions] = useState(() => chat.documents.versions(info));
   const { all, loaded, failure } = useModel(versions, (model) => model);
   const connected = useModel(chat.connection, (model) => model.state === "open");
   const [shown, setShown] = useState(/** @type {number | null} */ (null));
   const version = all.find(({ id }) => id === shown);
-  const mayWrite = chat.documents.mayWrite(document);
-  const mayDelete = chat.documents.manages(document) || (mayWrite && version?.by === chat.user.name);
+  const mayWrite = chat.documents.mayWrite(info);
+  const mayDelete = chat.documents.manages(info) || (mayWrite && version?.by === chat.user.name);
   useEffect(() => {
     if (connected) versions.open();
     return () => versions.close();
   }, [versions, connected]);
 
+  // The one that was shown has taken the focus along: it goes to where it was in the list, or to what took its place.
+  const region = useRef(/** @type {HTMLElement | null} */ (null));
+  const left = useRef(/** @type {{ id: number, at: number } | null} */ (null));
+  const isShown = version !== undefined;
+  useLayoutEffect(() => {
+    if (isShown || !left.current) return;
+    if (document.activeElement === document.body) focusOn(region.current, left.current);
+    left.current = null;
+  }, [isShown]);
+  if (version) left.current = { id: version.id, at: all.indexOf(version) };
+
   return h(
     "section",
-    { class: "versions", "aria-label": "Versions" },
+    { ref: region, class: "versions", "aria-label": "Versions", tabIndex: -1 },
     version
       ? h(VersionView, {
           key: version.id,
@@ -41,7 +52,7 @@ export function DocumentVersions({ chat, document, currentText }) {
           mayWrite,
           mayDelete,
           connected,
-          currentText,
+          textNow,
           onBack: () => setShown(null),
         })
       : [
@@ -63,6 +74,13 @@ export function DocumentVersions({ chat, document, currentText }) {
           all.length > 0 && h(VersionItems, { key: "items", all, onShow: setShown }),
         ],
   );
+}
+
+/** @param {HTMLElement | null} region @param {{ id: number, at: number }} left the version and its place */
+function focusOn(region, { id, at }) {
+  const items = [...(region?.querySelectorAll("[data-version]") ?? [])].map((item) => /** @type {HTMLElement} */ (item));
+  const item = items.find(({ dataset }) => dataset.version === String(id)) ?? items[at] ?? items.at(-1);
+  (item ?? region)?.focus();
 }
 
 /** @param {{ versions: import("../models/version_list.js").VersionList, connected: boolean }} props */
@@ -114,7 +132,7 @@ function VersionItems({ all, onShow }) {
         { key: id },
         h(
           "button",
-          { type: "button", class: "document-item", onClick: () => onShow(id) },
+          { type: "button", class: "document-item", "data-version": id, onClick: () => onShow(id) },
           h(Icon, { name: "history" }),
           h(
             "span",

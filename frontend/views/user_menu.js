@@ -1,7 +1,9 @@
+import { lostBySigningOut } from "../models/signing_out.js";
 import { h, useId, useRef, useState } from "../vendor/preact.js";
 import { Avatar } from "./avatar.js";
 import { explain } from "./explain.js";
 import { Icon } from "./icon.js";
+import { SignOutDialog } from "./sign_out_dialog.js";
 
 /**
  * Who am I, and what can I do about it. The popover is the browser's own: Escape and a click elsewhere close it.
@@ -12,16 +14,32 @@ import { Icon } from "./icon.js";
  */
 export function UserMenu({ session, user, onInvite }) {
   const [problem, setProblem] = useState("");
+  const [busy, setBusy] = useState(false);
+  const [lost, setLost] = useState(/** @type {import("../models/editing.js").Unsaved[]} */ ([]));
   const menu = useRef(/** @type {HTMLDivElement | null} */ (null));
   const id = useId();
 
   async function signOut() {
+    const { chat } = session;
+    if (!chat || busy) return;
     setProblem("");
+    setBusy(true);
     try {
-      await session.logout();
+      const unsaved = await lostBySigningOut(chat.editing);
+      if (session.chat !== chat) return;
+      if (unsaved.length === 0) await session.logout();
+      else ask(unsaved);
     } catch (error) {
       setProblem(explain(/** @type {any} */ (error)));
+    } finally {
+      setBusy(false);
     }
+  }
+
+  /** @param {import("../models/editing.js").Unsaved[]} unsaved */
+  function ask(unsaved) {
+    menu.current?.hidePopover();
+    setLost(unsaved);
   }
 
   function invite() {
@@ -57,11 +75,12 @@ export function UserMenu({ session, user, onInvite }) {
         ),
       h(
         "button",
-        { type: "button", class: "menu-item", onClick: () => void signOut() },
+        { type: "button", class: "menu-item", "aria-busy": busy, onClick: () => void signOut() },
         h(Icon, { name: "leave" }),
-        "Sign out",
+        busy ? "Saving what you wrote…" : "Sign out",
       ),
       h("p", { role: "alert", class: "menu-problem" }, problem),
     ),
+    lost.length > 0 && h(SignOutDialog, { session, lost, onClose: () => setLost([]) }),
   );
 }

@@ -4,10 +4,8 @@ import { DiffView } from "./diff_view.js";
 import { explain } from "./explain.js";
 import { FormError } from "./form_error.js";
 import { Icon } from "./icon.js";
+import { useCalmText } from "./use_calm_text.js";
 import { useSubmit } from "./use_submit.js";
-
-/** How often the text now is looked at while somebody compares, in milliseconds. */
-const LOOK_MS = 2000;
 
 /**
  * One version: what has changed since, and the way back to it.
@@ -17,12 +15,12 @@ const LOOK_MS = 2000;
  * @param {boolean} props.mayWrite
  * @param {boolean} props.mayDelete
  * @param {boolean} props.connected
- * @param {() => string | Promise<string>} props.currentText
+ * @param {import("./use_calm_text.js").TextNow} props.textNow
  * @param {() => void} props.onBack
  */
-export function VersionView({ versions, version, mayWrite, mayDelete, connected, currentText, onBack }) {
+export function VersionView({ versions, version, mayWrite, mayDelete, connected, textNow, onBack }) {
   const [before, setBefore] = useState(/** @type {string | null} */ (null));
-  const [now, setNow] = useState(/** @type {string | null} */ (null));
+  const { text: now, outdated, look } = useCalmText(textNow);
   const [asked, setAsked] = useState(/** @type {"restore" | "delete" | null} */ (null));
   const [done, setDone] = useState("");
   const back = useRef(/** @type {HTMLButtonElement | null} */ (null));
@@ -30,18 +28,6 @@ export function VersionView({ versions, version, mayWrite, mayDelete, connected,
   useEffect(() => {
     void load.submit();
     back.current?.focus();
-  }, []);
-  const look = async () => {
-    try {
-      setNow(await currentText());
-    } catch {
-      // The next look may tell.
-    }
-  };
-  useEffect(() => {
-    void look();
-    const timer = setInterval(() => void look(), LOOK_MS);
-    return () => clearInterval(timer);
   }, []);
 
   return h(
@@ -106,7 +92,7 @@ export function VersionView({ versions, version, mayWrite, mayDelete, connected,
         )
       : before === null || now === null
         ? h("p", { class: "hint" }, "Comparing…")
-        : h(DiffView, { before, now, label: `Changes since ${version.name}` }),
+        : h(DiffView, { before, now, label: `Changes since ${version.name}`, onLook: outdated ? () => void look() : undefined }),
   );
 }
 

@@ -291,6 +291,31 @@ describe("Documents", () => {
     later.chat.stop();
   });
 
+  it("leave no copy on this device when they are gone, unless something of it is not saved", async (test) => {
+    /** @type {string[]} */
+    const dropped = [];
+    const before = globalThis.indexedDB;
+    globalThis.indexedDB = /** @type {any} */ ({ deleteDatabase: (/** @type {string} */ name) => dropped.push(name.replace("switchboard.document.1.", "")) });
+    test.after(() => (globalThis.indexedDB = before));
+    const shelf = new Shelf(document(1), document(2), document(3), document(4), document(5, { room: "alpha" }));
+    const { chat, documents } = await inGeneral(shelf);
+    await documents.find("doc5");
+    shelf.documents.delete("doc1");
+    await told("document_deleted", { name: "doc1", id: 1 });
+    assert.deepEqual(dropped.splice(0), ["1.1"]);
+    // While nobody was here: one is deleted, one too that was written in, and a room is not ours any more.
+    storage.setItem("switchboard.1.unsaved.3", JSON.stringify({ id: 3, name: "doc3", title: "Document 3" }));
+    for (const name of ["doc2", "doc3"]) shelf.documents.delete(name);
+    chat.stop();
+    const again = await inGeneral(shelf);
+    await settled();
+    assert.deepEqual(dropped.splice(0).sort(), ["2.1", "5.1"]);
+    assert.deepEqual(again.documents.of("alpha").all, []);
+    latest().receives({ type: "room_removed", topic: "user.1", offset: 1, payload: { room: "general" } });
+    assert.deepEqual(dropped, ["4.1"]);
+    again.chat.stop();
+  });
+
   it("are forgotten with a room that was left", async () => {
     const { chat, documents } = await inGeneral(new Shelf(document(1)));
     documents.showList("general");

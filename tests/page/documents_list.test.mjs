@@ -110,6 +110,7 @@ describe("documents of a room", () => {
     await createRoom(bob.page, "Elsewhere");
     await createDocument(page, "Release plan");
     assert.equal(await composer(page).isVisible(), true, "the chat stays beside it");
+    assert.match(await page.title(), /^Release plan · General · /);
     await page.locator(".system-line").getByRole("link", { name: "Release plan" }).waitFor();
     await openPlace(bob.page, "General");
     assert.equal(await bob.page.locator(".badge").count(), 0);
@@ -140,6 +141,7 @@ describe("documents of a room", () => {
     await saved(page);
     assert.equal(await composer(page).isVisible(), false);
     assert.equal(await overflows(page), false);
+    assert.match(await page.title(), /^Release plan · General · /);
     await accessibleInBoth(page, "a document on a phone");
     await page.getByRole("button", { name: "All documents" }).click();
     await item(page, "Release plan").waitFor();
@@ -151,7 +153,7 @@ describe("documents of a room", () => {
 
   it("have versions: saved, compared with the text now, and gone back to as a new change", async () => {
     const { page } = alice;
-    await page.getByRole("button", { name: "Versions" }).click();
+    await page.getByRole("button", { name: "Versions", exact: true }).click();
     await page.getByText("There are no versions yet.", { exact: false }).waitFor();
     await page.getByLabel("Save the text now as a version").fill("First draft");
     await page.getByRole("button", { name: "Save version" }).click();
@@ -172,10 +174,45 @@ describe("documents of a room", () => {
     await page.getByText("Restored: the text is what it was then.").waitFor();
     await page.getByText("The text now is the same.").waitFor();
     await until(async () => (await text(bob.page, "Release plan").innerText()).trim() === "Step one", "bob has it too");
+    await page.getByRole("button", { name: "Back to all versions" }).press("Enter");
+    assert.equal(await item(page, "First draft").evaluate((one) => one === document.activeElement), true);
+    await page.keyboard.press("Enter");
     await page.getByRole("button", { name: "Delete this version" }).click();
     await page.getByRole("button", { name: "Delete version" }).click();
     await page.getByText("There are no versions yet.", { exact: false }).waitFor();
-    await page.getByRole("button", { name: "Versions" }).click();
+    assert.equal(await page.getByRole("region", { name: "Versions" }).evaluate((one) => one === document.activeElement), true);
+    await page.getByRole("button", { name: "Versions", exact: true }).click();
+  });
+
+  it("are compared without holding up who writes, however much differs", async () => {
+    const { page } = alice;
+    const put = (/** @type {string} */ body) =>
+      page.evaluate(async (value) => {
+        const documents = await (await fetch("/documents?room=general")).json();
+        const path = `/documents/${documents.documents[0].name}`;
+        const headers = { "Content-Type": "text/plain" };
+        return (await fetch(`${path}/text`, { method: "PUT", headers, body: value })).status;
+      }, body);
+    const long = (/** @type {number} */ seed) =>
+      Array.from({ length: 1500 }, (_, row) => Array.from({ length: 20 }, (__, word) => `w${(word * seed + row) % 97}`).join(" ")).join("\n");
+    assert.equal(await put(long(7)), 204);
+    await page.getByRole("button", { name: "Versions", exact: true }).click();
+    await page.getByLabel("Save the text now as a version").fill("Long");
+    await page.getByRole("button", { name: "Save version" }).click();
+    assert.equal(await put(long(31)), 204);
+    await item(page, "Long").click();
+    const rows = page.locator(".diff-row");
+    await rows.first().waitFor();
+    assert.equal(await rows.count(), 1000);
+    await page.getByRole("button", { name: /lines more$/ }).press("Enter");
+    assert.equal(await rows.count(), 2000);
+    await page.getByRole("button", { name: /lines more$/ }).press("Enter");
+    await page.getByRole("button", { name: /lines more$/ }).waitFor({ state: "detached" });
+    assert.equal(await page.locator(".diff-rows").evaluate((one) => one === document.activeElement), true);
+    assert.equal(await put("Step one"), 204);
+    await page.locator("ins", { hasText: "Step one" }).waitFor();
+    await page.getByRole("button", { name: "Versions", exact: true }).click();
+    await saved(page);
   });
 
   it("are renamed for everybody, and say who may write", async () => {
@@ -266,6 +303,45 @@ describe("documents of a room", () => {
     await context.close();
   });
 
+  it("ask before what is not saved is lost by signing out, and leave nothing behind", async () => {
+    const { page, context, problems } = await newPerson(browser, server);
+    await page.goto("/");
+    await fillAccount(page, "alice");
+    await page.getByRole("button", { name: "Sign in" }).click();
+    await inRoom(page, "General");
+    await openList(page);
+    await item(page, "Plan").click();
+    await saved(page);
+    // From now on nothing comes back of what is sent.
+    await context.routeWebSocket(/\/documents\//, () => undefined);
+    await page.reload();
+    await text(page, "Plan").click();
+    await page.keyboard.press("Control+End");
+    await page.keyboard.type(" and never sent");
+    const signOut = async () => {
+      await page.getByRole("button", { name: /^Signed in as/ }).click();
+      await page.getByRole("button", { name: "Sign out" }).click();
+    };
+    await signOut();
+    const dialog = page.getByRole("dialog", { name: "Sign out and lose changes?" });
+    await dialog.getByRole("listitem").getByText("Plan", { exact: true }).waitFor();
+    await accessibleInBoth(page, "before signing out");
+    await dialog.getByRole("button", { name: "Stay" }).click();
+    await dialog.waitFor({ state: "detached" });
+    assert.match(await text(page, "Plan").innerText(), /and never sent/);
+    await signOut();
+    await dialog.getByRole("button", { name: "Sign out and lose it" }).click();
+    await page.getByRole("heading", { name: "Sign in" }).waitFor();
+    const left = () =>
+      page.evaluate(async () => [
+        ...Object.keys(localStorage).filter((key) => /^switchboard\.\d/.test(key)),
+        ...(await indexedDB.databases()).map(({ name }) => name),
+      ]);
+    await until(async () => (await left()).length === 0, "nothing is left");
+    assert.deepEqual(problems, []);
+    await context.close();
+  });
+
   it("are deleted after a question, and those who have them open are told", async () => {
     const { page } = alice;
     await page.getByRole("button", { name: "Document settings" }).click();
@@ -275,8 +351,9 @@ describe("documents of a room", () => {
     await page.getByRole("heading", { name: "Write something together" }).waitFor();
     await bob.page.locator('.document[data-state="deleted"]').waitFor();
     await bob.page.locator(".system-line", { hasText: "alice deleted the document Plan" }).waitFor();
-    await bob.page.getByRole("button", { name: "All documents" }).click();
+    await bob.page.getByRole("button", { name: "Back", exact: true }).press("Enter");
     await bob.page.getByRole("heading", { name: "Write something together" }).waitFor();
+    assert.equal(await bob.page.evaluate(() => document.activeElement?.closest(".aside") !== null), true, "the focus is in the list");
     assert.equal(await message(bob.page, "nice").count(), 1);
   });
 

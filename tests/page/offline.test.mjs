@@ -109,6 +109,20 @@ describe("without the server", { skip }, () => {
     await banner(page).waitFor({ state: "detached" });
   });
 
+  it("the page says so when it is not the server's version, with a way to that", async () => {
+    const { page } = alice;
+    // As the worker does, whose part in this is tested below.
+    await page.evaluate(() => navigator.serviceWorker.dispatchEvent(new MessageEvent("message", { data: { type: "another_version" } })));
+    await page.locator(".banner").getByText("A new version is there.").waitFor();
+    for (const colorScheme of /** @type {const} */ (["light", "dark"])) {
+      await page.emulateMedia({ colorScheme });
+      await accessible(page, `another version, ${colorScheme}`);
+    }
+    await page.locator(".banner").getByRole("button", { name: "Reload" }).click();
+    await inRoom(page, "Plans");
+    await banner(page).waitFor({ state: "detached" });
+  });
+
   it("whose session has ended meanwhile is asked to sign in, when the server says so", async () => {
     const { page, context } = alice;
     await server.stop();
@@ -148,10 +162,12 @@ class Versions {
   isAway = false;
   /** The version that the HTML is of, when it is another. @type {string | null} */
   html = null;
+  /** Holds the HTML back. @type {Promise<void>} */
+  gate = Promise.resolve();
   /** @type {string[]} */
   asked = [];
   #source;
-  #server = createServer((request, response) => this.#answer(request.url ?? "", response));
+  #server = createServer((request, response) => void this.#answer(request.url ?? "", response));
 
   /** @param {string} source of the worker */
   constructor(source) {
@@ -172,7 +188,7 @@ class Versions {
   }
 
   /** @param {string} url @param {import("node:http").ServerResponse} response */
-  #answer(url, response) {
+  async #answer(url, response) {
     const { version } = this;
     this.asked.push(url);
     const send = (/** @type {number} */ status, /** @type {string} */ type, /** @type {string} */ body) =>
@@ -185,10 +201,11 @@ class Versions {
       return send(200, "text/javascript", this.#source.replace(place, version === "" ? place : page));
     }
     if (url === "/") {
+      await this.gate;
       const of = this.html ?? version;
       return send(200, "text/html", `<title>${of}</title><script src="/assets/${of}/app.js"></script>`);
     }
-    if (url.startsWith(`/assets/${version}/`)) return send(200, "text/javascript", `globalThis.loaded = "${version}";`);
+    if (url.startsWith(`/assets/${version}/`)) return send(200, "text/javascript", `globalThis.loaded = "${version}"; navigator.serviceWorker.onmessage = ({ data }) => (globalThis.told = data.type);`);
     if (url === "/api") return send(200, "application/json", `{"version":"${version}"}`);
     return send(404, "text/plain", "");
   }
@@ -200,7 +217,9 @@ describe("the worker", () => {
   /** @type {Page} */ let page;
 
   before(async () => {
-    site = new Versions(await readFile(new URL("../../frontend/sw.js", import.meta.url), "utf8"));
+    const source = await readFile(new URL("../../frontend/sw.js", import.meta.url), "utf8");
+    assert.match(source, /PATIENCE_MS = 8_000/);
+    site = new Versions(source.replace("PATIENCE_MS = 8_000", "PATIENCE_MS = 500"));
     browser = await launch();
     page = await browser.newPage({ baseURL: await site.start() });
     await page.goto("/");
@@ -221,8 +240,12 @@ describe("the worker", () => {
     await page.evaluate(async () => void (await (await navigator.serviceWorker.ready).update()));
     await until(async () => `switchboard-page-r-${version}` in (await kept(page)), `version ${version} is kept`);
     await until(
-      () => page.evaluate(async () => (await navigator.serviceWorker.getRegistration())?.active?.state === "activated"),
-      "its worker is there",
+      () =>
+        page.evaluate(async () => {
+          const { installing, waiting, active } = (await navigator.serviceWorker.getRegistration()) ?? {};
+          return !installing && !waiting && active?.state === "activated";
+        }),
+      "its worker is there, not the one before",
     );
   }
 
@@ -261,6 +284,20 @@ describe("the worker", () => {
     await page.reload();
     assert.deepEqual([await page.title(), await loaded()], ["c", "c"]);
     site.isAway = false;
+  });
+
+  it("shows what is kept while the server takes its time, and tells the page when the answer is another version", async () => {
+    for (const [version, told] of /** @type {const} */ ([["c", undefined], ["e", "another_version"]])) {
+      let open = () => undefined;
+      site.version = version;
+      site.gate = new Promise((resolve) => (open = () => void resolve()));
+      await page.reload();
+      assert.deepEqual([await page.title(), await loaded()], ["c", "c"]);
+      open();
+      const heard = () => page.evaluate(() => /** @type {any} */ (globalThis).told);
+      if (told) await until(async () => (await heard()) === told, "the page is told");
+      else assert.equal(await heard(), undefined);
+    }
   });
 
   it("never keeps an answer of the API", async () => {
