@@ -400,6 +400,8 @@ const AXE = await readFile(createRequire(import.meta.url).resolve("axe-core/axe.
 
 /** No serious or critical accessibility violation. @param {Page} page @param {string} what */
 export async function accessible(page, what) {
+  // A change of colours that was asked for is drawn: otherwise old backgrounds may be judged with new letters.
+  await page.evaluate(() => new Promise((drawn) => requestAnimationFrame(() => requestAnimationFrame(drawn))));
   await page.evaluate(AXE);
   const { violations } = await page.evaluate(() =>
     /** @type {any} */ (globalThis).axe.run(document, { resultTypes: ["violations"] }),
