@@ -3,7 +3,7 @@ import { after, before, describe, it } from "node:test";
 import {
   Server,
   acceptInvitation,
-  accessible,
+  accessibleInBoth,
   addChannel,
   banner,
   createRoom,
@@ -53,14 +53,6 @@ describe("channels", () => {
     await browser?.close();
     await server?.remove();
   });
-
-  /** @param {Page} page @param {string} what */
-  async function accessibleInBoth(page, what) {
-    for (const colorScheme of /** @type {const} */ (["light", "dark"])) {
-      await page.emulateMedia({ colorScheme });
-      await accessible(page, `${what}, ${colorScheme}`);
-    }
-  }
 
   /** @param {Page} page */
   const overflows = (page) =>

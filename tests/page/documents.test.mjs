@@ -3,7 +3,7 @@ import { after, before, describe, it } from "node:test";
 import {
   Server,
   acceptInvitation,
-  accessible,
+  accessibleInBoth,
   launch,
   newPerson,
   setUpOwner,
@@ -14,7 +14,9 @@ import {
 /** @typedef {import("./harness.mjs").Page} Page */
 /** @typedef {import("./harness.mjs").Person} Person */
 
-const PHONE = { viewport: { width: 390, height: 844 }, isMobile: true, hasTouch: true };
+/** @type {import("playwright-core").BrowserContextOptions} */
+const CALM = { reducedMotion: "reduce" };
+const PHONE = { ...CALM, viewport: { width: 390, height: 844 }, isMobile: true, hasTouch: true };
 
 /** @param {Page} page @param {string} title */
 const text = (page, title) => page.getByRole("textbox", { name: title });
@@ -70,7 +72,8 @@ describe("a document", () => {
   before(async () => {
     server = await Server.start();
     browser = await launch([await trusting(server)]);
-    [alice, bob, carol] = [await newPerson(browser, server), await newPerson(browser, server), await newPerson(browser, server, PHONE)];
+    const people = [CALM, CALM, PHONE].map((options) => newPerson(browser, server, options));
+    [alice, bob, carol] = /** @type {[Person, Person, Person]} */ (await Promise.all(people));
     await setUpOwner(alice, server);
     await acceptInvitation(bob, await server.invite(), "bob");
     await acceptInvitation(carol, await server.invite(), "carol");
@@ -79,14 +82,6 @@ describe("a document", () => {
     await browser?.close();
     await server?.remove();
   });
-
-  /** @param {Page} page @param {string} what */
-  async function accessibleInBoth(page, what) {
-    for (const colorScheme of /** @type {const} */ (["light", "dark"])) {
-      await page.emulateMedia({ colorScheme, reducedMotion: "reduce" });
-      await accessible(page, `${what}, ${colorScheme}`);
-    }
-  }
 
   /** @param {Person[]} people @param {string} expected */
   const allHave = (people, expected) =>

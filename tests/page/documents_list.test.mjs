@@ -3,7 +3,7 @@ import { after, before, describe, it } from "node:test";
 import {
   Server,
   acceptInvitation,
-  accessible,
+  accessibleInBoth,
   banner,
   composer,
   createRoom,
@@ -74,14 +74,6 @@ describe("documents of a room", () => {
     await browser?.close();
     await server?.remove();
   });
-
-  /** @param {Page} page @param {string} what */
-  async function accessibleInBoth(page, what) {
-    for (const colorScheme of /** @type {const} */ (["light", "dark"])) {
-      await page.emulateMedia({ colorScheme });
-      await accessible(page, `${what}, ${colorScheme}`);
-    }
-  }
 
   /** @param {Page} page */
   const overflows = (page) => page.evaluate(() => document.documentElement.scrollWidth > innerWidth);

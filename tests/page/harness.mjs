@@ -398,8 +398,16 @@ export async function until(condition, what, timeoutMs = 20_000) {
 
 const AXE = await readFile(createRequire(import.meta.url).resolve("axe-core/axe.min.js"), "utf8");
 
-/** No serious or critical accessibility violation. @param {Page} page @param {string} what */
-export async function accessible(page, what) {
+/** No serious or critical accessibility violation, in light and dark. @param {Page} page @param {string} what */
+export async function accessibleInBoth(page, what) {
+  for (const colorScheme of /** @type {const} */ (["light", "dark"])) {
+    await page.emulateMedia({ colorScheme });
+    await accessible(page, `${what}, ${colorScheme}`);
+  }
+}
+
+/** @param {Page} page @param {string} what */
+async function accessible(page, what) {
   // A change of colours that was asked for is drawn: otherwise old backgrounds may be judged with new letters.
   await page.evaluate(() => new Promise((drawn) => requestAnimationFrame(() => requestAnimationFrame(drawn))));
   await page.evaluate(AXE);

@@ -4,7 +4,7 @@ import {
   PASSWORD,
   Server,
   acceptInvitation,
-  accessible,
+  accessibleInBoth,
   composer,
   createRoom,
   fillAccount,
@@ -36,14 +36,6 @@ describe("the page", () => {
     await browser?.close();
     await server?.remove();
   });
-
-  /** @param {import("./harness.mjs").Page} page @param {string} what */
-  async function accessibleInBoth(page, what) {
-    for (const colorScheme of /** @type {const} */ (["light", "dark"])) {
-      await page.emulateMedia({ colorScheme });
-      await accessible(page, `${what}, ${colorScheme}`);
-    }
-  }
 
   it("is accessible at the door", async () => {
     await alice.page.goto("/");

@@ -5,7 +5,7 @@ import { createServer } from "node:http";
 import { after, before, describe, it } from "node:test";
 import {
   Server,
-  accessible,
+  accessibleInBoth,
   banner,
   createRoom,
   fillAccount,
@@ -91,10 +91,7 @@ describe("without the server", { skip }, () => {
     await roomItem(page, "General").waitFor();
     await page.getByText("Messages are shown when the connection is back.").waitFor();
     assert.match(await page.getByRole("button", { name: /^Signed in as/ }).innerText(), /alice\s+owner/i);
-    for (const colorScheme of /** @type {const} */ (["light", "dark"])) {
-      await page.emulateMedia({ colorScheme });
-      await accessible(page, `without the server, ${colorScheme}`);
-    }
+    await accessibleInBoth(page, "without the server");
   });
 
   it("what is written then goes out when the server is back, once, over another reload", async () => {
@@ -114,10 +111,7 @@ describe("without the server", { skip }, () => {
     // As the worker does, whose part in this is tested below.
     await page.evaluate(() => navigator.serviceWorker.dispatchEvent(new MessageEvent("message", { data: { type: "another_version" } })));
     await page.locator(".banner").getByText("A new version is there.").waitFor();
-    for (const colorScheme of /** @type {const} */ (["light", "dark"])) {
-      await page.emulateMedia({ colorScheme });
-      await accessible(page, `another version, ${colorScheme}`);
-    }
+    await accessibleInBoth(page, "another version");
     await page.locator(".banner").getByRole("button", { name: "Reload" }).click();
     await inRoom(page, "Plans");
     await banner(page).waitFor({ state: "detached" });

@@ -3,7 +3,7 @@ import { after, before, describe, it } from "node:test";
 import {
   Server,
   acceptInvitation,
-  accessible,
+  accessibleInBoth,
   banner,
   inRoom,
   launch,
@@ -82,12 +82,9 @@ describe("products", () => {
     until(async () => (await page.locator(".product-value:is(.up, .down, .other), tr:is(.came, .gone)").count()) === 0, "it is calm");
 
   /** @param {Page} page @param {string} what */
-  async function accessibleInBoth(page, what) {
+  async function accessibleWhenCalm(page, what) {
     await calm(page);
-    for (const colorScheme of /** @type {const} */ (["light", "dark"])) {
-      await page.emulateMedia({ colorScheme });
-      await accessible(page, `${what}, ${colorScheme}`);
-    }
+    await accessibleInBoth(page, what);
   }
 
   /** @param {Page} page */
@@ -131,7 +128,7 @@ describe("products", () => {
       await openPlace(page, "Products");
       await page.getByRole("heading", { name: "There are no products yet" }).waitFor();
       await page.locator(".room-heading").getByText("Live").waitFor();
-      await accessibleInBoth(page, "no products");
+      await accessibleWhenCalm(page, "no products");
     }
     await alice.page.getByText("switchboard key create shop --scope products").waitFor();
     const line = await alice.page.locator(".copy-line .sample").first().innerText();
@@ -232,7 +229,7 @@ describe("products", () => {
     await filter.fill("nothing");
     await page.getByRole("button", { name: "Show all" }).click();
     await page.getByText("5 products", { exact: true }).waitFor();
-    await accessibleInBoth(page, "the table");
+    await accessibleWhenCalm(page, "the table");
   });
 
   it("are edited in place", async () => {
@@ -242,14 +239,14 @@ describe("products", () => {
     await page.keyboard.press("Enter");
     await editing(page).getByText("at most two decimals").waitFor();
     assert.equal(await page.evaluate(() => document.activeElement?.getAttribute("name")), "pricePerUnit");
-    await accessibleInBoth(page, "a wrong price");
+    await accessibleWhenCalm(page, "a wrong price");
     await page.keyboard.press("Escape");
     assert.equal(await editing(page).count(), 0);
     assert.equal(await page.evaluate(() => document.activeElement?.getAttribute("aria-label")), "Edit Chair 10");
     await page.keyboard.press("Enter");
     await entry(page, "Product of").fill("Chair 10 plus");
     await entry(page, "Price per unit").fill("120");
-    await accessibleInBoth(page, "editing");
+    await accessibleWhenCalm(page, "editing");
     await page.keyboard.press("Enter");
     await row(bob.page, "Chair 10 plus").getByText("120.00").waitFor();
     await row(page, "Chair 10 plus").getByText("120.00").waitFor();
@@ -289,7 +286,7 @@ describe("products", () => {
     await entry(page, "Units available").fill("81");
     await page.getByRole("searchbox").fill("lamp");
     await page.getByText("You have begun to change Chair 9, not shown here.").waitFor();
-    await accessibleInBoth(page, "a draft elsewhere");
+    await accessibleWhenCalm(page, "a draft elsewhere");
     await page.getByRole("button", { name: "Show it" }).click();
     assert.equal(await entry(page, "Units available").inputValue(), "81");
     assert.equal(await page.evaluate(() => document.activeElement?.getAttribute("name")), "productName");
@@ -307,7 +304,7 @@ describe("products", () => {
     await editing(page).getByText("Price per unit was changed to 12.00 while you were writing.").waitFor();
     assert.equal(await price.inputValue(), "11");
     assert.equal(await entry(page, "Units available").inputValue(), "2");
-    await accessibleInBoth(page, "a conflict");
+    await accessibleWhenCalm(page, "a conflict");
     await editing(page).getByRole("button", { name: "Save" }).click();
     await editing(page).getByRole("button", { name: "Keep mine: 11" }).click();
     await editing(page).getByRole("button", { name: "Take theirs: 12.00" }).waitFor({ state: "detached" });
@@ -336,7 +333,7 @@ describe("products", () => {
     await entry(page, "Units available").fill("60");
     await remove(id);
     await editing(page).getByText("Somebody has deleted this product meanwhile.").waitFor();
-    await accessibleInBoth(page, "deleted while editing");
+    await accessibleWhenCalm(page, "deleted while editing");
     await editing(page).getByRole("button", { name: "Add it as a new one" }).click();
     await row(page, "Disputed").getByText("60").waitFor();
     await editing(page).waitFor({ state: "detached" });
@@ -372,7 +369,7 @@ describe("products", () => {
     const dialog = page.getByRole("dialog", { name: "Add a product" });
     await dialog.getByRole("button", { name: "Add product" }).click();
     await dialog.getByText("A whole number, 0 or more.").waitFor();
-    await accessibleInBoth(page, "adding, with everything wrong");
+    await accessibleWhenCalm(page, "adding, with everything wrong");
     await dialog.getByLabel("Product").fill("Sofa");
     await dialog.getByLabel("Manufacturer").fill("Sitwell");
     await dialog.getByLabel("Price per unit").fill("799");
@@ -392,7 +389,7 @@ describe("products", () => {
     await page.getByRole("button", { name: "Delete Sofa" }).click();
     const question = page.getByRole("dialog", { name: "Delete this product?" });
     await question.getByText("Sofa by Sitwell (799.00, 2 available)").waitFor();
-    await accessibleInBoth(page, "deleting");
+    await accessibleWhenCalm(page, "deleting");
     await question.getByRole("button", { name: "Keep it" }).click();
     await page.getByRole("button", { name: "Delete Sofa" }).click();
     await question.getByRole("button", { name: "Delete product" }).click();
@@ -439,7 +436,7 @@ describe("products", () => {
       await page.getByRole("heading", { name: title }).waitFor();
       await page.getByRole("alert").getByText(why).waitFor();
       await page.getByText("Not available").waitFor();
-      await accessibleInBoth(page, code);
+      await accessibleWhenCalm(page, code);
       refusing = false;
       // What passes by itself is tried again by itself.
       if (code === "too_large") await page.getByRole("button", { name: "Try again" }).click();
@@ -486,7 +483,7 @@ describe("products", () => {
     await page.locator(".room-heading").getByText("As it was when the connection was lost").waitFor();
     await editing(page).getByText("What you have written stays here").waitFor();
     assert.equal(await editing(page).getByRole("button", { name: "Save" }).isDisabled(), true);
-    await accessibleInBoth(page, "offline");
+    await accessibleWhenCalm(page, "offline");
     await page.getByRole("button", { name: "Add product" }).click();
     assert.equal(await page.getByRole("dialog").getByRole("button", { name: "Add product" }).isDisabled(), true);
     await page.keyboard.press("Escape");
@@ -551,7 +548,7 @@ describe("products", () => {
     await pager.getByRole("button", { name: "Next" }).click();
     await pager.getByText("201–230 of 230").waitFor();
     assert.equal(await page.locator("tbody tr").count(), 30);
-    await accessibleInBoth(page, "pages");
+    await accessibleWhenCalm(page, "pages");
     await page.getByRole("searchbox").fill("many 1");
     await pager.getByText("1–100 of").waitFor();
     await page.getByRole("searchbox").fill("");
@@ -571,12 +568,12 @@ describe("products", () => {
           .map(([name]) => name),
       );
     assert.deepEqual(await small(), []);
-    await accessibleInBoth(page, "the table on a phone");
+    await accessibleWhenCalm(page, "the table on a phone");
     await page.getByRole("button", { name: "Edit Äpfel" }).click();
     await entry(page, "Price per unit").fill("3,50");
     assert.equal(await overflows(page), false);
     assert.deepEqual(await small(), []);
-    await accessibleInBoth(page, "editing on a phone");
+    await accessibleWhenCalm(page, "editing on a phone");
     await editing(page).getByRole("button", { name: "Save" }).click();
     await row(page, "Äpfel").getByText("3.50").waitFor();
     await page.getByRole("button", { name: "Edit Äpfel" }).click();
