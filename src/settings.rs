@@ -5,7 +5,9 @@
 //! fault at once.
 
 mod authority;
+mod documents;
 mod error;
+mod feed;
 mod layers;
 mod origin;
 mod parse;
@@ -15,11 +17,13 @@ mod tests;
 mod validate;
 
 pub use authority::{host_address, split_authority};
+pub use documents::{DocumentNamespace, Documents, NamespaceMembers};
 pub use error::{Fault, SettingsError};
+pub use feed::{Feed, FeedTable, Watchers};
 pub use layers::{Overrides, environment};
 pub use store_url::{Database, StoreAddress, StoreUrl, Trust};
 
-use crate::model::{ChannelPattern, DocumentName, DocumentPattern, FeedName};
+use crate::model::ChannelPattern;
 use ipnet::IpNet;
 use parse::{days, directory, hours, networks, secs};
 use serde::Deserialize;
@@ -278,113 +282,6 @@ pub struct Namespace {
     #[serde(rename = "history_hours", deserialize_with = "hours")]
     pub history_age: Duration,
     pub max_data_bytes: usize,
-}
-
-/// `[feed]`
-#[derive(Debug, Clone, Deserialize)]
-#[serde(deny_unknown_fields)]
-#[allow(missing_docs)]
-pub struct Feed {
-    /// Empty: that of the storage.
-    pub url: StoreUrl,
-    pub schema: String,
-    pub install: bool,
-    #[serde(rename = "probe_secs", deserialize_with = "secs")]
-    pub probe_period: Duration,
-    pub table: Vec<FeedTable>,
-}
-
-/// `[[feed.table]]`
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
-#[serde(deny_unknown_fields)]
-#[allow(missing_docs)]
-pub struct FeedTable {
-    pub table: String,
-    pub key: String,
-    pub topic: FeedName,
-    pub subscribe: Watchers,
-    pub history_count: u64,
-    #[serde(rename = "history_hours", deserialize_with = "hours")]
-    pub history_age: Duration,
-}
-
-/// Who may watch a table.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Watchers {
-    /// Anyone with an account.
-    Members,
-    /// Nobody but external users whose OTP lists it.
-    Listed,
-}
-
-impl Feed {
-    /// Our own table of products, if it is watched.
-    #[must_use]
-    pub fn products(&self) -> Option<&FeedTable> {
-        self.table.iter().find(|table| table.is_products())
-    }
-}
-
-impl FeedTable {
-    /// Whether it is the worked example: our own table, in the storage wherever that is.
-    #[must_use]
-    pub fn is_products(&self) -> bool {
-        self.table == "products" && self.topic.as_str() == "products"
-    }
-}
-
-/// `[document]`
-#[derive(Debug, Clone, Deserialize)]
-#[serde(deny_unknown_fields)]
-#[allow(missing_docs)]
-pub struct Documents {
-    pub max_update_bytes: usize,
-    pub max_bytes: usize,
-    pub messages_per_sec: u32,
-    pub messages_burst: u32,
-    pub max_awareness_bytes: usize,
-    #[serde(rename = "idle_secs", deserialize_with = "secs")]
-    pub idle: Duration,
-    pub compact_updates: u64,
-    pub compact_bytes: usize,
-    #[serde(rename = "compact_hours", deserialize_with = "hours")]
-    pub compact_age: Duration,
-    pub max_per_room: u32,
-    pub max_per_namespace: u32,
-    pub max_versions: u32,
-    pub max_versions_bytes: u64,
-    pub max_open_bytes: usize,
-    pub namespace: Vec<DocumentNamespace>,
-}
-
-/// `[[document.namespace]]`
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
-#[serde(deny_unknown_fields)]
-#[allow(missing_docs)]
-pub struct DocumentNamespace {
-    pub pattern: DocumentPattern,
-    pub members: NamespaceMembers,
-}
-
-/// What anyone with an account may do with the documents of a namespace.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum NamespaceMembers {
-    /// Nothing: external users alone, as their OTP says.
-    Nothing,
-    /// Read them.
-    Read,
-    /// Read them and write in them.
-    Write,
-}
-
-impl Documents {
-    /// The namespace that a document of this name belongs to; `None`: it belongs to a room.
-    #[must_use]
-    pub fn namespace_of(&self, name: &DocumentName) -> Option<&DocumentNamespace> {
-        self.namespace.iter().find(|namespace| namespace.pattern.matches(name))
-    }
 }
 
 /// How log lines look.

@@ -5,25 +5,29 @@
 
 mod clock;
 pub mod copy;
+mod credentials;
 mod documents;
+mod drafts;
 mod error;
 mod migrations;
 pub mod postgres;
+mod reads;
 mod rows;
 mod sql;
 pub mod sqlite;
 #[cfg(test)]
 mod suite;
-mod types;
 
 pub use clock::now;
+pub use credentials::*;
 pub use documents::{
     DocumentEdit, DocumentPage, EditedBy, FoundDocument, StaleDocument, StoredContent, StoredUpdate, StoredVersion,
 };
+pub use drafts::*;
 pub use error::StoreError;
+pub use reads::*;
 pub use rows::{ProductRows, Row, RowSource, RowsAt, RowsError};
 pub use sql::SqlStore;
-pub use types::*;
 
 use crate::model::{
     Account, ApiKey, Credential, DocumentId, DocumentName, DocumentVersion, Epoch, InvitationId, KeyId, Offset,
@@ -31,6 +35,15 @@ use crate::model::{
     VersionId,
 };
 use async_trait::async_trait;
+
+/// How much of a store is looked at for damage when it is opened.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Check {
+    /// All of it, unless it is larger than 1 GiB: for a server's start.
+    Whole,
+    /// Only what is read: for commands, which come often and beside a server that has checked.
+    Skip,
+}
 
 /// A store that nobody else has open, as long as the connection is there.
 struct Alone {

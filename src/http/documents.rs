@@ -1,6 +1,5 @@
 //! `/documents`: what several people write together, over REST, and the sockets on which they write.
 
-mod by;
 mod condition;
 mod list;
 mod one;
@@ -10,10 +9,16 @@ mod socket;
 mod text;
 mod versions;
 
-use super::{ApiError, HttpState, guarded::guarded, pace::Pace};
+use super::{
+    ApiError, HttpState,
+    author::{AskedByAuthors, By},
+    guarded::guarded,
+    pace::Pace,
+};
 use crate::{
     auth::{Door, Keys},
     documents::Documents,
+    model::{ApiKey, Scope},
     settings::Settings,
 };
 use axum::{
@@ -22,7 +27,6 @@ use axum::{
     response::Response,
     routing::MethodRouter,
 };
-use by::By;
 use std::sync::Arc;
 use utoipa::openapi::OpenApi;
 use utoipa_axum::{
@@ -45,6 +49,24 @@ pub struct DocumentsState {
     pub pace: Arc<Pace>,
     /// What a socket needs.
     pub sockets: HttpState,
+}
+
+impl AskedByAuthors for DocumentsState {
+    fn keys(&self) -> &Keys {
+        &self.keys
+    }
+
+    fn door(&self) -> &Door {
+        &self.door
+    }
+
+    fn settings(&self) -> &Settings {
+        &self.settings
+    }
+
+    fn opens(key: &ApiKey) -> bool {
+        key.scopes.iter().any(|scope| matches!(scope, Scope::Documents(_)))
+    }
 }
 
 /// All of `/documents`, guarded against foreign pages; and its description.

@@ -1,10 +1,10 @@
 //! `/products`: the worked example's rows over REST. Who watches them hears of every change, whoever makes it.
 
-mod by;
 mod list;
 
 use super::{
     ApiError,
+    author::{AskedByAuthors, By},
     guarded::guarded,
     json_body::read_raw_json,
     pace::Pace,
@@ -16,7 +16,7 @@ use super::{
 use crate::{
     auth::{Door, Keys},
     events::{Products, Saved},
-    model::{FieldFault, NewProduct, Product, ProductFields, ProductId, ProductVersion},
+    model::{ApiKey, FieldFault, NewProduct, Product, ProductFields, ProductId, ProductVersion, Scope},
     protocol::ErrorCode,
     settings::Settings,
 };
@@ -27,7 +27,6 @@ use axum::{
     middleware::Next,
     response::{IntoResponse, Response},
 };
-use by::By;
 use sha2::{Digest, Sha256};
 use std::sync::Arc;
 use utoipa::openapi::OpenApi;
@@ -46,6 +45,24 @@ pub struct ProductsState {
     pub settings: Arc<Settings>,
     /// How fast members send.
     pub pace: Arc<Pace>,
+}
+
+impl AskedByAuthors for ProductsState {
+    fn keys(&self) -> &Keys {
+        &self.keys
+    }
+
+    fn door(&self) -> &Door {
+        &self.door
+    }
+
+    fn settings(&self) -> &Settings {
+        &self.settings
+    }
+
+    fn opens(key: &ApiKey) -> bool {
+        key.has(&Scope::Products)
+    }
 }
 
 /// All of `/products`, guarded against foreign pages; and its description.

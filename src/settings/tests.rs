@@ -1,6 +1,7 @@
 //! Every fault is reported, with the key and where it was given.
 
 use super::*;
+use crate::model::DocumentName;
 use std::io::Write as _;
 
 fn load(toml: &str, env: &[(&str, &str)]) -> Result<Settings, SettingsError> {

@@ -2,7 +2,6 @@
 
 use super::{
     DocumentsState, ascii,
-    by::By,
     one::Shown,
     path::{location, parse},
 };
@@ -10,6 +9,7 @@ use crate::{
     documents::{DocumentList, NewDocument},
     http::{
         ApiError,
+        author::By,
         json_body::read_json,
         query,
         refusals::{BODY, DOOR, refusals},

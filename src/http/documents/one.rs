@@ -1,10 +1,11 @@
 //! `/documents/{name}`: what is known of one, and its sockets.
 
-use super::{DocumentsState, by::By, path::Name};
+use super::{DocumentsState, path::Name};
 use crate::{
     documents::{DocumentChange, Permitted},
     http::{
         ApiError,
+        author::By,
         json_body::read_json,
         refusals::{BODY, DOOR, refusals},
         upgrade,

@@ -1,10 +1,12 @@
 //! `/documents/{name}/text`: what a document says, for programs that know nothing of Yjs.
 
-use super::{DocumentsState, by::By, condition::Condition, path::Name, plain_text};
+use super::{DocumentsState, condition::Condition, path::Name, plain_text};
 use crate::{
     documents::TEXT_ROOT,
     http::{
-        ApiError, query,
+        ApiError,
+        author::By,
+        query,
         refusals::{BODY, DOOR, refusals},
     },
     protocol::ErrorCode,

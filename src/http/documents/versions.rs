@@ -2,13 +2,13 @@
 
 use super::{
     DocumentsState,
-    by::By,
     path::{self, Name, location},
     plain_text,
 };
 use crate::{
     http::{
         ApiError,
+        author::By,
         json_body::read_json,
         refusals::{BODY, DOOR, refusals},
     },

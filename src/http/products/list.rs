@@ -1,9 +1,11 @@
 //! `GET /products`: page by page, by id.
 
-use super::{ProductsState, ascii, by::By};
+use super::{ProductsState, ascii};
 use crate::{
     http::{
-        ApiError, query,
+        ApiError,
+        author::By,
+        query,
         refusals::{DOOR, refusals},
     },
     model::{Product, ProductId},
