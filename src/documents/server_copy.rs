@@ -193,7 +193,10 @@ impl ServerCopy {
         let (started, longest) = (Instant::now(), APPLY_TIME + APPLY_TIME_PER_PART * most);
         // What a part changes is counted when all are done.
         let clocks = std::mem::take(&mut self.clocks);
-        let applied = Parts::of(update, walked, &clocks).and_then(|parts| self.apply_parts(parts, started, longest));
+        let applied = Parts::of(update, walked, &clocks).and_then(|parts| {
+            // The parts before the one that failed are in it, and in no log.
+            self.apply_parts(parts, started, longest).inspect_err(|_| self.is_poisoned = true)
+        });
         self.clocks = clocks;
         let (changes, lacks) = applied?;
         if changes.is_empty() {
@@ -220,7 +223,6 @@ impl ServerCopy {
             changes.extend(change);
             lacks |= part_lacks;
             if started.elapsed() > longest {
-                self.is_poisoned = true;
                 return Err(BadUpdate("the update takes too long"));
             }
             most = if began.elapsed() < TIME_PER_PART { most * 2 } else { (most / 2).max(FIRST_PART) };
