@@ -1,25 +1,23 @@
-import { h, useEffect, useId, useRef, useState } from "../vendor/preact.js";
+import { h, useEffect, useId, useRef } from "../vendor/preact.js";
 import { Icon } from "./icon.js";
+import { BY_HAND, useCopying } from "./use_copying.js";
+
+const ONCE = "This link is shown only once.";
 
 /**
  * A value to take away. Where the clipboard is closed to us it is selected, ready for Ctrl+C.
  * @param {{ label: string, value: string }} props
  */
 export function CopyField({ label, value }) {
-  const [said, setSaid] = useState("");
+  const { outcome, copy } = useCopying();
   const input = useRef(/** @type {HTMLInputElement | null} */ (null));
   const button = useRef(/** @type {HTMLButtonElement | null} */ (null));
   const id = useId();
   useEffect(() => button.current?.focus(), []);
 
-  async function copy() {
+  function take() {
     input.current?.select();
-    try {
-      await navigator.clipboard.writeText(value);
-      setSaid("Copied");
-    } catch {
-      setSaid("Selected: press Ctrl+C or ⌘C to copy");
-    }
+    void copy(value);
   }
 
   return h(
@@ -39,15 +37,11 @@ export function CopyField({ label, value }) {
       }),
       h(
         "button",
-        { ref: button, type: "button", class: "button primary", onClick: () => void copy() },
+        { ref: button, type: "button", class: "button primary", onClick: take },
         h(Icon, { name: "copy" }),
-        said === "Copied" ? "Copied" : "Copy link",
+        outcome === "copied" ? "Copied" : "Copy link",
       ),
     ),
-    h(
-      "p",
-      { class: "hint", role: "status" },
-      said === "Copied" ? "Copied. This link is shown only once." : said || "This link is shown only once.",
-    ),
+    h("p", { class: "hint", role: "status" }, outcome === "copied" ? `Copied. ${ONCE}` : outcome === "closed" ? BY_HAND : ONCE),
   );
 }

@@ -1,29 +1,17 @@
-import { h, useEffect, useRef, useState } from "../vendor/preact.js";
+import { h, useRef } from "../vendor/preact.js";
 import { Icon } from "./icon.js";
-
-const SAID_MS = 4000;
+import { BY_HAND, useCopying } from "./use_copying.js";
 
 /**
  * A command to take away. Where the clipboard is closed to us it is selected, ready for Ctrl+C.
  * @param {{ label: string, value: string, name: string }} props `name` is what the button copies
  */
 export function CopyLine({ label, value, name }) {
-  const [said, setSaid] = useState("");
+  const { outcome, copy } = useCopying();
   const code = useRef(/** @type {HTMLElement | null} */ (null));
-  useEffect(() => {
-    if (said === "") return undefined;
-    const timer = setTimeout(() => setSaid(""), SAID_MS);
-    return () => clearTimeout(timer);
-  }, [said]);
 
-  async function copy() {
-    try {
-      await navigator.clipboard.writeText(value);
-      setSaid("Copied");
-    } catch {
-      if (code.current) getSelection()?.selectAllChildren(code.current);
-      setSaid("Selected: press Ctrl+C or ⌘C to copy");
-    }
+  async function take() {
+    if (!(await copy(value)) && code.current) getSelection()?.selectAllChildren(code.current);
   }
 
   return h(
@@ -36,16 +24,16 @@ export function CopyLine({ label, value, name }) {
       h("code", { ref: code, class: "sample", dir: "ltr" }, value),
       h(
         "button",
-        { type: "button", class: "button small", onClick: () => void copy() },
+        { type: "button", class: "button small", onClick: () => void take() },
         h(Icon, { name: "copy" }),
-        h(
-          "span",
-          null,
-          said === "Copied" ? "Copied" : "Copy",
-          h("span", { class: "visually-hidden" }, ` ${name}`),
-        ),
+        h("span", null, outcome === "copied" ? "Copied" : "Copy", h("span", { class: "visually-hidden" }, ` ${name}`)),
       ),
     ),
-    h("p", { class: said === "Copied" ? "visually-hidden" : "hint", role: "status" }, said),
+    h(
+      "p",
+      { class: outcome === "closed" ? "hint" : "visually-hidden", role: "status" },
+      outcome === "copied" && "Copied",
+      outcome === "closed" && BY_HAND,
+    ),
   );
 }

@@ -1,7 +1,10 @@
 import { editorLoader } from "../models/load_editor.js";
-import { h, useState } from "../vendor/preact.js";
+import { h } from "../vendor/preact.js";
+import { CopyText } from "./copy_text.js";
 import { explainDocument, isGrave } from "./explain_document.js";
 import { Icon } from "./icon.js";
+
+const COPY = "Copy my text";
 
 /**
  * What is to be known or done before anything else can be.
@@ -10,16 +13,15 @@ import { Icon } from "./icon.js";
 export function DocumentNotice({ document, onBack }) {
   const { state, rescued, isCopyDamaged } = document;
   const { long } = explainDocument(state);
-  const [copied, setCopied] = useState(false);
   if (rescued !== "" && !long) {
     return h(
       "div",
       { class: "document-notice", role: "alert", tabIndex: -1 },
       h("p", null, h(Icon, { name: "warning" }), "This is the server’s copy. What you had is in none of it: copy it if you need it."),
       h(
-        "span",
+        "div",
         { class: "document-notice-actions" },
-        copying(() => rescued),
+        h(CopyText, { label: COPY, text: () => rescued }),
         button("Dismiss", () => document.forgetRescued()),
       ),
     );
@@ -29,7 +31,7 @@ export function DocumentNotice({ document, onBack }) {
       "div",
       { class: "document-notice", role: "alert", tabIndex: -1 },
       h("p", null, h(Icon, { name: "warning" }), "What this device had kept of it could not be read. This is the server’s copy."),
-      h("span", { class: "document-notice-actions" }, button("Dismiss", () => document.forgetRescued())),
+      h("div", { class: "document-notice-actions" }, button("Dismiss", () => document.forgetRescued())),
     );
   }
   if (!long) return null;
@@ -37,37 +39,22 @@ export function DocumentNotice({ document, onBack }) {
     "div",
     { class: isGrave(state) ? "document-notice" : "document-notice calm", role: "alert", tabIndex: -1 },
     h("p", null, h(Icon, { name: explainDocument(state).icon }), long),
-    h("span", { class: "document-notice-actions" }, actions()),
+    h("div", { class: "document-notice-actions" }, actions()),
   );
-
-  /** @param {() => string} text */
-  function copying(text) {
-    return button(copied ? "Copied" : "Copy my text", () => void copy(text()), "copy");
-  }
-
-  /** @param {string} text */
-  async function copy(text) {
-    try {
-      await navigator.clipboard.writeText(text);
-      setCopied(true);
-    } catch {
-      setCopied(false);
-    }
-  }
 
   function actions() {
     if (state === "outdated") return button("Reload", () => location.reload());
     if (state === "unavailable") {
       return [button("Try again", () => document.tryAgain()), editorLoader.isStuck && button("Reload", () => location.reload())];
     }
-    if (state === "deleted") return [document.isReadable && copying(() => document.text()), button("Back", onBack)];
+    if (state === "deleted") return [document.isReadable && h(CopyText, { key: "copy", label: COPY, text: () => document.text() }), button("Back", onBack)];
     const discard = button("Discard my changes", () => void document.discard());
     if (state === "refused") return discard;
     return state === "full" || state === "too_large" ? [button("Try again", () => document.tryAgain()), discard] : null;
   }
 }
 
-/** @param {string} label @param {() => void} onClick @param {string} [key] the same one under another label */
-function button(label, onClick, key = label) {
-  return h("button", { key, type: "button", class: "button small", onClick }, label);
+/** @param {string} label @param {() => void} onClick */
+function button(label, onClick) {
+  return h("button", { key: label, type: "button", class: "button small", onClick }, label);
 }

@@ -6,9 +6,8 @@ import { DocumentSettingsDialog } from "./document_settings_dialog.js";
 import { DocumentVersions } from "./document_versions.js";
 import { DocumentView } from "./document_view.js";
 import { Icon } from "./icon.js";
+import { useCopying } from "./use_copying.js";
 import { useModel } from "./use_model.js";
-
-const SAID_MS = 4000;
 
 /**
  * A document beside the chat of its room: what can be done with it, and its text.
@@ -99,28 +98,13 @@ function watched(open, onChange) {
 
 /** @param {{ link: string }} props */
 function CopyLink({ link }) {
-  const [said, setSaid] = useState("");
-  useEffect(() => {
-    if (said === "") return undefined;
-    const timer = setTimeout(() => setSaid(""), SAID_MS);
-    return () => clearTimeout(timer);
-  }, [said]);
-
-  async function copy() {
-    try {
-      await navigator.clipboard.writeText(link);
-      setSaid("Link copied");
-    } catch {
-      setSaid(link); // ready to be selected
-    }
-  }
-
+  const { outcome, copy } = useCopying();
   return [
-    h("span", { key: "said", class: "aside-said", role: "status" }, said),
+    h("span", { key: "said", class: "aside-said", role: "status" }, outcome === "copied" ? "Link copied" : outcome === "closed" && link),
     h(
       "button",
-      { key: "copy", type: "button", class: "icon-button", "aria-label": "Copy link", title: "Copy link", onClick: () => void copy() },
-      h(Icon, { name: said === "Link copied" ? "check" : "link" }),
+      { key: "copy", type: "button", class: "icon-button", "aria-label": "Copy link", title: "Copy link", onClick: () => void copy(link) },
+      h(Icon, { name: outcome === "copied" ? "check" : "link" }),
     ),
   ];
 }

@@ -383,6 +383,20 @@ describe("a document", () => {
     await accessibleInBoth(bob.page, "deleted");
   });
 
+  it("is shown to be copied by hand where the clipboard is closed", async () => {
+    const { page } = bob;
+    await page.evaluate(() => Object.defineProperty(navigator, "clipboard", { value: undefined, configurable: true })); // as without TLS
+    await page.getByRole("button", { name: "Copy my text" }).click();
+    const area = page.getByLabel("Selected: press Ctrl+C");
+    await area.waitFor();
+    await until(() => area.evaluate((element) => document.activeElement === element), "the text is selected");
+    assert.deepEqual(
+      await area.evaluate((/** @type {HTMLTextAreaElement} */ one) => [one.value, one.value.slice(one.selectionStart, one.selectionEnd)]),
+      ["free", "free"],
+    );
+    await accessibleInBoth(page, "a text to copy by hand");
+  });
+
   it("is never mixed with another that takes its name", async () => {
     await makeDocument(alice.page, "again", "the first");
     await openDocument(bob.page, "again");
