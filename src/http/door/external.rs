@@ -1,9 +1,10 @@
 //! One-time passwords for somebody else's users: their back end vouches for them with a key.
 
-use super::{ApiError, door::DoorState};
+use super::DoorState;
 use crate::{
     auth::{IssuedOtp, Secret},
     events::MAX_TOPICS,
+    http::ApiError,
     manager::Refused,
     model::{DocumentAccess, ExternalUser, Resume, Scope},
     protocol::ErrorCode,

@@ -1,12 +1,17 @@
 //! The first account, made with the link from the console.
 
 use super::{
-    ApiError,
-    door::{Admitted, DoorState, MAX_BODY_BYTES, signed_in, visitor},
-    json_body::read_json,
-    refusals::{BODY, DOOR, NEW_ACCOUNT, PASSWORD, refusals},
+    DoorState, MAX_BODY_BYTES,
+    admitted::{Admitted, signed_in, visitor},
 };
-use crate::auth::{NewPerson, Secret, Visitor};
+use crate::{
+    auth::{NewPerson, Secret, Visitor},
+    http::{
+        ApiError,
+        json_body::read_json,
+        refusals::{BODY, DOOR, NEW_ACCOUNT, PASSWORD, refusals},
+    },
+};
 use axum::{
     Json,
     extract::{Request, State},

@@ -9,13 +9,13 @@ use crate::{
 };
 use axum::{
     body::Body,
-    extract::ConnectInfo,
+    extract::{ConnectInfo, Request},
     http::{Method, header},
     middleware,
 };
 use http_body_util::BodyExt;
 use serde_json::{Value, json};
-use std::{net::SocketAddr, sync::Mutex};
+use std::{net::SocketAddr, sync::Mutex, time::Duration};
 use tower::ServiceExt;
 
 const ORIGIN: &str = "https://chat.example";

@@ -1,16 +1,19 @@
 //! Invitation links: made by owners and admins, used by whoever holds one.
 
 use super::{
-    ApiError,
-    door::{Admitted, DoorState, MAX_BODY_BYTES, signed_in, visitor},
-    error::not_found,
-    json_body::read_json,
-    refusals::{BODY, DOOR, NEW_ACCOUNT, PASSWORD, refusals},
-    session_cookie,
+    DoorState, MAX_BODY_BYTES,
+    admitted::{Admitted, signed_in, visitor},
     setup::Wishes,
 };
 use crate::{
     auth::{Invited, MadeInvitation, NewLink, Secret},
+    http::{
+        ApiError,
+        error::not_found,
+        json_body::read_json,
+        refusals::{BODY, DOOR, NEW_ACCOUNT, PASSWORD, refusals},
+        session_cookie,
+    },
     model::{InvitationId, Role, UnixMillis},
     storage::Invitation,
 };
