@@ -16,6 +16,7 @@ mod error;
 mod install;
 mod link;
 mod listener;
+mod notation;
 mod outbox;
 mod rows;
 mod snapshot;

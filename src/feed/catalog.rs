@@ -3,6 +3,7 @@
 use super::{
     error::{FeedError, TableFault},
     link::{Link, answer},
+    notation,
     source::Source,
     sql,
     table::{self, Table},
@@ -137,7 +138,7 @@ pub(super) async fn found(link: &Link, schema: &str) -> Result<Found, FeedError>
 }
 
 async fn installation(link: &Link, schema: &str) -> Result<Found, FeedError> {
-    let read = format!("SELECT outbox, epoch, version, source FROM {}.installation", sql::name(schema));
+    let read = format!("SELECT outbox, epoch, version, source FROM {}.installation", notation::name(schema));
     let foreign = || FeedError::ForeignSchema(schema.to_owned());
     let row = answer(link.client.query_opt(&read, &[])).await?.ok_or_else(foreign)?;
     if row.get::<_, i32>(2) > sql::VERSION {
@@ -147,7 +148,7 @@ async fn installation(link: &Link, schema: &str) -> Result<Found, FeedError> {
 }
 
 async fn watched(link: &Link, schema: &str) -> Result<HashMap<String, Watched>, FeedError> {
-    let read = format!("SELECT topic, relation, definition FROM {}.watched", sql::name(schema));
+    let read = format!("SELECT topic, relation, definition FROM {}.watched", notation::name(schema));
     let rows = answer(link.client.query(&read, &[])).await?;
     let read = |row: &tokio_postgres::Row| (row.get(0), Watched { relation: row.get(1), definition: row.get(2) });
     Ok(rows.iter().map(read).collect())

@@ -4,6 +4,7 @@ use super::{
     catalog::{self, Found, Inspection, Outbox, Standing},
     error::{FeedError, TableFault},
     link::{Link, answer},
+    notation,
     source::Source,
     sql,
     table::Table,
@@ -166,13 +167,14 @@ async fn bring_up_to_date(link: &Link, source: &Source, epoch: &Epoch, adopt: Ad
 }
 
 async fn adopt_outbox(link: &Link, source: &Source, epoch: &Epoch) -> Result<(), FeedError> {
-    let (schema, epoch, name) = (sql::name(&source.schema), sql::literal(epoch.as_str()), sql::literal(source.name));
+    let (schema, epoch, name) =
+        (notation::name(&source.schema), notation::literal(epoch.as_str()), notation::literal(source.name));
     link.script(&format!("UPDATE {schema}.installation SET epoch = {epoch}, source = {name}")).await
 }
 
 async fn make_outbox(link: &Link, source: &Source, epoch: &Epoch, found: &Found) -> Result<String, FeedError> {
     let id = format!("{:032x}", rand::random::<u128>());
-    let schema = sql::name(&source.schema);
+    let schema = notation::name(&source.schema);
     let mut script = String::from("BEGIN;");
     if *found == Found::Nothing {
         script.push_str(&format!("CREATE SCHEMA {schema};"));
@@ -180,10 +182,10 @@ async fn make_outbox(link: &Link, source: &Source, epoch: &Epoch, found: &Found)
     script.push_str(&sql::make_outbox(&source.schema));
     script.push_str(&format!(
         "INSERT INTO {schema}.installation VALUES ({}, {}, {}, {}); COMMIT",
-        sql::literal(&id),
-        sql::literal(epoch.as_str()),
+        notation::literal(&id),
+        notation::literal(epoch.as_str()),
         sql::VERSION,
-        sql::literal(source.name),
+        notation::literal(source.name),
     ));
     match link.script(&script).await {
         Ok(()) => Ok(id),
@@ -209,10 +211,10 @@ async fn watch(link: &Link, source: &Source, topic: &str, table: &Table) -> Resu
          DO UPDATE SET relation = excluded.relation, definition = excluded.definition; COMMIT",
         if is_in_the_way { remove(source, topic) } else { String::new() },
         if can_replace { definition.clone() } else { definition.replace("OR REPLACE TRIGGER", "TRIGGER") },
-        sql::name(&source.schema),
-        sql::literal(topic),
+        notation::name(&source.schema),
+        notation::literal(topic),
         table.oid,
-        sql::literal(&sql::fingerprint(&definition)),
+        notation::literal(&sql::fingerprint(&definition)),
     );
     match link.script(&script).await {
         Ok(()) => Ok(Ok(())),
@@ -232,7 +234,7 @@ fn remove(source: &Source, topic: &str) -> String {
 
 /// Forgets a table that the settings do not name any more, and its changes, which nobody may hear.
 async fn unwatch(link: &Link, source: &Source, topic: &str) -> Result<Result<(), TableFault>, FeedError> {
-    let (schema, text) = (sql::name(&source.schema), sql::literal(topic));
+    let (schema, text) = (notation::name(&source.schema), notation::literal(topic));
     let script = format!("BEGIN;{}DELETE FROM {schema}.watched WHERE topic = {text};COMMIT", remove(source, topic));
     match link.script(&script).await {
         Ok(()) => {}
@@ -251,6 +253,6 @@ async fn unwatch(link: &Link, source: &Source, topic: &str) -> Result<Result<(),
 
 /// How many changes wait in the outbox, counted as far as `most`.
 pub(super) async fn waiting(link: &Link, schema: &str, most: i64) -> Result<i64, FeedError> {
-    let count = format!("SELECT count(*) FROM (SELECT FROM {}.outbox LIMIT $1) AS few", sql::name(schema));
+    let count = format!("SELECT count(*) FROM (SELECT FROM {}.outbox LIMIT $1) AS few", notation::name(schema));
     Ok(answer(link.client.query_one(&count, &[&most])).await?.get(0))
 }

@@ -1,6 +1,6 @@
 //! A connection to a watched database, which hears its doorbell.
 
-use super::{error::FeedError, sql};
+use super::{error::FeedError, notation};
 use crate::{settings::Database, storage::postgres};
 use futures_util::StreamExt as _;
 use std::{future::Future, sync::Arc, time::Duration};
@@ -50,7 +50,7 @@ impl Link {
         });
         let link = Self { client, bell, _driver: AbortOnDropHandle::new(driver) };
         link.script(SETUP).await?;
-        link.script(sql::SAME_TEXTS).await?;
+        link.script(notation::SAME_TEXTS).await?;
         Ok(link)
     }
 

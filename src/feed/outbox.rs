@@ -3,7 +3,7 @@
 use super::{
     error::FeedError,
     link::{Link, answer},
-    sql,
+    notation,
 };
 use futures_util::future::try_join;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
@@ -56,7 +56,7 @@ pub(super) struct OpenOutbox {
 
 impl OpenOutbox {
     pub(super) async fn open(link: Link, schema: &str) -> Result<Self, FeedError> {
-        let outbox = format!("{}.outbox", sql::name(schema));
+        let outbox = format!("{}.outbox", notation::name(schema));
         // The first rows by id, as far as their sum is within bounds, and the first of them in any case.
         let fetch = format!(
             "SELECT id, at, topic, action, key, CASE WHEN octet_length(body) <= $3 THEN body END FROM (\
@@ -83,7 +83,7 @@ impl OpenOutbox {
 
     /// From here on the bell is heard.
     pub(super) async fn listen(&self) -> Result<(), FeedError> {
-        self.link.script(&format!("LISTEN {}", sql::name(&self.schema))).await
+        self.link.script(&format!("LISTEN {}", notation::name(&self.schema))).await
     }
 
     /// The oldest changes, by id.

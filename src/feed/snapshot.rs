@@ -4,6 +4,7 @@ use super::{
     change::{Feed, Feeds},
     error::FeedError,
     link::answer,
+    notation,
     outbox::{OpenOutbox, Portion, Waiting},
     rows::Request,
     sql,
@@ -57,7 +58,7 @@ pub(super) async fn take(
     let transaction = answer(begun.start()).await?;
     let count = format!(
         "SELECT count(*), coalesce(sum(octet_length(body)), 0)::bigint FROM (SELECT body FROM {}.outbox LIMIT $1) AS few",
-        sql::name(&schema)
+        notation::name(&schema)
     );
     let counted = answer(transaction.query_one(&count, &[&(most.rows + 1)])).await?;
     if counted.get::<_, i64>(0) > most.rows || counted.get::<_, i64>(1) > most.bytes {
@@ -240,7 +241,7 @@ impl<'r> Reader<'r> {
         if self.larger_than.get(&topic).is_some_and(|bytes| bytes >= left) {
             return Err(RowsError::TooLarge.into());
         }
-        let key = sql::name(&table.key);
+        let key = notation::name(&table.key);
         let read = format!(
             "SELECT t.{key}::text, row_to_json(t.*)::text, 0::bigint FROM {} ORDER BY t.{key}",
             table.named_in_from()
@@ -269,7 +270,7 @@ impl<'r> Reader<'r> {
         if asked.is_empty() {
             return Ok(());
         }
-        let (key, keys): (_, Vec<_>) = (sql::name(&table.key), asked.iter().map(|(_, key)| key).collect());
+        let (key, keys): (_, Vec<_>) = (notation::name(&table.key), asked.iter().map(|(_, key)| key).collect());
         let read = format!(
             "SELECT t.{key}::text, row_to_json(t.*)::text, asked.place \
              FROM unnest($1::text[]) WITH ORDINALITY AS asked (key, place) \

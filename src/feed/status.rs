@@ -5,9 +5,9 @@ use super::{
     error::{FeedError, TableFault},
     install::waiting,
     link::{Link, answer},
+    notation,
     outbox::DRAIN,
     source::Source,
-    sql,
 };
 use std::time::Duration;
 
@@ -98,7 +98,7 @@ pub async fn status(source: &Source) -> Result<Status, FeedError> {
 async fn oldest(link: &Link, schema: &str) -> Result<Option<Duration>, FeedError> {
     let read = format!(
         "SELECT extract(epoch FROM clock_timestamp() - at)::float8 FROM {}.outbox ORDER BY id LIMIT 1",
-        sql::name(schema)
+        notation::name(schema)
     );
     let row = answer(link.client.query_opt(&read, &[])).await?;
     Ok(row.map(|row| Duration::from_secs_f64(row.get::<_, f64>(0).max(0.0))))

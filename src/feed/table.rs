@@ -3,7 +3,7 @@
 use super::{
     error::{FeedError, TableFault},
     link::answer,
-    sql,
+    notation,
 };
 use crate::settings::FeedTable;
 use tokio_postgres::{Client, types::Oid};
@@ -54,7 +54,7 @@ const COLUMN: &str = "SELECT a.attnotnull, \
 impl Table {
     /// Its name as it stands in a statement.
     pub(super) fn quoted(&self) -> String {
-        format!("{}.{}", sql::name(&self.schema), sql::name(&self.name))
+        format!("{}.{}", notation::name(&self.schema), notation::name(&self.name))
     }
 
     /// Its name, in words.

@@ -5,6 +5,7 @@ use super::{
     error::FeedError,
     install::waiting,
     link::{Link, answer},
+    notation,
     source::Source,
     sql,
 };
@@ -41,7 +42,7 @@ pub async fn uninstall(source: &Source) -> Result<Option<Uninstalled>, FeedError
 }
 
 async fn remove(link: &Link, source: &Source, outbox: Outbox, lost: Option<i64>) -> Result<Uninstalled, FeedError> {
-    let schema = sql::name(&source.schema);
+    let schema = notation::name(&source.schema);
     let read = format!("SELECT topic FROM {schema}.watched ORDER BY topic");
     let rows = answer(link.client.query(&read, &[])).await?;
     let topics: Vec<String> = rows.iter().map(|row| row.get(0)).collect();
