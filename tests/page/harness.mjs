@@ -32,7 +32,8 @@ const CHROMIUM_FLAGS = [
   "--disable-sync",
 ];
 const START_MS = 30_000;
-const AGENT = new https.Agent({ keepAlive: true, maxSockets: 8, rejectUnauthorized: false });
+// The server ends connections that rest, and may do so at the moment in which one would be used again: each is used once.
+const AGENT = new https.Agent({ keepAlive: false, maxSockets: 8, rejectUnauthorized: false });
 export const PASSWORD = "correct horse battery staple";
 
 /** @typedef {import("playwright-core").Page} Page */
