@@ -372,7 +372,8 @@ export async function pour(page, room, texts) {
         (await fetch("/otp", { method: "POST", headers: { "Content-Type": "application/json" }, body: "{}" })).json();
       const url = (/** @type {string} */ otp) => `${location.origin.replace("http", "ws")}/ws?otp=${otp}`;
       for (let start = 0; start < messages.length; start += 80) {
-        const socket = new EventSocket({ url, admission, pace: { burst: 80, perSecond: 15 } });
+        // So much at once takes a slow page a while, which is no lost connection.
+        const socket = new EventSocket({ url, admission, pace: { burst: 80, perSecond: 15 }, answerTimeoutMs: 120_000 });
         const greeted = new Promise((resolve) => socket.addEventListener("hello", resolve));
         socket.start();
         await greeted;
