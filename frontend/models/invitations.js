@@ -12,6 +12,10 @@ export class Invitations extends Model {
 
   #api;
   #origin;
+  // Rises with every reading: only the last one's answer counts.
+  #turn = 0;
+  /** What was revoked here: an answer that was on its way meanwhile may still name it. @type {Set<number>} */
+  #revoked = new Set();
 
   /** @param {Api} api @param {string} origin */
   constructor(api, origin) {
@@ -21,8 +25,10 @@ export class Invitations extends Model {
   }
 
   async load() {
+    const turn = ++this.#turn;
     const { invitations } = await this.#api.invitations();
-    this.live = invitations;
+    if (turn !== this.#turn) return;
+    this.live = invitations.filter(({ id }) => !this.#revoked.has(id));
     this.loaded = true;
     this.changed();
   }
@@ -43,6 +49,7 @@ export class Invitations extends Model {
   /** @param {number} id */
   async revoke(id) {
     await this.#api.revokeInvitation(id);
+    this.#revoked.add(id);
     this.live = this.live.filter((invitation) => invitation.id !== id);
     this.changed();
   }

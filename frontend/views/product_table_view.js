@@ -16,9 +16,10 @@ import { SortHeader } from "./sort_header.js";
  * @param {(key: string) => void} props.onDelete
  * @param {(key: string) => void} props.onSaved
  * @param {(next: import("./use_next_focus.js").Next) => void} props.onNext
+ * @param {(key: string) => void} props.onLeaving a row that may be gone when that is over
  * @param {(key: string) => boolean} props.isAt whether the focus is in that row, or nowhere
  */
-export function ProductTableView({ products, narrow, connected, onDelete, onSaved, onNext, isAt }) {
+export function ProductTableView({ products, narrow, connected, onDelete, onSaved, onNext, onLeaving, isAt }) {
   const { table, edits, readOnly } = products;
   const rows = useRef(/** @type {HTMLTableSectionElement | null} */ (null));
 
@@ -54,6 +55,7 @@ export function ProductTableView({ products, narrow, connected, onDelete, onSave
     table.changed();
   };
   const onAddAgain = async (/** @type {string} */ key) => {
+    onLeaving(key);
     if ((await products.addAgain(key)) && isAt(key)) onNext({ key, beside: true });
   };
 

@@ -1,4 +1,4 @@
-import { h, useEffect, useState } from "../vendor/preact.js";
+import { h, useCallback, useEffect, useState } from "../vendor/preact.js";
 import { AddProductDialog } from "./add_product_dialog.js";
 import { BackButton } from "./back_button.js";
 import { DeleteProductDialog } from "./delete_product_dialog.js";
@@ -35,7 +35,7 @@ export function ProductsView({ chat, origin, onBack }) {
   const messages = useValue(rooms, (model) => model.unread);
   const news = useValue(channels, (model) => model.unread);
   const { element, narrow } = useNarrow(NARROW);
-  const { region, goOn, isAt } = useNextFocus();
+  const { region, goOn, remember, isAt } = useNextFocus();
   const [adding, setAdding] = useState(false);
   const [deleting, setDeleting] = useState(/** @type {string | null} */ (null));
   const [said, setSaid] = useState("");
@@ -50,6 +50,10 @@ export function ProductsView({ chat, origin, onBack }) {
     table.reveal(key);
     goOn({ key, selector: "[name=productName]" });
   };
+  const ask = useCallback((/** @type {string} */ key) => {
+    remember(key);
+    setDeleting(key);
+  }, []);
   const close = () => {
     setDeleting(null);
     // The dialog gives the focus back to what opened it, which goes with its row.
@@ -90,7 +94,16 @@ export function ProductsView({ chat, origin, onBack }) {
         { ref: region, class: "products-scroller", tabIndex: 0, role: "region", "aria-label": "Table of products" },
         empty
           ? beginning(readOnly ? undefined : add)
-          : h(ProductTableView, { products, narrow, connected, onDelete: setDeleting, onSaved: setSaid, onNext: goOn, isAt }),
+          : h(ProductTableView, {
+              products,
+              narrow,
+              connected,
+              onDelete: ask,
+              onSaved: setSaid,
+              onNext: goOn,
+              onLeaving: remember,
+              isAt,
+            }),
         !empty && table.found === 0 && nothingFound(table),
       ),
     loaded && h(Pager, { page: table.page, pages: table.pages, found: table.found, onTurn: (page) => table.turnTo(page) }),

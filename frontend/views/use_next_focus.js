@@ -20,9 +20,17 @@ export function useNextFocus() {
   useLayoutEffect(() => {
     if (next && region.current) focusOn(region.current, next);
   }, [next]);
+  /** Where the row was whose neighbours may be wanted later. */
+  const place = useRef({ key: "", at: -1 });
+  /** A row may be gone by the time somebody goes on: whatever takes a while begins with this. */
+  const remember = useCallback((/** @type {string} */ key) => {
+    place.current = { key, at: indexOf(rowsOf(region.current), key) };
+  }, []);
   const goOn = useCallback((/** @type {Next} */ wish) => {
-    // In the next picture the row may be gone; its neighbours are those of this one.
-    setNext({ ...wish, at: rowsOf(region.current).findIndex(({ dataset }) => dataset.key === wish.key) });
+    // In the next picture the row may be gone; its neighbours are those of this one, or of the one that was remembered.
+    const at = indexOf(rowsOf(region.current), wish.key);
+    const { current } = place;
+    setNext({ ...wish, at: at < 0 && current.key === wish.key ? current.at : at });
   }, []);
   /** Whether the focus is still in that row, or nowhere: whoever went elsewhere meanwhile is left there. */
   const isAt = useCallback((/** @type {string} */ key) => {
@@ -30,7 +38,7 @@ export function useNextFocus() {
     const row = rowsOf(region.current).find(({ dataset }) => dataset.key === key);
     return at === null || at === document.body || row?.contains(at) === true;
   }, []);
-  return { region, goOn, isAt };
+  return { region, goOn, remember, isAt };
 }
 
 /** @param {HTMLElement} region @param {Next & { at: number }} next */
@@ -47,7 +55,7 @@ function focusOn(region, next) {
 
 /** @param {HTMLTableRowElement[]} rows @param {Next & { at: number }} next @returns {HTMLElement | null} */
 function find(rows, { key, selector = EDIT, beside = false, at }) {
-  const own = rows.findIndex(({ dataset }) => dataset.key === key);
+  const own = indexOf(rows, key);
   const element = /** @type {HTMLElement | null | undefined} */ (rows[own]?.querySelector(selector));
   if (element) return element;
   const from = own < 0 ? at : own;
@@ -57,6 +65,11 @@ function find(rows, { key, selector = EDIT, beside = false, at }) {
     if (edit) return edit;
   }
   return null;
+}
+
+/** @param {HTMLTableRowElement[]} rows @param {string} key @returns {number} -1: not there */
+function indexOf(rows, key) {
+  return rows.findIndex(({ dataset }) => dataset.key === key);
 }
 
 /** @param {HTMLElement | null} region @returns {HTMLTableRowElement[]} */

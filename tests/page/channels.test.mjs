@@ -8,15 +8,18 @@ import {
   banner,
   createRoom,
   fillAccount,
+  hears,
   inRoom,
   launch,
   newPerson,
   offsets,
   openPlace,
   publication,
+  say,
   setUpOwner,
   until,
 } from "./harness.mjs";
+import { noted } from "./noted.mjs";
 
 /** @typedef {import("./harness.mjs").Page} Page */
 
@@ -73,6 +76,7 @@ describe("channels", () => {
     await page.getByText("Only API keys may publish here").waitFor();
     assert.equal(await page.getByRole("textbox").count(), 0);
     const curl = page.locator(".copy-line .sample").first();
+    await curl.waitFor(); // it is opened a moment after the rest
     assert.equal(
       await curl.innerText(),
       `curl -k ${server.origin}/publish -H 'Authorization: Bearer sbk_YOUR_KEY' -H 'Content-Type: application/json' ` +
@@ -80,8 +84,10 @@ describe("channels", () => {
     );
     await page.getByText("switchboard key create publish-news.daily --scope publish:news.daily").waitFor();
     await alice.context.grantPermissions(["clipboard-read", "clipboard-write"]);
+    const said = await noted(page, ".copy-line [role=status]");
     await page.getByRole("button", { name: "Copy the curl line" }).click();
-    await page.getByRole("status").getByText("Copied").waitFor();
+    await said.first(/^Copied$/); // for four seconds
+    await said.stop();
     assert.equal(await page.evaluate(() => navigator.clipboard.readText()), await curl.innerText());
     await accessibleInBoth(page, "an empty channel");
   });
@@ -121,7 +127,7 @@ describe("channels", () => {
     await page.unroute("**/publish");
     await area.press("Meta+Enter");
     await page.getByText("Published as #1.").waitFor();
-    assert.equal(await area.inputValue(), "");
+    await until(async () => (await area.inputValue()) === "", "what was published is taken out");
     await area.fill('{"price": 1.10, "id": 12345678901234567890}');
     await page.getByRole("button", { name: "Publish", exact: true }).click();
     await publication(bob.page, 2).getByText("from alice").waitFor();
@@ -138,8 +144,8 @@ describe("channels", () => {
     await page.getByRole("button", { name: "Publish", exact: true }).click();
     await page.getByRole("alert").getByText("only API keys may publish here").waitFor();
     await page.unroute("**/publish");
-    assert.equal(await page.getByLabel(/^JSON to publish/).count(), 0);
-    assert.equal(await page.evaluate(() => document.activeElement?.getAttribute("role")), "log");
+    await page.getByLabel(/^JSON to publish/).waitFor({ state: "detached" });
+    await page.locator("[role=log]:focus").waitFor();
     await page.getByRole("button", { name: "Copy the curl line" }).waitFor();
     await page.reload();
     await page.getByLabel(/^JSON to publish/).waitFor();
@@ -198,7 +204,7 @@ describe("channels", () => {
       // Long before the pages are back.
       await server.publishByKey(key, "team.orders", [{ round, after: "the start" }]);
     }
-    const all = Array.from({ length: first + 12 }, (_, index) => index + 1);
+    const all = Array.from({ length: first + 12 }, (_, index) => index + 1); // the last of them comes last
     for (const page of [alice.page, bob.page]) {
       await publication(page, first + 12).waitFor({ timeout: 60_000 });
       assert.deepEqual(await offsets(page), all);
@@ -221,7 +227,8 @@ describe("channels", () => {
     await server.run();
     await server.publishByKey(key, "short.lived", [2, 3, 4, 5, 6, 7]);
     await alice.context.setOffline(false);
-    await page.locator(".gap-line").getByText("the server no longer keeps what came while you were away").waitFor();
+    const gap = page.locator(".gap-line").getByText("the server no longer keeps what came while you were away");
+    await gap.waitFor({ timeout: 60_000 }); // after many attempts it waits up to half a minute
     await publication(page, 7).waitFor();
     assert.deepEqual(await offsets(page), [1, 5, 6, 7]);
     await server.publishByKey(key, "short.lived", [8]);
@@ -297,12 +304,13 @@ describe("channels", () => {
     await until(async () => (await lines()) > 300, "more is shown");
     assert.ok((await lines()) < 500, "and not all of it");
     assert.equal(await page.evaluate(() => document.activeElement?.textContent), "Show more");
-    await until(async () => {
-      if (await big.getByText('"the end"').count()) return true;
-      await page.keyboard.press("Enter");
-      return false;
-    }, "all of it is shown");
-    assert.equal(await page.evaluate(() => document.activeElement?.textContent), "Show less");
+    const button = () => page.evaluate(() => document.activeElement?.textContent);
+    const step = async () => {
+      if ((await button()) === "Show more") await page.keyboard.press("Enter");
+      return (await button()) === "Show less";
+    };
+    await until(step, "all of it is shown", 60_000);
+    await big.getByText('"the end"').waitFor();
     await page.keyboard.press("Enter");
     await until(async () => (await lines()) < 20, "it is short again");
     await accessibleInBoth(page, "data");
@@ -325,20 +333,20 @@ describe("channels", () => {
     assert.deepEqual(small, []);
     await phone.getByRole("button", { name: "Unsubscribe from team.hostile" }).click();
     await phone.getByRole("navigation").getByRole("button", { name: "team.orders" }).waitFor();
-    assert.equal(await phone.getByRole("button", { name: "team.hostile" }).count(), 0);
+    await phone.getByRole("button", { name: "team.hostile" }).waitFor({ state: "detached" });
 
     const { page } = alice;
     await openPlace(page, "General");
-    const heading = () => page.getByRole("heading", { level: 1 }).innerText();
     await page.keyboard.press("Alt+ArrowDown");
     await page.getByRole("heading", { level: 1, name: "closed.plans" }).waitFor();
     await page.keyboard.press("Alt+ArrowUp");
     await inRoom(page, "General");
+    await page.locator("textarea:focus").waitFor(); // a room takes the focus a moment after it is there
     await page.getByRole("button", { name: "Add a channel" }).press("Enter");
+    await page.locator("dialog input:focus").waitFor();
     await page.keyboard.type("team.typed");
     await page.keyboard.press("Enter");
-    await page.getByRole("heading", { level: 1, name: "team.typed" }).waitFor();
-    assert.equal(await heading(), "team.typed");
+    await page.getByRole("heading", { level: 1, name: "team.typed", exact: true }).waitFor();
     await page.getByLabel("JSON to publish to team.typed").focus();
     await page.keyboard.type("{");
     await page.keyboard.press("Enter");
@@ -355,9 +363,12 @@ describe("channels", () => {
     await page.getByRole("button", { name: "Unsubscribe from team.orders" }).click();
     await inRoom(page, "After that");
     await openPlace(alice.page, "team.orders");
+    await alice.page.locator(".publication").first().waitFor(); // what is kept comes all at once
     const next = ((await offsets(alice.page)).at(-1) ?? 0) + 1;
     await server.publish(page, "team.orders", "only one of them listens");
     await publication(alice.page, next).waitFor();
+    await say(page, "what is said now comes after that");
+    await hears(page, "what is said now comes after that");
     assert.equal(await page.getByRole("button", { name: "team.orders" }).count(), 0);
     await page.close();
     const carol = await newPerson(browser, server);

@@ -1,9 +1,6 @@
 import assert from "node:assert/strict";
-import { execFile } from "node:child_process";
 import { after, before, describe, it } from "node:test";
-import { promisify } from "node:util";
-import { request } from "playwright-core";
-import { BINARY, Server, launch, newPerson, setUpOwner, until } from "./harness.mjs";
+import { Server, launch, newPerson, setUpOwner, until } from "./harness.mjs";
 
 /** @typedef {import("./harness.mjs").Person} Person */
 
@@ -11,7 +8,7 @@ describe("the browser's own EventSource", () => {
   /** @type {Server} */ let server;
   /** @type {import("playwright-core").Browser} */ let browser;
   /** @type {Person} */ let alice;
-  /** @type {import("playwright-core").APIRequestContext} */ let backend;
+  let key = "";
 
   before(async () => {
     [server, browser] = await Promise.all([
@@ -20,24 +17,15 @@ describe("the browser's own EventSource", () => {
     ]);
     alice = await newPerson(browser, server);
     await setUpOwner(alice, server);
-    const args = ["key", "create", "shop", "--scope", "publish:*", "--data-dir", server.dataDir];
-    const { stdout } = await promisify(execFile)(BINARY, args);
-    backend = await request.newContext({
-      ignoreHTTPSErrors: true,
-      extraHTTPHeaders: { Authorization: `Bearer ${stdout.trim()}` },
-    });
+    key = await server.key();
   });
   after(async () => {
-    await backend?.dispose();
     await browser?.close();
     await server?.remove();
   });
 
   /** @param {number} number */
-  const publish = async (number) => {
-    const answer = await backend.post(`${server.origin}/publish`, { data: { channel: "bunno", data: number } });
-    assert.equal(answer.status(), 200, await answer.text());
-  };
+  const publish = (number) => server.publishByKey(key, "bunno", [number]);
   /** @returns {Promise<number[]>} */
   const heard = () => alice.page.evaluate(() => /** @type {any} */ (globalThis).heard);
   const state = () => alice.page.evaluate(() => /** @type {any} */ (globalThis).source.readyState);
@@ -65,7 +53,7 @@ describe("the browser's own EventSource", () => {
       await until(async () => (await state()) === 0, "the browser reconnects");
       await server.run();
       await publish(++last);
-      await until(async () => (await heard()).at(-1) === last, `${last} is heard after ${signal}`);
+      await until(async () => (await heard()).at(-1) === last, `${last} is heard after ${signal}`, 60_000);
     }
     assert.deepEqual(await heard(), Array.from({ length: last }, (_, index) => index + 1));
   });

@@ -32,7 +32,8 @@ const CHROMIUM_FLAGS = [
   "--disable-sync",
 ];
 const START_MS = 30_000;
-const AGENT = new https.Agent({ keepAlive: true, maxSockets: 8, rejectUnauthorized: false });
+// The server ends connections that rest, and may do so at the moment in which one would be used again: each is used once.
+const AGENT = new https.Agent({ keepAlive: false, maxSockets: 8, rejectUnauthorized: false });
 export const PASSWORD = "correct horse battery staple";
 
 /** @typedef {import("playwright-core").Page} Page */
@@ -371,7 +372,8 @@ export async function pour(page, room, texts) {
         (await fetch("/otp", { method: "POST", headers: { "Content-Type": "application/json" }, body: "{}" })).json();
       const url = (/** @type {string} */ otp) => `${location.origin.replace("http", "ws")}/ws?otp=${otp}`;
       for (let start = 0; start < messages.length; start += 80) {
-        const socket = new EventSocket({ url, admission, pace: { burst: 80, perSecond: 15 } });
+        // So much at once takes a slow page a while, which is no lost connection.
+        const socket = new EventSocket({ url, admission, pace: { burst: 80, perSecond: 15 }, answerTimeoutMs: 120_000 });
         const greeted = new Promise((resolve) => socket.addEventListener("hello", resolve));
         socket.start();
         await greeted;

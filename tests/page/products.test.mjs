@@ -13,6 +13,7 @@ import {
   setUpOwner,
   until,
 } from "./harness.mjs";
+import { noted } from "./noted.mjs";
 
 /** @typedef {import("./harness.mjs").Page} Page */
 /** @typedef {{ productName: string, manufacturer: string, pricePerUnit: string, unitsAvailable: string }} Fields */
@@ -77,9 +78,18 @@ describe("products", () => {
     await server?.remove();
   });
 
-  /** Nothing flashes, comes or goes; what is fading away is not there to be read. @param {Page} page */
-  const calm = (page) =>
-    until(async () => (await page.locator(".product-value:is(.up, .down, .other), tr:is(.came, .gone)").count()) === 0, "it is calm");
+  /** What says that something has just happened. */
+  const MARKS = ":is(.product-value, .product-input):is(.up, .down, .other), tr:is(.came, .gone)";
+  /**
+   * Nothing flashes, comes or goes; what is fading away is not there to be read, and what has gone stays as long as
+   * somebody writes into a row.
+   * @param {Page} page
+   */
+  const calm = (page) => until(async () => (await page.locator(MARKS).count()) === 0, "it is calm");
+  /** What has the focus has this name. @param {Page} page @param {string} name */
+  const hasFocus = (page, name) => until(async () => (await focused(page)) === name, `the focus is at ${name}`);
+  /** @param {Page} page @param {string} field */
+  const isIn = (page, field) => editing(page).locator(`[name=${field}]:focus`).waitFor();
 
   /** @param {Page} page @param {string} what */
   async function accessibleWhenCalm(page, what) {
@@ -141,36 +151,35 @@ describe("products", () => {
 
   it("show what comes, changes and goes, and that it does", async () => {
     const { page } = alice;
+    const marks = await noted(page, MARKS);
     const id = await add({ productName: "Flasher", pricePerUnit: "10.00", unitsAvailable: "5" });
-    await page.locator("tr.came", { hasText: "Flasher" }).waitFor();
+    await marks.first(/Flasher\b(?!.*Deleted)/s);
     await row(page, "Flasher").waitFor();
     await change(id, { productName: "Flasher", pricePerUnit: "10.10", unitsAvailable: "4" });
-    const up = row(page, "Flasher").locator(".product-value.up");
-    await up.getByText("10.10").waitFor();
-    assert.equal(await up.locator(".product-arrow").innerText(), "▲");
-    await row(page, "Flasher").locator(".product-value.down", { hasText: "4" }).waitFor();
+    await marks.first(/^▲\s*10\.10$/);
+    await marks.first(/^▼\s*4$/);
     await calm(page);
     await remove(id);
-    await page.locator("tr.gone", { hasText: "Flasher" }).getByText("Deleted").waitFor();
+    await marks.first(/Flasher.*Deleted/s);
     await row(page, "Flasher").waitFor({ state: "detached" });
-    await page.getByRole("status").getByText(/^Products: .*deleted/).waitFor({ state: "attached" });
+    await marks.stop();
+    // It is said every fifteen seconds at most.
+    await page.getByRole("status").getByText(/^Products: .*deleted/).waitFor({ state: "attached", timeout: 60_000 });
   });
 
   it("show the same without movement to those who want none", async () => {
     const { page } = alice;
     await page.emulateMedia({ reducedMotion: "reduce" });
+    await page.waitForFunction(() => matchMedia("(prefers-reduced-motion: reduce)").matches);
     const id = await add({ productName: "Calm", pricePerUnit: "10.00" });
     await row(page, "Calm").waitFor();
+    const marks = await noted(page, ".product-value.down");
     await change(id, { productName: "Calm", pricePerUnit: "9.00" });
-    const value = row(page, "Calm").locator(".product-value.down");
-    await value.waitFor();
-    const [animation, colour] = await value.evaluate((element) => {
-      const style = getComputedStyle(element);
-      return [style.animationName, style.backgroundColor];
-    });
+    const { animation, background } = await marks.first(/9\.00/);
     assert.equal(animation, "none");
-    assert.notEqual(colour, "rgba(0, 0, 0, 0)");
-    await value.waitFor({ state: "detached" });
+    assert.notEqual(background, "rgba(0, 0, 0, 0)");
+    await row(page, "Calm").locator(".product-value.down").waitFor({ state: "detached" });
+    await marks.stop();
     await page.emulateMedia({ reducedMotion: null });
     await remove(id);
     await row(page, "Calm").waitFor({ state: "detached" });
@@ -186,10 +195,11 @@ describe("products", () => {
     }
     const { page } = alice;
     await row(page, "Digits").getByText("9007199254740991").dblclick();
-    assert.equal(await page.evaluate(() => document.activeElement?.getAttribute("name")), "unitsAvailable");
+    await isIn(page, "unitsAvailable");
     await entry(page, "Price per unit").fill("1.1");
     await page.keyboard.press("Enter");
     await row(page, "Digits").getByText("1.10").waitFor();
+    await hasFocus(page, "Edit Digits"); // from now on nothing goes away there
     const { body } = await server.call(key, "GET", `/products/${id}`);
     assert.match(body, /"pricePerUnit":1\.10,"unitsAvailable":9007199254740991/);
     await remove(id);
@@ -238,11 +248,11 @@ describe("products", () => {
     await entry(page, "Price per unit").fill("1,234");
     await page.keyboard.press("Enter");
     await editing(page).getByText("at most two decimals").waitFor();
-    assert.equal(await page.evaluate(() => document.activeElement?.getAttribute("name")), "pricePerUnit");
+    await isIn(page, "pricePerUnit");
     await accessibleWhenCalm(page, "a wrong price");
     await page.keyboard.press("Escape");
-    assert.equal(await editing(page).count(), 0);
-    assert.equal(await page.evaluate(() => document.activeElement?.getAttribute("aria-label")), "Edit Chair 10");
+    await editing(page).waitFor({ state: "detached" });
+    await hasFocus(page, "Edit Chair 10");
     await page.keyboard.press("Enter");
     await entry(page, "Product of").fill("Chair 10 plus");
     await entry(page, "Price per unit").fill("120");
@@ -250,7 +260,7 @@ describe("products", () => {
     await page.keyboard.press("Enter");
     await row(bob.page, "Chair 10 plus").getByText("120.00").waitFor();
     await row(page, "Chair 10 plus").getByText("120.00").waitFor();
-    assert.equal(await page.evaluate(() => document.activeElement?.getAttribute("aria-label")), "Edit Chair 10 plus");
+    await hasFocus(page, "Edit Chair 10 plus");
     await page.getByRole("status").getByText("Chair 10 plus is saved.").waitFor({ state: "attached" });
   });
 
@@ -262,7 +272,7 @@ describe("products", () => {
     await entry(page, "Product of").fill("Stool 9");
     await page.keyboard.press("Enter");
     await page.getByText(/^None of/).waitFor();
-    assert.equal(await focused(page), "Table of products");
+    await hasFocus(page, "Table of products");
     await filter.fill("");
     await row(page, "Stool 9").waitFor();
     assert.equal(await filter.evaluate((element) => element === document.activeElement), true);
@@ -276,6 +286,8 @@ describe("products", () => {
     await page.keyboard.press("Enter");
     await row(page, "Chair 9").waitFor();
     await editing(page).waitFor({ state: "detached" });
+    // What is said of it comes with the focus, where that is moved.
+    await page.getByRole("status").getByText("Chair 9 is saved.").waitFor({ state: "attached" });
     assert.equal(await filter.evaluate((element) => element === document.activeElement), true);
     await page.unroute(/\/products\/\d+$/);
   });
@@ -289,9 +301,10 @@ describe("products", () => {
     await accessibleWhenCalm(page, "a draft elsewhere");
     await page.getByRole("button", { name: "Show it" }).click();
     assert.equal(await entry(page, "Units available").inputValue(), "81");
-    assert.equal(await page.evaluate(() => document.activeElement?.getAttribute("name")), "productName");
-    await page.keyboard.press("Escape");
+    await isIn(page, "productName");
     await page.getByText("You have begun to change").waitFor({ state: "detached" });
+    await page.keyboard.press("Escape");
+    await editing(page).waitFor({ state: "detached" });
   });
 
   it("never take away what somebody writes, nor let it overwrite what they have not seen", async () => {
@@ -306,6 +319,7 @@ describe("products", () => {
     assert.equal(await entry(page, "Units available").inputValue(), "2");
     await accessibleWhenCalm(page, "a conflict");
     await editing(page).getByRole("button", { name: "Save" }).click();
+    await editing(page).locator(".save[aria-busy=false]").waitFor(); // it would count if we decided while it is being saved
     await editing(page).getByRole("button", { name: "Keep mine: 11" }).click();
     await editing(page).getByRole("button", { name: "Take theirs: 12.00" }).waitFor({ state: "detached" });
     // And once more, between our reading and our writing: the server says 412.
@@ -329,7 +343,7 @@ describe("products", () => {
     await entry(page, "Units available").fill("50");
     await change(id, { productName: "Disputed", pricePerUnit: "11.00", unitsAvailable: "40" });
     await editing(page).getByRole("button", { name: "Take theirs: 40" }).click();
-    assert.equal(await entry(page, "Units available").inputValue(), "40");
+    await until(async () => (await entry(page, "Units available").inputValue()) === "40", "theirs is taken");
     await entry(page, "Units available").fill("60");
     await remove(id);
     await editing(page).getByText("Somebody has deleted this product meanwhile.").waitFor();
@@ -337,7 +351,7 @@ describe("products", () => {
     await editing(page).getByRole("button", { name: "Add it as a new one" }).click();
     await row(page, "Disputed").getByText("60").waitFor();
     await editing(page).waitFor({ state: "detached" });
-    assert.match((await focused(page)) ?? "", /^Edit /);
+    await until(async () => /^Edit /.test((await focused(page)) ?? ""), "the focus is in a row");
   });
 
   it("keep their places while somebody is among them", async () => {
@@ -349,6 +363,7 @@ describe("products", () => {
     await calm(page); // nothing that goes away stays only because of us
     await page.getByRole("button", { name: "Units available" }).focus();
     for (let step = 0; step < 3; step += 1) await page.keyboard.press("Tab");
+    await page.locator(".products-table tbody .edit:focus-visible").waitFor();
     const order = await names(page);
     await change(low, { productName: "Low", pricePerUnit: "950.00" });
     await row(page, "Low").getByText("950.00").waitFor();
@@ -361,6 +376,7 @@ describe("products", () => {
     await page.getByRole("searchbox").focus();
     await until(async () => (await names(page)).slice(0, 2).join() === "Late,Low", "all are in order");
     await page.getByText("Rows keep their places").waitFor({ state: "detached" });
+    await calm(page);
   });
 
   it("are added and deleted on the page", async () => {
@@ -385,6 +401,7 @@ describe("products", () => {
     await dialog.getByRole("button", { name: "Add product" }).click();
     await dialog.waitFor({ state: "detached" });
     await row(page, "Sofa").getByText("799.00").waitFor();
+    assert.equal((await stored()).filter(({ productName }) => productName === "Sofa").length, 1);
     assert.equal(await row(page, "Sofa").count(), 1);
     await page.getByRole("button", { name: "Delete Sofa" }).click();
     const question = page.getByRole("dialog", { name: "Delete this product?" });
@@ -396,6 +413,8 @@ describe("products", () => {
     await question.waitFor({ state: "detached" });
     await until(async () => /^Edit (?!Sofa)/.test((await focused(page)) ?? ""), "the focus is in the next row");
     await row(bob.page, "Sofa").waitFor({ state: "detached" });
+    await page.getByRole("searchbox").focus(); // what went stays as long as somebody is there
+    await row(page, "Sofa").waitFor({ state: "detached" });
   });
 
   it("say when they may not be changed", async () => {
@@ -412,7 +431,10 @@ describe("products", () => {
     await editing(page).getByText("Not saved. You may look at the products, but not change them.").waitFor();
     assert.equal(await entry(page, "Price per unit").inputValue(), "2");
     await page.getByRole("status").getByText("You may look at the products, but not change them.").first().waitFor();
-    assert.equal(await page.getByRole("button", { name: /^(Edit|Delete|Add product)/ }).count(), 0);
+    await until(
+      async () => (await page.getByRole("button", { name: /^(Edit|Delete|Add product)/ }).count()) === 0,
+      "nothing offers to change anything",
+    );
     await page.close();
   });
 
@@ -440,7 +462,7 @@ describe("products", () => {
       refusing = false;
       // What passes by itself is tried again by itself.
       if (code === "too_large") await page.getByRole("button", { name: "Try again" }).click();
-      await row(page, "Low").waitFor();
+      await row(page, "Low").waitFor({ timeout: 60_000 }); // after many attempts it waits up to half a minute
       await page.close();
     }
   });
@@ -467,7 +489,7 @@ describe("products", () => {
     await row(page, "Latecomer").waitFor();
     await page.locator(".room-heading").getByText("Live").waitFor();
     const all = (await stored()).map(({ productName }) => productName).sort();
-    assert.deepEqual((await names(page)).sort(), all);
+    await until(async () => (await names(page)).sort().join() === all.join(), "all are there");
     await remove(late);
     await row(page, "Latecomer").waitFor({ state: "detached" });
     await page.close();
@@ -475,6 +497,7 @@ describe("products", () => {
 
   it("wait with what is written while there is no connection", async () => {
     const { page } = alice;
+    await calm(page); // the Latecomer is still seen going here, and would stay while we write
     await page.getByRole("button", { name: "Edit Low" }).click();
     await entry(page, "Units available").fill("33");
     await alice.context.setOffline(true);
@@ -487,10 +510,10 @@ describe("products", () => {
     await page.getByRole("button", { name: "Add product" }).click();
     assert.equal(await page.getByRole("dialog").getByRole("button", { name: "Add product" }).isDisabled(), true);
     await page.keyboard.press("Escape");
+    await page.getByRole("dialog").waitFor({ state: "detached" });
     await server.run();
     await alice.context.setOffline(false);
-    await page.getByRole("button", { name: "Try now" }).click({ timeout: 2000 }).catch(() => undefined);
-    await page.locator(".room-heading").getByText("Live").waitFor();
+    await page.locator(".room-heading").getByText("Live").waitFor({ timeout: 60_000 });
     assert.equal(await entry(page, "Units available").inputValue(), "33");
     await editing(page).getByRole("button", { name: "Save" }).click();
     await row(page, "Low").getByText("33").waitFor();
@@ -531,6 +554,7 @@ describe("products", () => {
       await Promise.all((await stored()).slice(0, 10).map((one) => change(one.productId, { ...one, pricePerUnit: `${round}.00` })));
     }
     await openPlace(page, "Products");
+    await page.locator(".room-heading").getByText("Live").waitFor();
     const lamp = (await stored()).find(({ productName }) => productName === "Desk lamp");
     await until(async () => (await row(page, "Desk lamp").innerText()).includes(lamp.pricePerUnit.toFixed(2)), "it is up to date");
   });
@@ -547,17 +571,20 @@ describe("products", () => {
       until(async () => (await page.locator("tbody tr").count()) === count, `${count} rows, and none of them still going`);
     await rows(100);
     await pager.getByRole("button", { name: "Next" }).click();
+    await pager.getByText("101–200 of 230").waitFor();
     await pager.getByRole("button", { name: "Next" }).click();
     await pager.getByText("201–230 of 230").waitFor();
     await rows(30);
     await accessibleWhenCalm(page, "pages");
     await page.getByRole("searchbox").fill("many 1");
-    await pager.getByText("1–100 of").waitFor();
+    await pager.getByText(/^1–100 of (?!230)/).waitFor();
     await page.getByRole("searchbox").fill("");
+    await pager.getByText("1–100 of 230").waitFor();
   });
 
   it("are usable on a phone", async () => {
     const { page } = bob;
+    await page.getByText("230 products", { exact: true }).waitFor(); // all that the others have added is here, too
     await page.getByRole("combobox", { name: "Sort by" }).selectOption({ label: "Units available, many to few" });
     await until(async () => (await names(page))[0] === "Äpfel", "it is sorted");
     assert.equal(await overflows(page), false);
@@ -591,12 +618,16 @@ describe("products", () => {
 
   it("are a place like the others", async () => {
     const { page } = alice;
-    assert.match(await page.title(), /^Products · /);
+    await until(async () => /^Products · /.test(await page.title()), "the title names them");
     await page.reload();
     await page.getByRole("heading", { level: 1, name: "Products" }).waitFor();
-    await roomItem(page, "General").waitFor(); // the rooms come with `hello`, after the place that was kept
+    // The place, and the rooms that were known, are there before anything listens for keys.
+    await page.locator(".room-heading").getByText("Live").waitFor();
+    await roomItem(page, "General").waitFor();
     await page.keyboard.press("Alt+ArrowDown");
     await inRoom(page, "General");
+    // From here it leads there only when the server has said that there are any.
+    await roomItem(page, "Products").waitFor();
     await page.keyboard.press("Alt+ArrowUp");
     await page.getByRole("heading", { level: 1, name: "Products" }).waitFor();
     await openPlace(page, "General");
@@ -618,6 +649,11 @@ describe("a server without products", () => {
       await setUpOwner(person, server);
       assert.equal((await answered).status(), 404);
       await inRoom(person.page, "General");
+      // What the page asks now it is told after that, and has drawn by then what it made of it.
+      await person.page.evaluate(async () => {
+        await (await fetch("/products?limit=1")).text();
+        await new Promise((drawn) => requestAnimationFrame(() => requestAnimationFrame(drawn)));
+      });
       assert.equal(await person.page.getByRole("navigation").getByRole("button", { name: "Products" }).count(), 0);
       assert.deepEqual(person.problems, []);
     } finally {
