@@ -1,4 +1,4 @@
-import { h, useEffect, useId, useRef } from "../vendor/preact.js";
+import { h, useId, useLayoutEffect, useRef } from "../vendor/preact.js";
 import { sentence } from "./explain.js";
 
 /**
@@ -13,8 +13,8 @@ import { sentence } from "./explain.js";
 export function TextField({ label, value, onValue, hint, problem, input = {} }) {
   const id = useId();
   const element = useRef(/** @type {HTMLInputElement | null} */ (null));
-  // The browser heeds `autofocus` once in the life of a document, and forms here come and go.
-  useEffect(() => {
+  // The browser heeds `autofocus` once in the life of a document, and forms here come and go. Before anybody can be in another field.
+  useLayoutEffect(() => {
     if (input.autofocus) element.current?.focus();
   }, []);
   return h(
