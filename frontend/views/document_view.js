@@ -1,4 +1,4 @@
-import { h, useEffect, useId, useRef } from "../vendor/preact.js";
+import { h, useEffect, useId, useLayoutEffect, useRef } from "../vendor/preact.js";
 import { DocumentNews } from "./document_news.js";
 import { DocumentNotice } from "./document_notice.js";
 import { DocumentPeople } from "./document_people.js";
@@ -108,9 +108,9 @@ function useKeptFocus() {
   return region;
 }
 
-/** Asks before the page is left while something here would go with it. @param {boolean} isAtRisk */
+/** Asks before the page is left while something here would go with it: as long as the page says so, no longer and no shorter. @param {boolean} isAtRisk */
 function useWarning(isAtRisk) {
-  useEffect(() => {
+  useLayoutEffect(() => {
     if (!isAtRisk) return undefined;
     const ask = (/** @type {BeforeUnloadEvent} */ event) => event.preventDefault();
     addEventListener("beforeunload", ask);

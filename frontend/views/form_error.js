@@ -1,4 +1,4 @@
-import { h, useEffect, useRef } from "../vendor/preact.js";
+import { h, useLayoutEffect, useRef } from "../vendor/preact.js";
 import { explain } from "./explain.js";
 import { Icon } from "./icon.js";
 import { useNow } from "./use_now.js";
@@ -9,7 +9,7 @@ import { useNow } from "./use_now.js";
  */
 export function FormError({ failure }) {
   const element = useRef(/** @type {HTMLDivElement | null} */ (null));
-  useEffect(() => {
+  useLayoutEffect(() => {
     if (failure) element.current?.focus();
   }, [failure]);
   const now = useNow(failure?.retryAfter !== undefined);

@@ -4,6 +4,8 @@ import {
   Server,
   acceptInvitation,
   accessibleInBoth,
+  drawn,
+  isKept,
   launch,
   newPerson,
   setUpOwner,
@@ -19,7 +21,7 @@ const CALM = { reducedMotion: "reduce" };
 const PHONE = { ...CALM, viewport: { width: 390, height: 844 }, isMobile: true, hasTouch: true };
 
 /** @param {Page} page @param {string} title */
-const text = (page, title) => page.getByRole("textbox", { name: title });
+const text = (page, title) => page.getByRole("textbox", { name: title, exact: true });
 
 /** @param {Page} page @param {string} state */
 const stands = (page, state) => page.locator(`.document[data-state="${state}"]`).waitFor();
@@ -50,16 +52,26 @@ async function makeDocument(page, name, content, members = "write") {
 async function openDocument(page, name) {
   await page.evaluate((hash) => void (location.hash = hash), `#document=${name}`);
   const title = name.replace(/^./, (first) => first.toUpperCase());
-  await page.locator(".document").getByRole("heading", { name: title }).waitFor();
+  await page.locator(".document").getByRole("heading", { name: title, exact: true }).waitFor();
   await text(page, title).waitFor();
+  // Until the link has served, it may still open something, or say that there is nothing to open.
+  await until(() => page.evaluate(() => location.hash === ""), "the link has served");
 }
 
-/** @param {Page} page @param {number} line from the first */
+/**
+ * To the end of a line. Not by many arrow keys: where they come faster than the page draws, the editor guesses how high the
+ * lines are that it has not drawn.
+ * @param {Page} page
+ * @param {number} line from the first
+ */
 async function toLine(page, line) {
+  await drawn(page);
   await page.locator(".cm-content").focus();
-  await page.keyboard.press("Control+Home");
-  for (let step = 1; step < line; step += 1) await page.keyboard.press("ArrowDown");
-  await page.keyboard.press("End");
+  await page.locator(".cm-content").evaluate((content, number) => {
+    const { view } = /** @type {any} */ (content).cmTile;
+    view.dispatch({ selection: { anchor: view.state.doc.line(number).to }, scrollIntoView: true });
+  }, line);
+  await drawn(page);
 }
 
 describe("a document", () => {
@@ -99,7 +111,7 @@ describe("a document", () => {
   it("shows two people each other’s carets, names and words", async () => {
     await openDocument(bob.page, "plan");
     await toLine(bob.page, 3);
-    await bob.page.keyboard.type(" and more");
+    await bob.page.keyboard.insertText(" and more"); // at once: what is typed slowly is undone in parts
     const name = alice.page.locator(".remote-caret-name");
     await name.getByText("bob", { exact: true }).waitFor({ state: "attached" });
     await allHave([alice, bob], "# Plan\n\nfirst and more\n\nlast");
@@ -133,6 +145,7 @@ describe("a document", () => {
     await toLine(bob.page, 1);
     for (let count = 0; count < 5; count += 1) await bob.page.keyboard.type("\nabove");
     await until(async () => (await written(alice.page)).includes("above\nabove\nabove\nabove\nabove"), "alice has it");
+    await drawn(alice.page);
     assert.equal(await top(), there);
     assert.equal(await alice.page.evaluate(() => String(getSelection())), "line 150");
   });
@@ -141,14 +154,17 @@ describe("a document", () => {
     const session = await alice.context.newCDPSession(alice.page);
     await toLine(alice.page, 155);
     await session.send("Input.imeSetComposition", { text: "にほ", selectionStart: 2, selectionEnd: 2 });
+    await until(async () => (await written(alice.page)).includes("line 150にほ"), "it is being composed");
     await toLine(bob.page, 1);
     await bob.page.keyboard.type("!");
     await until(async () => (await written(alice.page)).startsWith("line 1!"), "bob’s change is there");
     await session.send("Input.imeSetComposition", { text: "にほん", selectionStart: 3, selectionEnd: 3 });
+    await until(async () => (await written(alice.page)).includes("line 150にほん"), "it goes on being composed");
     await session.send("Input.insertText", { text: "日本" });
     await until(async () => (await written(bob.page)).includes("line 150日本"), "what was composed is there, once");
+    await until(async () => (await written(alice.page)) === (await written(bob.page)), "both have the same");
     assert.equal((await written(alice.page)).split("日本").length, 2);
-    assert.equal(await written(alice.page), await written(bob.page));
+    assert.doesNotMatch(await written(alice.page), /にほ/);
   });
 
   it("stays as it is under somebody who writes while another renames it", async () => {
@@ -170,6 +186,7 @@ describe("a document", () => {
     for (const title of ["Longer", "Long"]) {
       assert.equal((await ask(bob.page, "PATCH", "/documents/long", { title })).status, 200);
       await text(page, title).waitFor();
+      await drawn(page);
       assert.deepEqual(await place(), then);
     }
   });
@@ -315,6 +332,7 @@ describe("a document", () => {
   });
 
   it("keeps over a reload what was written without the server, and sends it when that is back", async () => {
+    if (!process.env.SWITCHBOARD_FRONTEND) await isKept(bob.page);
     await server.stop("SIGTERM");
     await stands(bob.page, "offline");
     await toLine(bob.page, 1);
@@ -330,8 +348,8 @@ describe("a document", () => {
     }
     await server.run();
     await stands(bob.page, "saved");
-    await until(async () => (await written(alice.page)).includes(", then bob"), "alice has it");
-    assert.equal(await written(alice.page), await written(bob.page));
+    assert.match(await written(bob.page), /^one by alice, then bob\n/);
+    await until(async () => (await written(alice.page)) === (await written(bob.page)), "alice has it");
   });
 
   it("is only read by who may only read", async () => {

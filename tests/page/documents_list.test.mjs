@@ -7,13 +7,16 @@ import {
   banner,
   composer,
   createRoom,
+  drawn,
   fillAccount,
   hears,
   inRoom,
+  isKept,
   launch,
   message,
   newPerson,
   openPlace,
+  roomItem,
   say,
   setUpOwner,
   trusting,
@@ -35,6 +38,29 @@ const text = (page, title) => page.locator(".document").getByRole("textbox", { n
 
 /** @param {Page} page */
 const saved = (page) => page.locator('.document[data-state="saved"]').waitFor();
+
+/** @param {Page} page @param {RegExp} title */
+const isTitled = (page, title) => until(async () => title.test(await page.title()), `its title is ${title}`);
+
+/** What this device keeps of each document it has may be written in without the server: it says so. @param {Page} page */
+async function isKeptHere(page) {
+  const marks = () =>
+    page.evaluate(async () => {
+      const answer = (/** @type {IDBRequest} */ request) =>
+        new Promise((resolve, reject) => {
+          request.onsuccess = () => resolve(request.result);
+          request.onerror = () => reject(request.error);
+        });
+      const all = [];
+      for (const { name = "" } of await indexedDB.databases()) {
+        const database = await answer(indexedDB.open(name));
+        all.push(await answer(database.transaction("marks").objectStore("marks").get("synced")));
+        database.close();
+      }
+      return all;
+    });
+  await until(async () => (await marks()).every((mark) => mark === "write"), "this device keeps it");
+}
 
 /** @param {Page} page */
 async function openList(page) {
@@ -102,10 +128,14 @@ describe("documents of a room", () => {
     await createRoom(bob.page, "Elsewhere");
     await createDocument(page, "Release plan");
     assert.equal(await composer(page).isVisible(), true, "the chat stays beside it");
-    assert.match(await page.title(), /^Release plan · General · /);
+    await isTitled(page, /^Release plan · General · /);
     await page.locator(".system-line").getByRole("link", { name: "Release plan" }).waitFor();
+    // What is said after it is all that counts as unread.
+    await say(page, "there is a plan now");
+    await roomItem(bob.page, "General").locator(".badge").waitFor();
+    assert.match(await roomItem(bob.page, "General").locator(".badge").innerText(), /^\D*1\D*$/);
     await openPlace(bob.page, "General");
-    assert.equal(await bob.page.locator(".badge").count(), 0);
+    await until(async () => (await bob.page.locator(".badge").count()) === 0, "bob has read it");
     await until(async () => (await button(bob.page).getAttribute("aria-label")) === "Documents, 1", "bob sees that there is one");
     await openList(bob.page);
     await item(bob.page, "Release plan").getByText("by alice").waitFor();
@@ -133,7 +163,7 @@ describe("documents of a room", () => {
     await saved(page);
     assert.equal(await composer(page).isVisible(), false);
     assert.equal(await overflows(page), false);
-    assert.match(await page.title(), /^Release plan · General · /);
+    await isTitled(page, /^Release plan · General · /);
     await accessibleInBoth(page, "a document on a phone");
     await page.getByRole("button", { name: "All documents" }).click();
     await item(page, "Release plan").waitFor();
@@ -191,13 +221,13 @@ describe("documents of a room", () => {
     await page.getByRole("button", { name: "Versions", exact: true }).click();
     await page.getByLabel("Save the text now as a version").fill("Long");
     await page.getByRole("button", { name: "Save version" }).click();
+    await page.getByText("Saved as “Long”.").waitFor();
     assert.equal(await put(long(31)), 204);
     await item(page, "Long").click();
     const rows = page.locator(".diff-row");
-    await rows.first().waitFor();
-    assert.equal(await rows.count(), 1000);
+    await until(async () => (await rows.count()) === 1000, "as much is shown as at once");
     await page.getByRole("button", { name: /lines more$/ }).press("Enter");
-    assert.equal(await rows.count(), 2000);
+    await until(async () => (await rows.count()) === 2000, "more is shown");
     await page.getByRole("button", { name: /lines more$/ }).press("Enter");
     await page.getByRole("button", { name: /lines more$/ }).waitFor({ state: "detached" });
     assert.equal(await page.locator(".diff-rows").evaluate((one) => one === document.activeElement), true);
@@ -226,8 +256,8 @@ describe("documents of a room", () => {
   it("have a link that opens them, after signing in too", async () => {
     const { page, context } = alice;
     await context.grantPermissions(["clipboard-read", "clipboard-write"]);
-    await page.getByRole("button", { name: "Copy link" }).click();
-    await page.getByText("Link copied").waitFor();
+    // It is said for a while only.
+    await Promise.all([page.getByText("Link copied").waitFor(), page.getByRole("button", { name: "Copy link" }).click()]);
     link = await page.evaluate(() => navigator.clipboard.readText());
     assert.match(link, /\/#document=[\w-]+$/);
     const visitor = await newPerson(browser, server);
@@ -236,7 +266,7 @@ describe("documents of a room", () => {
     await visitor.page.getByRole("button", { name: "Sign in" }).click();
     await visitor.page.getByRole("heading", { level: 2, name: "Plan", exact: true }).waitFor();
     await visitor.page.locator('.document[data-state="read_only"]').waitFor();
-    assert.equal(new URL(visitor.page.url()).hash, "");
+    await until(() => new URL(visitor.page.url()).hash === "", "the link is out of the address bar");
     await visitor.page.goto(`${server.origin}/#document=nowhere`);
     await visitor.page.getByRole("dialog").getByText("There is no such document").waitFor();
     await accessibleInBoth(visitor.page, "a link that leads nowhere");
@@ -247,14 +277,16 @@ describe("documents of a room", () => {
 
   it("stay open over a reload, and are written in without the server, which gets it when it is back", async () => {
     const { page } = alice;
-    await page.evaluate(async () => void (await navigator.serviceWorker.ready));
+    await isKept(page);
     await page.reload();
     await saved(page);
+    await isKeptHere(page);
     await server.stop();
     await banner(page).waitFor();
     await page.reload();
     await page.getByRole("heading", { level: 2, name: "Plan", exact: true }).waitFor();
     await banner(page).waitFor();
+    await drawn(page);
     await text(page, "Plan").click();
     await page.keyboard.press("End");
     await page.keyboard.type(", in the tunnel");
@@ -289,7 +321,9 @@ describe("documents of a room", () => {
     await openList(page);
     await page.getByRole("alert").getByText("cannot store anything right now").waitFor();
     await context.unrouteAll();
+    const listed = page.waitForResponse((response) => new URL(response.url()).pathname === "/documents" && response.ok());
     await page.getByRole("button", { name: "Try again" }).click();
+    await listed;
     await item(page, "Plan").waitFor();
     assert.equal(await page.locator(".aside").getByRole("alert").count(), 0);
     await context.close();
@@ -304,9 +338,12 @@ describe("documents of a room", () => {
     await openList(page);
     await item(page, "Plan").click();
     await saved(page);
+    await isKeptHere(page);
     // From now on nothing comes back of what is sent.
     await context.routeWebSocket(/\/documents\//, () => undefined);
     await page.reload();
+    await text(page, "Plan").waitFor();
+    await drawn(page);
     await text(page, "Plan").click();
     await page.keyboard.press("Control+End");
     await page.keyboard.type(" and never sent");
@@ -363,6 +400,7 @@ describe("documents of a room", () => {
     await page.keyboard.press("Alt+ArrowUp");
     await inRoom(page, "General");
     await page.getByRole("heading", { level: 2, name: "By keys" }).waitFor();
+    await drawn(page); // a room that is entered takes the focus
     await page.getByRole("button", { name: "Close", exact: true }).focus();
     await page.keyboard.press("Enter");
     await until(() => page.evaluate(() => document.activeElement?.classList.contains("documents-button") ?? false), "the focus is at the button");

@@ -32,6 +32,8 @@ const CHROMIUM_FLAGS = [
   "--disable-sync",
 ];
 const START_MS = 30_000;
+/** A page whose server was away for long may pause for 30 s before it tries again by itself: more than that is in vain. */
+const PATIENCE_MS = 60_000;
 // The server ends connections that rest, and may do so at the moment in which one would be used again: each is used once.
 const AGENT = new https.Agent({ keepAlive: false, maxSockets: 8, rejectUnauthorized: false });
 export const PASSWORD = "correct horse battery staple";
@@ -226,7 +228,7 @@ export async function newPerson(browser, server, options = {}) {
     baseURL: server.origin,
     ...options,
   });
-  context.setDefaultTimeout(20_000);
+  context.setDefaultTimeout(PATIENCE_MS);
   /** @type {string[]} */
   const problems = [];
   await context.addInitScript(() => {
@@ -279,6 +281,8 @@ export async function invitationLink(page, { uses = "1 person" } = {}) {
 
 /** @param {Person} person @param {string} link @param {string} name */
 export async function acceptInvitation({ page }, link, name) {
+  // Where the link is open already, its form would be filled in and then drawn anew.
+  await page.goto("about:blank");
   await page.goto(link);
   await fillAccount(page, name);
   await page.getByRole("button", { name: "Create account and join" }).click();
@@ -290,6 +294,22 @@ export async function inRoom(page, title) {
   await page.getByRole("heading", { level: 1, name: title }).waitFor();
   await page.locator(".timeline-scroller[aria-busy=false]").waitFor();
   await page.locator(".beginning, .message").first().waitFor();
+  await drawn(page);
+}
+
+/** What is on the page is drawn, and what it does when that is done, as moving the focus, has happened. @param {Page} page */
+export async function drawn(page) {
+  await page.evaluate(async () => {
+    const next = (/** @type {(value: unknown) => void} */ done) => (document.hidden ? setTimeout(done, 100) : requestAnimationFrame(done));
+    for (let frame = 0; frame < 2; frame += 1) await new Promise(next);
+    await new Promise((done) => setTimeout(done));
+  });
+}
+
+/** The worker is in charge, and has what it needs. @param {Page} page */
+export async function isKept(page) {
+  await page.evaluate(async () => void (await navigator.serviceWorker.ready));
+  await until(() => page.evaluate(() => navigator.serviceWorker.controller?.state === "activated"), "the worker is there");
 }
 
 /** @param {Page} page */
@@ -326,8 +346,7 @@ export async function createRoom(page, title, { isPublic = true } = {}) {
 
 /** Subscribes, and waits for what the server says. @param {Page} page @param {string} name */
 export async function addChannel(page, name) {
-  const back = page.getByRole("button", { name: /^All rooms and channels/ });
-  if (await back.isVisible()) await back.click();
+  await toPlaces(page);
   await page.getByRole("button", { name: "Add a channel" }).click();
   await page.getByLabel("Channel", { exact: true }).fill(name);
   await page.getByRole("button", { name: "Subscribe", exact: true }).click();
@@ -335,10 +354,16 @@ export async function addChannel(page, name) {
   await page.locator(".room-heading").getByText(/^(Listening|Not subscribed)$/).waitFor();
 }
 
-/** Goes to a room or a channel. @param {Page} page @param {string} name */
-export async function openPlace(page, name) {
+/** Where the list of rooms and channels is another screen, goes there. @param {Page} page */
+async function toPlaces(page) {
+  await page.locator(".chat").waitFor(); // before that nothing is visible
   const back = page.getByRole("button", { name: /^All rooms and channels/ });
   if (await back.isVisible()) await back.click();
+}
+
+/** Goes to a room or a channel. @param {Page} page @param {string} name */
+export async function openPlace(page, name) {
+  await toPlaces(page);
   await roomItem(page, name).click();
   await page.getByRole("heading", { level: 1, name }).waitFor();
 }
@@ -390,7 +415,7 @@ export async function pour(page, room, texts) {
 }
 
 /** Polls until the condition holds. @param {() => boolean | Promise<boolean>} condition @param {string} what */
-export async function until(condition, what, timeoutMs = 20_000) {
+export async function until(condition, what, timeoutMs = PATIENCE_MS) {
   const deadline = Date.now() + timeoutMs;
   while (!(await condition())) {
     if (Date.now() > deadline) assert.fail(`waited in vain until ${what}`);
@@ -411,7 +436,7 @@ export async function accessibleInBoth(page, what) {
 /** @param {Page} page @param {string} what */
 async function accessible(page, what) {
   // A change of colours that was asked for is drawn: otherwise old backgrounds may be judged with new letters.
-  await page.evaluate(() => new Promise((drawn) => requestAnimationFrame(() => requestAnimationFrame(drawn))));
+  await drawn(page);
   await page.evaluate(AXE);
   const { violations } = await page.evaluate(() =>
     /** @type {any} */ (globalThis).axe.run(document, { resultTypes: ["violations"] }),

@@ -6,6 +6,7 @@ import {
   acceptInvitation,
   composer,
   createRoom,
+  drawn,
   fillAccount,
   hears,
   inRoom,
@@ -41,10 +42,11 @@ describe("two people", () => {
 
   it("cannot set up with a password that is too short", async () => {
     await alice.page.goto(server.setupLink);
-    assert.equal(new URL(alice.page.url()).hash, "", "the token is still in the address bar");
+    await until(() => new URL(alice.page.url()).hash === "", "the token is out of the address bar");
     await fillAccount(alice.page, "alice", "too short");
     await alice.page.getByRole("button", { name: "Create owner account" }).click();
     await alice.page.getByRole("alert").getByText("9 of at least 15").waitFor();
+    await drawn(alice.page);
     assert.equal(await alice.page.evaluate(() => document.activeElement?.getAttribute("role")), "alert");
   });
 
@@ -53,7 +55,7 @@ describe("two people", () => {
     const link = await invitationLink(alice.page);
     await bob.page.goto(link);
     await bob.page.getByText("alice invites you").waitFor();
-    assert.equal(new URL(bob.page.url()).hash, "");
+    await until(() => new URL(bob.page.url()).hash === "", "the token is out of the address bar");
     await acceptInvitation(bob, link, "bob");
     await say(alice.page, "Hello Bob");
     await hears(bob.page, "Hello Bob");
@@ -70,6 +72,7 @@ describe("two people", () => {
     const dialog = alice.page.getByRole("dialog", { name: "Invite people" });
     await dialog.getByText("made on the command line").waitFor();
     await alice.page.keyboard.press("Escape");
+    await dialog.waitFor({ state: "detached" });
     await acceptInvitation(dora, link, "dora");
     assert.deepEqual(dora.problems, []);
     await dora.context.close();
@@ -81,13 +84,16 @@ describe("two people", () => {
       new MutationObserver((changes) => {
         for (const change of changes) {
           for (const node of change.addedNodes) {
-            if (/** @type {Element} */ (node).matches?.(".message")) /** @type {any} */ (globalThis).rows.push(node);
+            if (/** @type {Element} */ (node).matches?.(".message") && node.textContent?.includes("one row only")) /** @type {any} */ (globalThis).rows.push(node);
           }
         }
       }).observe(/** @type {Node} */ (document.querySelector(".timeline-items")), { childList: true });
     });
     await say(alice.page, "one row only");
     await hears(alice.page, "one row only");
+    // Its answer and its event have both come when what was said after it has.
+    await say(bob.page, "and one after it");
+    await hears(alice.page, "and one after it");
     assert.equal(await alice.page.evaluate(() => /** @type {any} */ (globalThis).rows.length), 1);
   });
 
@@ -146,6 +152,7 @@ describe("two people", () => {
     await alice.page.getByText("Private · 1 member").waitFor();
     await bob.page.reload();
     await inRoom(bob.page, "General");
+    await bob.page.getByRole("button", { name: "Join <b>Plans</b> & more" }).waitFor(); // now all rooms are there
     assert.equal(await bob.page.getByText("Secret").count(), 0);
   });
 
@@ -154,6 +161,7 @@ describe("two people", () => {
     await say(bob.page, "hello?");
     await roomItem(alice.page, "General").getByText("2").waitFor();
     await until(async () => (await alice.page.title()).startsWith("(2) "), "the title counts");
+    await roomItem(alice.page, "Products").waitFor();
     await alice.page.keyboard.press("Alt+ArrowDown"); // from the last room to the products
     await alice.page.keyboard.press("Alt+ArrowDown"); // and round to the first
     await until(async () => (await alice.page.title()) === "General · Switchboard", "the room is open and read");
@@ -165,6 +173,7 @@ describe("two people", () => {
     await mac.addInitScript(() => Object.defineProperty(navigator, "platform", { value: "MacIntel" }));
     await mac.goto("/");
     await inRoom(mac, "General");
+    for (const place of ["Products", "Secret"]) await roomItem(mac, place).waitFor();
     await composer(mac).fill("one\ntwo");
     await mac.keyboard.press("Alt+ArrowUp");
     await composer(mac).fill("");
