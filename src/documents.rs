@@ -29,6 +29,9 @@ mod versions;
 mod vouched;
 mod wire;
 
+#[cfg(test)]
+mod tests;
+
 pub use catalog::{DocumentChange, NewDocument};
 pub use judge::{Listed, Permitted};
 pub use listing::DocumentList;

@@ -6,10 +6,10 @@ use super::{
     server_copy::{Damaged, ServerCopy},
 };
 use crate::{
-    model::{DocumentId, DocumentName, Offset},
+    model::{DocumentId, DocumentName, Offset, UnixMillis},
     storage::{StaleDocument, StoreError, now},
 };
-use std::{sync::Arc, time::Duration};
+use std::{fmt::Display, sync::Arc, time::Duration};
 
 /// How often it is looked; nothing depends on it but how long a document takes to open.
 const PERIOD: Duration = Duration::from_secs(600);
@@ -33,19 +33,41 @@ impl Documents {
         let before = now().saturating_sub(age);
         let mut after = None;
         loop {
-            let stale = self.store.stale_documents(before, after, BATCH).await?;
-            // What is not merged now, since it is damaged or open, keeps nothing else waiting.
-            let Some(last) = stale.last() else { return Ok(()) };
-            after = Some((last.since, last.id));
-            // Those that somebody has open are merged by their owners.
-            for StaleDocument { id, name, .. } in stale.into_iter().filter(|stale| !self.hub.is_open(stale.id)) {
-                self.merge(id, &name).await?;
+            after = self.merge_page(before, after, BATCH).await?;
+            if after.is_none() {
+                return Ok(());
             }
         }
     }
 
-    async fn merge(&self, id: DocumentId, name: &DocumentName) -> Result<bool, StoreError> {
-        let Some(content) = self.store.document_content(id).await? else { return Ok(false) };
+    /// Merges the next `limit` of those in which nobody wrote since `before`; says behind which one to go on. `None`:
+    /// there are no more.
+    pub(super) async fn merge_page(
+        &self,
+        before: UnixMillis,
+        after: Option<(UnixMillis, DocumentId)>,
+        limit: u32,
+    ) -> Result<Option<(UnixMillis, DocumentId)>, StoreError> {
+        let stale = self.store.stale_documents(before, after, limit).await?;
+        // What is not merged now, since it is damaged or open, keeps nothing else waiting.
+        let last = stale.last().map(|last| (last.since, last.id));
+        // Those that somebody has open are merged by their owners.
+        for StaleDocument { id, name, .. } in stale.into_iter().filter(|stale| !self.hub.is_open(stale.id)) {
+            self.merge(id, &name).await?;
+        }
+        Ok(last)
+    }
+
+    async fn merge(&self, id: DocumentId, name: &DocumentName) -> Result<(), StoreError> {
+        let content = match self.store.document_content(id).await {
+            Ok(Some(content)) => content,
+            Ok(None) => return Ok(()),
+            Err(StoreError::Corrupt(problem)) => {
+                self.keep_log(id, name, &problem);
+                return Ok(());
+            }
+            Err(error) => return Err(error),
+        };
         let upto: Offset = content.updates.last().map_or(content.merged, |last| last.number);
         let merged = tokio::task::spawn_blocking(move || {
             let mut copy = ServerCopy::load(&content)?;
@@ -56,14 +78,17 @@ impl Documents {
             Err(error) => Err(error.into()),
         };
         match merged {
-            Ok(merged) => Ok(merged),
-            Err(NotMerged::Store(error)) => Err(error),
-            Err(NotMerged::Damaged(error)) => {
-                if self.hub.is_kept_from_now_on(id) {
-                    tracing::error!(document.name = %name, %error, "a document is damaged; its log is kept");
-                }
-                Ok(false)
-            }
+            Ok(_) => {}
+            Err(NotMerged::Store(error)) => return Err(error),
+            Err(NotMerged::Damaged(error)) => self.keep_log(id, name, &error),
+        }
+        Ok(())
+    }
+
+    /// Says once that a log stays as it is.
+    fn keep_log(&self, id: DocumentId, name: &DocumentName, error: &dyn Display) {
+        if self.hub.is_kept_from_now_on(id) {
+            tracing::error!(document.name = %name, %error, "a document is damaged; its log is kept");
         }
     }
 }

@@ -12,8 +12,8 @@ use crate::{
     storage::{Change, DocumentEdit, Draft, EditedBy, Outcome, Refusal, StoredContent, now},
 };
 use bytes::Bytes;
-use std::time::{Duration, Instant};
-use tokio::task::JoinHandle;
+use std::time::Duration;
+use tokio::{task::JoinHandle, time::Instant};
 
 /// How long a log is left as it is that could not be merged.
 const RETRY: Duration = Duration::from_secs(60);
@@ -84,10 +84,10 @@ impl Log {
     }
 
     /// When it is to be merged for its age, whoever writes or does not.
-    pub(super) fn is_old_at(&self, settings: &settings::Documents) -> Option<tokio::time::Instant> {
-        let since = self.since.filter(|_| self.compaction.is_none())?;
+    pub(super) fn is_old_at(&self, settings: &settings::Documents) -> Option<Instant> {
+        let since = self.since.filter(|_| !self.is_kept && self.compaction.is_none())?;
         let at = since.checked_add(settings.compact_age)?;
-        Some(at.max(self.not_before.unwrap_or(at)).into())
+        Some(at.max(self.not_before.unwrap_or(at)))
     }
 
     /// Whether the next who opens it would have to wait for it noticeably.
@@ -95,10 +95,20 @@ impl Log {
         self.updates > 1 && (self.updates >= settings.compact_updates / 10 || self.bytes >= settings.compact_bytes / 2)
     }
 
+    /// Whether a merge is under way, or has ended and nobody has looked.
+    pub(super) fn has_compaction(&self) -> bool {
+        self.compaction.is_some()
+    }
+
     /// Waits for the merge under way, if there is one.
+    ///
+    /// # Cancel safety
+    /// The merge goes on, and can be waited for again.
     pub(super) async fn compacted(&mut self) {
-        let Some(Compaction { updates, bytes, done }) = self.compaction.take() else { return };
-        match done.await.unwrap_or(Merge::Failed) {
+        let Some(Compaction { updates, bytes, done }) = &mut self.compaction else { return };
+        let (merge, updates, bytes) = (done.await.unwrap_or(Merge::Failed), *updates, *bytes);
+        self.compaction = None;
+        match merge {
             Merge::Done => {
                 self.updates -= updates;
                 self.bytes -= bytes;
@@ -109,7 +119,8 @@ impl Log {
         }
     }
 
-    async fn is_being_compacted(&mut self) -> bool {
+    /// Whether it is not to be merged now, however long it is.
+    async fn is_left_alone(&mut self) -> bool {
         if self.compaction.as_ref().is_some_and(|compaction| compaction.done.is_finished()) {
             self.compacted().await;
         }
@@ -150,8 +161,12 @@ impl Owner {
 
     /// Merges the log in the background if it is long. Everything in the copy must be stored.
     pub(super) async fn compact_when_long(&mut self) {
+        // First: what was merged meanwhile makes it shorter.
+        if self.log.is_left_alone().await {
+            return;
+        }
         let settings = &self.documents.settings.document;
-        if self.log.is_long(self.copy(|copy| copy.size().bytes), settings) && !self.log.is_being_compacted().await {
+        if self.log.is_long(self.copy(|copy| copy.size().bytes), settings) {
             self.compact().await;
         }
     }
@@ -159,7 +174,7 @@ impl Owner {
     /// Merges the log if that spares the next who opens the document much.
     pub(super) async fn compact_before_leaving(&mut self) -> Result<(), Ended> {
         self.log.compacted().await;
-        if self.log.is_worth_merging(&self.documents.settings.document) && !self.log.is_being_compacted().await {
+        if self.log.is_worth_merging(&self.documents.settings.document) && !self.log.is_left_alone().await {
             self.compact().await;
             self.log.compacted().await;
         }
@@ -189,5 +204,40 @@ impl Owner {
             }
         });
         self.log.compaction = Some(Compaction { updates: self.log.updates, bytes: self.log.bytes, done });
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::settings::Settings;
+
+    fn log_after(merge: Merge) -> Log {
+        Log {
+            last: Offset(2),
+            updates: 2,
+            bytes: 10,
+            since: Some(Instant::now()),
+            compaction: Some(Compaction { updates: 2, bytes: 10, done: tokio::spawn(async { merge }) }),
+            not_before: None,
+            is_kept: false,
+        }
+    }
+
+    /// Whoever waits for what is due already, and then does nothing, waits without end and without a pause.
+    #[tokio::test]
+    async fn what_is_due_can_be_done() {
+        let mut settings = Settings::defaults().document;
+        settings.compact_age = Duration::ZERO;
+        for (merge, is_old, is_left_alone) in
+            [(Merge::Done, false, false), (Merge::Failed, true, true), (Merge::Impossible, false, true)]
+        {
+            let mut log = log_after(merge);
+            assert_eq!(log.is_old_at(&settings), None, "it is being merged");
+            log.compacted().await;
+            let at = log.is_old_at(&settings);
+            assert_eq!((at.is_some(), log.is_left_alone().await), (is_old, is_left_alone));
+            assert!(at.is_none_or(|at| at > Instant::now() + RETRY / 2), "it is tried again, but not at once");
+        }
     }
 }

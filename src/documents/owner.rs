@@ -78,6 +78,7 @@ enum Wake {
     Request(Request),
     Awareness,
     Old,
+    Merged,
     Idle,
     Stopping,
     End,
@@ -147,12 +148,14 @@ impl Owner {
         open.inc();
         // However it ends.
         let _open = DecrementOnDrop(open);
-        match self.work().await {
-            Ok(()) | Err(Ended::Failed) => {}
-            Err(Ended::Gone) => self.audience.close_all(CloseReason::DocumentGone),
-        }
+        let reason = match self.work().await {
+            Ok(()) | Err(Ended::Failed) => CloseReason::TryAgainLater,
+            Err(Ended::Gone) => CloseReason::DocumentGone,
+        };
         // Whoever comes from now on starts another owner, which reads what is stored.
         self.inbox.close();
+        // Before what may take long: nobody answers them any more.
+        self.audience.close_all(reason);
         self.log.compacted().await;
         // To free a large copy takes long.
         let copy = self.copy;
@@ -164,7 +167,7 @@ impl Owner {
             match self.wake().await {
                 Wake::Request(first) => self.turn(first).await?,
                 Wake::Awareness => self.show_cursors(),
-                Wake::Old => self.compact_when_long().await,
+                Wake::Old | Wake::Merged => self.compact_when_long().await,
                 Wake::Idle => {
                     self.compact_before_leaving().await?;
                     // What comes between this look and the close is handed in again, to another owner.
@@ -191,6 +194,8 @@ impl Owner {
             () = stopping.cancelled(), if !self.is_stopping => Wake::Stopping,
             request = self.inbox.recv() => request.map_or(Wake::End, Wake::Request),
             () = documents.hub.memory.crowded(), if self.audience.is_empty() => Wake::Idle,
+            // One that failed is tried again in time, though nobody may write any more.
+            () = self.log.compacted(), if self.log.has_compaction() => Wake::Merged,
             () = sleep_until(due.unwrap_or_else(Instant::now)), if due.is_some() => wake,
         }
     }
@@ -241,7 +246,7 @@ impl Owner {
         }
     }
 
-    fn show_cursors(&mut self) {
+    pub(super) fn show_cursors(&mut self) {
         let (there, gone): (Changed, Changed) =
             std::mem::take(&mut self.moved).into_iter().partition(|id| self.awareness.is_there(*id));
         if !gone.is_empty() {
@@ -251,9 +256,7 @@ impl Owner {
         if !there.is_empty() {
             self.audience.relay_volatile(&super::wire::awareness(&self.awareness.encode(&there)));
         }
-        let above = u32::try_from(self.audience.len().saturating_sub(SMALL_AUDIENCE)).unwrap_or(u32::MAX);
-        self.next_awareness =
-            Instant::now() + AWARENESS_PACE_PER_CLIENT.saturating_mul(above).min(LONGEST_AWARENESS_PACE);
+        self.next_awareness = Instant::now() + awareness_pace(self.audience.len());
     }
 
     /// Works on the copy, where blocking is allowed unless it is short work.
@@ -329,10 +332,27 @@ impl Owner {
     }
 }
 
+/// How long cursors wait for each other in such an audience.
+fn awareness_pace(audience: usize) -> Duration {
+    let above = u32::try_from(audience.saturating_sub(SMALL_AUDIENCE)).unwrap_or(u32::MAX);
+    AWARENESS_PACE_PER_CLIENT.saturating_mul(above).min(LONGEST_AWARENESS_PACE)
+}
+
 struct DecrementOnDrop(prometheus_client::metrics::gauge::Gauge);
 
 impl Drop for DecrementOnDrop {
     fn drop(&mut self) {
         self.0.dec();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn cursors_wait_for_each_other_in_large_audiences() {
+        let paces = [0, 10, 11, 200, 1_009, 1_010, 100_000].map(|audience| awareness_pace(audience).as_millis());
+        assert_eq!(paces, [0, 0, 1, 190, 999, 1_000, 1_000]);
     }
 }

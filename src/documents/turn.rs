@@ -21,6 +21,8 @@ use tokio::{sync::oneshot, time::Instant};
 
 /// An update that changes nothing: no blocks, nothing deleted.
 const NOTHING: &[u8] = &[0, 0];
+/// So many cursors do not wait for their time: whose are gone must be told before their clocks are forgotten.
+const MOST_MOVED: usize = 1_024;
 /// Fences of one client that wait for its answer.
 const MAX_FENCES: usize = 1_024;
 
@@ -221,6 +223,9 @@ impl Owner {
         self.authors.leave(client);
         let gone = self.awareness.leave(client, std::time::Instant::now());
         self.moved.extend(gone.into_iter().flatten());
+        if self.moved.len() >= MOST_MOVED {
+            self.show_cursors();
+        }
     }
 
     pub(super) fn allow(&mut self, turn: &mut Turn, client: ClientId, access: Option<DocumentAccess>) {

@@ -124,7 +124,7 @@ pub struct DocumentPage {
 }
 
 /// A document's content: what was merged, and the updates above it.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct StoredContent {
     /// Of everything up to `merged`; empty: nothing was merged yet.
     pub snapshot: Vec<u8>,
@@ -135,7 +135,7 @@ pub struct StoredContent {
 }
 
 /// An update in a document's log.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct StoredUpdate {
     /// Its place in the document's log: 1, 2, 3 … without holes.
     pub number: Offset,

@@ -4,10 +4,26 @@ use crate::http::etag;
 use axum::http::{HeaderMap, HeaderName, HeaderValue, header};
 use sha2::{Digest, Sha256};
 
+/// The tags that one of the two headers names.
+enum Tags {
+    /// `*`, alone.
+    Any,
+    OneOf(Vec<String>),
+}
+
+impl Tags {
+    fn names(&self, is_it: impl Fn(&str) -> bool) -> bool {
+        match self {
+            Self::Any => true,
+            Self::OneOf(tags) => tags.iter().any(|tag| is_it(tag)),
+        }
+    }
+}
+
 /// On what text a request depends.
 pub(super) struct Condition {
-    matches: Option<Vec<String>>,
-    matches_none: Option<Vec<String>>,
+    matches: Option<Tags>,
+    matches_none: Option<Tags>,
 }
 
 impl Condition {
@@ -17,13 +33,12 @@ impl Condition {
 
     /// Whether `If-Match` names this text, or is not there. A weak tag never matches (section 13.1.1).
     pub(super) fn is_matched(&self, tag: &HeaderValue) -> bool {
-        self.matches.as_ref().is_none_or(|tags| tags.iter().any(|one| one == "*" || tag == one))
+        self.matches.as_ref().is_none_or(|tags| tags.names(|one| tag == one))
     }
 
     /// Whether `If-None-Match` does not name this text, or is not there; compared weakly (section 13.1.2).
     pub(super) fn is_unmatched(&self, tag: &HeaderValue) -> bool {
-        let names = |one: &String| one == "*" || tag == one.strip_prefix("W/").unwrap_or(one);
-        self.matches_none.as_ref().is_none_or(|tags| !tags.iter().any(names))
+        self.matches_none.as_ref().is_none_or(|tags| !tags.names(|one| tag == one.strip_prefix("W/").unwrap_or(one)))
     }
 
     /// Whether a text may be replaced that has this content.
@@ -38,13 +53,14 @@ pub(super) fn tag_of(text: &str) -> HeaderValue {
     etag::of(&Sha256::digest(text).into())
 }
 
-fn tags(headers: &HeaderMap, name: &HeaderName) -> Option<Vec<String>> {
+fn tags(headers: &HeaderMap, name: &HeaderName) -> Option<Tags> {
     if !headers.contains_key(name) {
         return None;
     }
     // What is no text is no tag of ours, and ours have no comma between their quotes.
     let lines = headers.get_all(name).into_iter().filter_map(|line| line.to_str().ok());
-    Some(lines.flat_map(|line| line.split(',')).map(|tag| tag.trim().to_owned()).collect())
+    let tags: Vec<_> = lines.flat_map(|line| line.split(',')).map(|tag| tag.trim().to_owned()).collect();
+    Some(if tags == ["*"] { Tags::Any } else { Tags::OneOf(tags) })
 }
 
 #[cfg(test)]
@@ -65,6 +81,10 @@ mod tests {
             (vec![&list], true),
             (vec!["\"x\"", &tag], true),
             (vec![&weak], false),
+            // Beside a tag it is nothing (RFC 9110 section 13.1.1).
+            (vec!["\"x\", *"], false),
+            (vec!["*", "*"], false),
+            (vec!["\"*\""], false),
             (vec![""], false),
             (vec![tag.trim_matches('"')], false),
         ] {

@@ -92,6 +92,30 @@ async fn a_copy_that_breaks_is_loaded_again() {
     server.stop().await;
 }
 
+/// The last step of a merge fails, behind those that put the merged state in: all of it is undone.
+#[tokio::test]
+async fn a_merge_that_fails_leaves_the_log_whole() {
+    let server = TestServer::start().await;
+    let alice = server.member("alice").await;
+    server.makes_document("alice", "general", "plan", MembersMay::Write).await;
+    let mut editor = server.editor(&alice, "plan").await;
+    editor.types(0, "stored").await;
+    editor.fence().await;
+    let (store, id) = (server.server().store(), id_of(&server, "plan").await);
+    let content = async || store.document_content(id).await.unwrap().expect("it is there");
+    let (before, state) = (content().await, content().await.updates[0].update.to_vec());
+    server.meddles("ALTER TABLE document_update RENAME TO hidden");
+    assert!(store.compact_document(id, Offset(1), state.clone()).await.is_err());
+    server.meddles("ALTER TABLE hidden RENAME TO document_update");
+    assert_eq!(content().await, before);
+    assert!(store.compact_document(id, Offset(1), state).await.unwrap());
+    assert_eq!((content().await.merged, content().await.updates.len()), (Offset(1), 0));
+    editor.types(6, " well").await;
+    editor.fence().await;
+    assert_eq!(server.editor(&alice, "plan").await.text(), "stored well");
+    server.stop().await;
+}
+
 /// Nothing is acknowledged that is not stored, and trying again does it.
 #[tokio::test]
 async fn a_text_that_cannot_be_stored_is_refused_and_comes_again() {
@@ -104,15 +128,16 @@ async fn a_text_that_cannot_be_stored_is_refused_and_comes_again() {
     let put = async || {
         let request = Request::put("/documents/plan/text").header("content-type", "text/plain");
         let request = request.header("cookie", format!("__Host-session={alice}"));
-        server.http().send(request.header("origin", server.http().origin()), b"another".to_vec()).await.status
+        server.http().send(request.header("origin", server.http().origin()), b"another".to_vec()).await
     };
     server.meddles("ALTER TABLE document_update RENAME TO hidden");
-    assert!(put().await.is_server_error());
+    let refused = put().await;
+    assert_eq!((refused.status.as_u16(), refused.error_code().as_str()), (503, "storage_unavailable"));
     assert_eq!(editor.is_closed().await, 1013);
     assert_eq!(editor.text(), "stored");
     server.meddles("ALTER TABLE hidden RENAME TO document_update");
     assert_eq!(server.editor(&alice, "plan").await.text(), "stored");
-    assert_eq!(put().await, 204);
+    assert_eq!(put().await.status, 204);
     assert_eq!(server.editor(&alice, "plan").await.text(), "another");
     server.stop().await;
 }

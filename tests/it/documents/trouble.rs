@@ -145,22 +145,35 @@ async fn too_many_messages_and_too_large_ones_are_cut() {
     server.stop().await;
 }
 
-/// Nobody has read what a stop then loses.
+/// Nobody has read, or was told to be safe, what a stop then loses.
 #[tokio::test]
-async fn a_stop_stores_what_it_has_shown() {
+async fn a_stop_stores_what_it_has_shown_and_answered() {
     let server = TestServer::start().await;
     let (alice, bob) = (server.member("alice").await, server.member("bob").await);
     server.makes_document("alice", "general", "plan", MembersMay::Write).await;
     let mut reader = server.editor(&bob, "plan").await;
     let mut editor = server.editor(&alice, "plan").await;
-    for _ in 0..200 {
+    for number in 1..=100 {
         editor.types(0, "x").await;
+        editor.sends_frame(vec![100, number]).await;
     }
     reader.hears().await;
     let server = server.restart().await;
-    assert_eq!((editor.is_closed().await, reader.is_closed().await), (1012, 1012));
+    let mut answered = 0;
+    let closed = loop {
+        match editor.hears_unless_closed().await {
+            Ok(Heard::Fence(number)) => {
+                assert_eq!(number, answered + 1);
+                answered = number;
+            }
+            Ok(_) => {}
+            Err(close) => break close.map(|close| u16::from(close.code)),
+        }
+    };
+    assert_eq!((closed, reader.is_closed().await), (Some(1012), 1012));
     let stored = server.editor(&bob, "plan").await.text().len();
-    assert!(stored >= reader.text().len() && stored > 0, "{stored} of {}", reader.text().len());
+    let shown = reader.text().len();
+    assert!(stored >= shown && stored as u64 >= answered && stored > 0, "{stored} of {shown} and {answered}");
     server.stop().await;
 }
 

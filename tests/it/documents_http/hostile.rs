@@ -76,6 +76,17 @@ async fn hostile_bodies_change_nothing() {
         let answer = shop.send(Method::PATCH, "/documents/plan", "application/json", body).await;
         assert_refused(body, &answer, 400, "bad_payload");
     }
+    for (method, path) in
+        [(Method::POST, "/documents"), (Method::PATCH, "/documents/plan"), (Method::POST, "/documents/plan/versions")]
+    {
+        for body in
+            [b"{\"room\":\"general\",\"name\":\"\xff\"}".as_slice(), br#"{"name":"\ud800","title":"\udc00"}"#, b"\0"]
+        {
+            let answer = shop.send(method.clone(), path, "application/json", body).await;
+            assert_refused(&format!("{method} {path}"), &answer, 400, "bad_json");
+        }
+    }
+    assert_eq!(shop.get("/documents/plan/versions").await.json(), json!({"versions": []}));
     let plain = shop.send(Method::POST, "/documents", "text/plain", r#"{"room":"general"}"#).await;
     assert_refused("not JSON", &plain, 415, "unsupported_media_type");
     let listed = shop.get("/documents").await.json();

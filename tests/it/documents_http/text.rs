@@ -43,7 +43,8 @@ async fn a_change_depends_on_what_was_seen() {
     let second = etag(&alice.and("if-match", &first).put(path, "two").await);
     assert_ne!(first, second);
     let (weak, list) = (format!("W/{second}"), format!("\"x,y\", {first} ,{second}"));
-    for refused in [first.as_str(), &weak, "\"\"", "", second.trim_matches('"')] {
+    let beside_a_star = format!("{second}x, *");
+    for refused in [first.as_str(), &weak, "\"\"", "", second.trim_matches('"'), "*, *", &beside_a_star] {
         let only = alice.and("if-match", refused);
         assert_refused(refused, &only.put(path, "three").await, 412, "precondition_failed");
         assert_refused(refused, &only.get(path).await, 412, "precondition_failed");
@@ -52,6 +53,10 @@ async fn a_change_depends_on_what_was_seen() {
     for good in [second.as_str(), "*", &list] {
         assert_eq!(etag(&alice.and("if-match", good).put(path, "two").await), second, "{good}");
     }
+    let on_two_lines = alice.and("if-match", "\"x\"").and("if-match", &second);
+    assert_eq!(on_two_lines.put(path, "two").await.status, 204);
+    let missing = alice.and("if-match", "*").put("/documents/none/text", "").await;
+    assert_refused("what is not there", &missing, 404, "no_such_document");
     for (none, status) in [("*", 412), (second.as_str(), 412), (&weak, 412), (&first, 204)] {
         assert_eq!(alice.and("if-none-match", none).put(path, "two").await.status, status, "{none}");
     }
@@ -60,11 +65,37 @@ async fn a_change_depends_on_what_was_seen() {
         assert_eq!((answer.status.as_u16(), answer.body.len(), etag(&answer)), (304, 0, second.clone()), "{known}");
         assert_eq!(header(&answer, "cache-control"), "private, no-cache");
     }
-    let head = alice.send(Method::HEAD, path, "", "").await;
-    assert_eq!((head.status.as_u16(), etag(&head), head.body.len()), (200, second.clone(), 0));
-    alice.put(path, "one").await;
+    let other = alice.and("if-none-match", "\"x\", \"y,z\"").and("if-none-match", "W/\"w\", *").get(path).await;
+    assert_eq!((other.status.as_u16(), &other.body[..]), (200, &b"two"[..]));
+    let emptied = alice.and("if-match", "*").put(path, "").await;
+    assert_eq!((emptied.status.as_u16(), alice.reads("plan").await.as_str()), (204, ""));
+    assert_eq!(alice.and("if-match", &etag(&emptied)).put(path, "one").await.status, 204);
     assert_eq!(alice.and("if-none-match", &second).get(path).await.body, "one");
     assert_eq!(etag(&alice.get(path).await), first, "the tag stands for the text and for nothing else");
+    server.stop().await;
+}
+
+#[tokio::test]
+async fn a_head_says_what_the_whole_would() {
+    let server = TestServer::start().await;
+    let shop = Caller::back_end(&server, "documents:*").await;
+    shop.makes(json!({"room": "general", "name": "plan", "text": "one\r\n"})).await;
+    shop.post("/documents/plan/versions", &json!({"name": "v"})).await;
+    let known = shop.and("if-none-match", "*");
+    let paths = requests("plan").into_iter().take(READING).map(|(_, path, ..)| path);
+    for path in paths.chain(["/documents".to_owned(), "/documents/none/text".to_owned(), "/documents/a%20b".to_owned()])
+    {
+        for who in [&shop, &known] {
+            let (whole, head) = (who.get(&path).await, who.send(Method::HEAD, &path, "", "").await);
+            assert_eq!((whole.status, head.body.len()), (head.status, 0), "{path}");
+            for name in ["content-type", "etag", "cache-control"] {
+                assert_eq!(header(&whole, name), header(&head, name), "{name} of {path}");
+            }
+            if whole.status != 304 {
+                assert_eq!(header(&whole, "content-length"), header(&head, "content-length"), "{path}");
+            }
+        }
+    }
     server.stop().await;
 }
 

@@ -52,26 +52,48 @@ async fn only_what_differs_is_changed() {
 }
 
 #[tokio::test]
-async fn a_version_is_restored_around_what_somebody_types() {
+async fn a_version_is_restored_around_what_two_people_type() {
     let server = TestServer::start().await;
-    let alice = server.client("alice").await;
+    let [alice, bob] = server.clients(["alice", "bob"]).await;
     let caller = Caller::member(&server, &alice);
     caller.makes(json!({"room": "general", "name": "plan", "text": "one\ntwo\nthree\n"})).await;
     let mut writer = Editor::opens(server.http(), &alice.session, "plan").await;
+    let mut other = Editor::opens(server.http(), &bob.session, "plan").await;
     caller.post("/documents/plan/versions", &json!({"name": "v"})).await;
     writer.deletes(0, 4).await;
     writer.fence().await;
+    other.reads("two\nthree\n").await;
     assert_eq!(caller.reads("plan").await, "two\nthree\n", "what is typed can be read at once");
     // Written while the version comes back, and sent after it.
-    let change = writer.writes(writer.text().len() as u32, "four\n");
+    let (change, others) = (writer.writes(writer.text().len() as u32, "four\n"), other.writes(3, " and a half"));
     let restored = caller.send(Method::POST, "/documents/plan/versions/1/restore", "", "").await;
     assert_eq!(restored.status, 204);
-    writer.sends(crate::support::documents::UPDATE, &change).await;
+    for (editor, change) in [(&mut writer, change), (&mut other, others)] {
+        editor.sends(crate::support::documents::UPDATE, &change).await;
+        editor.fence().await;
+    }
+    let all = "one\ntwo and a half\nthree\nfour\n";
+    assert_eq!(caller.reads("plan").await, all);
+    writer.reads(all).await;
+    other.reads(all).await;
+    // And while both go on typing: whatever is undone of that, all have the same.
+    let restore = caller.send(Method::POST, "/documents/plan/versions/1/restore", "", "");
+    let ((), (), restored) = tokio::join!(types_much(&mut writer), types_much(&mut other), restore);
+    assert_eq!(restored.status, 204);
     writer.fence().await;
-    assert_eq!(caller.reads("plan").await, "one\ntwo\nthree\nfour\n");
-    writer.reads("one\ntwo\nthree\nfour\n").await;
+    other.fence().await;
+    let all = caller.reads("plan").await;
+    assert!(["one\n", "two\n", "three\n"].iter().all(|line| all.contains(line)), "{all}");
+    writer.reads(&all).await;
+    other.reads(&all).await;
     assert_eq!(caller.get("/documents/plan/versions/1").await.body, "one\ntwo\nthree\n");
     server.stop().await;
+}
+
+async fn types_much(editor: &mut Editor) {
+    for _ in 0..20 {
+        editor.types(0, "> ").await;
+    }
 }
 
 #[tokio::test]

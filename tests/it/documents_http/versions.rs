@@ -35,6 +35,23 @@ async fn a_version_keeps_the_text_and_brings_it_back() {
 }
 
 #[tokio::test]
+async fn names_of_versions_stay_as_they_are_written() {
+    let server = TestServer::start().await;
+    let shop = Caller::back_end(&server, "documents:*").await;
+    shop.makes(json!({"room": "general", "name": "plan"})).await;
+    let long = "👋🏽".repeat(50);
+    let names = ["e\u{301}", "é", "👩\u{200d}👩\u{200d}👧", "שלום", "Ａ/../\\\"'<b>%00", "\u{10ffff}", &long];
+    for name in names {
+        let saved = shop.post("/documents/plan/versions", &json!({"name": format!("\u{3000} {name} ")})).await;
+        assert_eq!((saved.status.as_u16(), &saved.json()["name"]), (201, &json!(name)));
+    }
+    let listed = shop.get("/documents/plan/versions").await.json();
+    let listed: Vec<_> = listed["versions"].as_array().unwrap().iter().rev().map(|version| &version["name"]).collect();
+    assert_eq!(listed, names);
+    server.stop().await;
+}
+
+#[tokio::test]
 async fn versions_are_bounded_and_of_one_document() {
     let server = TestServer::start_with(|settings| settings.document.max_versions = 2).await;
     let shop = Caller::back_end(&server, "documents:*").await;
@@ -60,6 +77,12 @@ async fn versions_are_bounded_and_of_one_document() {
         json!({}),
         json!({"name": ""}),
         json!({"name": "a\nb"}),
+        json!({"name": "a\0b"}),
+        json!({"name": "\u{85}"}),
+        json!({"name": "a\u{202e}b"}),
+        json!({"name": "\u{3000}\u{2003}"}),
+        json!({"name": "👋🏽".repeat(51)}),
+        json!({"name": "x".repeat(1_000)}),
         json!({"name": "x".repeat(101)}),
         json!({"name": 1}),
         json!([]),
