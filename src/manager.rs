@@ -152,11 +152,12 @@ impl Manager {
 
     /// Forgets a client; costs what it subscribed to, not what exists.
     pub fn disconnect(&self, client: &Client) {
-        self.clients.remove(client);
         for topic in client.take_topics() {
             self.subscriptions.remove(&topic, client.id());
         }
         self.metrics.connections.dec();
+        // Last: who is not in the list has left nothing behind.
+        self.clients.remove(client);
     }
 
     /// Subscribes one client; `false` when it heard the topic already or is gone.

@@ -53,11 +53,11 @@ impl Connected {
 
 impl Drop for Connected {
     fn drop(&mut self) {
-        self.manager.disconnect(&self.client);
         let reason = self.client.close_reason().map(CloseReason::name);
         if let Some(reason) = reason {
             self.manager.metrics().egress_closed(reason);
         }
+        self.manager.disconnect(&self.client);
         tracing::info!(
             client.id = %self.client.id(),
             user.name = %self.client.person(),

@@ -53,6 +53,10 @@ async fn echo(mut request: Request) -> Response {
     response.body(Body::empty()).unwrap()
 }
 
+const NEVER: Duration = Duration::from_secs(600);
+/// Longest wait for what has to happen.
+const PATIENCE: Duration = Duration::from_secs(30);
+
 /// More than the kernel buffers.
 const BIG: usize = 48 << 20;
 
@@ -71,7 +75,8 @@ impl Server {
         let mut settings = Settings::defaults();
         settings.server.data_dir = directory.path().to_owned();
         settings.tls.mode = mode;
-        settings.http.header_wait = Duration::from_millis(300);
+        // Whoever is not about deadlines must not meet one on a slow machine.
+        (settings.http.header_wait, settings.http.write_wait) = (NEVER, NEVER);
         change(&mut settings.http);
         let tls = (mode == TlsMode::On).then(|| tls::load(&settings).unwrap());
         let mut roots = RootCertStore::empty();
@@ -109,42 +114,43 @@ impl Server {
 
 const BOTH: &[&SupportedProtocolVersion] = &[&rustls::version::TLS13, &rustls::version::TLS12];
 
-/// Reads until the other side closes, and says how long that took.
-async fn closed(mut stream: impl AsyncRead + Unpin) -> Duration {
-    let start = Instant::now();
+/// Reads until the other side closes, which it has to do.
+async fn closed(mut stream: impl AsyncRead + Unpin) {
     let mut rest = Vec::new();
-    let read = tokio::time::timeout(Duration::from_secs(5), stream.read_to_end(&mut rest)).await;
+    let read = tokio::time::timeout(PATIENCE, stream.read_to_end(&mut rest)).await;
     assert!(read.is_ok(), "it stayed open");
-    start.elapsed()
 }
 
 #[tokio::test]
 async fn a_silent_connection_is_closed_at_the_deadline() {
-    let server = Server::start(TlsMode::Off, |_| {});
+    let server = Server::start(TlsMode::Off, |http| http.header_wait = Duration::from_millis(300));
     for sent in ["", "P", "PRI * HTTP/2.0\r\n", "GET / HT", "GET / HTTP/1.1\r\nHost: a\r\n"] {
+        let begun = Instant::now();
         let mut tcp = server.tcp().await;
-        tcp.write_all(sent.as_bytes()).await.unwrap();
-        let waited = closed(tcp).await;
-        assert!(waited > Duration::from_millis(250) && waited < Duration::from_secs(2), "{sent:?}: {waited:?}");
+        let _ = tcp.write_all(sent.as_bytes()).await; // a machine may be so slow that it is closed already
+        closed(tcp).await;
+        assert!(begun.elapsed() > Duration::from_millis(290), "{sent:?}: {:?}", begun.elapsed());
     }
 }
 
 #[tokio::test]
 async fn a_silent_tls_connection_is_closed_before_and_after_the_handshake() {
-    let server = Server::start(TlsMode::On, |_| {});
-    assert!(closed(server.tcp().await).await < Duration::from_secs(2));
-    let tls = server.tls(&["h2"], BOTH).await.unwrap();
-    assert!(closed(tls).await < Duration::from_secs(2));
-    let mut tls = server.tls(&["http/1.1"], BOTH).await.unwrap();
-    tls.write_all(b"PRI").await.unwrap();
-    assert!(closed(tls).await < Duration::from_secs(2));
+    // So long that a slow machine has shaken hands by then.
+    let server = Server::start(TlsMode::On, |http| http.header_wait = Duration::from_secs(2));
+    let before = async { closed(server.tcp().await).await };
+    let silent = async { closed(server.tls(&["h2"], BOTH).await.unwrap()).await };
+    let begun = async {
+        let mut tls = server.tls(&["http/1.1"], BOTH).await.unwrap();
+        tls.write_all(b"PRI").await.unwrap();
+        closed(tls).await;
+    };
+    tokio::join!(before, silent, begun);
 }
 
 #[tokio::test]
 async fn over_the_cap_a_connection_is_closed_at_once_and_a_place_becomes_free_again() {
     let server = Server::start(TlsMode::Off, |http| {
         http.max_connections = 1;
-        http.header_wait = Duration::from_secs(60);
     });
     let mut first = server.tcp().await;
     first.write_all(b"GET /peer HTTP/1.1\r\nHost: a\r\n\r\n").await.unwrap();
@@ -152,9 +158,10 @@ async fn over_the_cap_a_connection_is_closed_at_once_and_a_place_becomes_free_ag
     let length = first.read(&mut answer).await.unwrap();
     let answer = String::from_utf8_lossy(&answer[..length]);
     assert!(answer.ends_with(&first.local_addr().unwrap().to_string()), "{answer}");
-    assert!(closed(server.tcp().await).await < Duration::from_secs(1));
+    closed(server.tcp().await).await;
     drop(first);
-    for _ in 0..100 {
+    let begun = Instant::now();
+    while begun.elapsed() < PATIENCE {
         let mut next = server.tcp().await;
         let _ = next.write_all(b"GET /peer HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n").await;
         let mut answer = String::new();
@@ -170,7 +177,7 @@ async fn over_the_cap_a_connection_is_closed_at_once_and_a_place_becomes_free_ag
 async fn one_address_cannot_take_every_place() {
     let server = Server::start(TlsMode::Off, |http| http.max_connections_per_address = 2);
     let _two = [server.tcp().await, server.tcp().await];
-    assert!(closed(server.tcp().await).await < Duration::from_millis(200), "the third waits for its deadline");
+    closed(server.tcp().await).await;
     let trusting = Server::start(TlsMode::Off, |http| {
         http.max_connections_per_address = 2;
         http.trusted_proxies = vec!["127.0.0.0/8".parse().unwrap()];
@@ -205,17 +212,18 @@ async fn read_at_leisure(mut stream: impl AsyncRead + AsyncWrite + Unpin, step: 
 
 #[tokio::test]
 async fn a_client_that_does_not_read_is_closed_and_a_slow_one_is_not() {
-    for mode in [TlsMode::Off, TlsMode::On] {
-        let server = Server::start(mode, |http| http.write_wait = Duration::from_millis(400));
-        for (step, pause, whole) in [(usize::MAX, 1_500, false), (8 << 20, 100, true)] {
-            let pause = Duration::from_millis(pause);
-            let read = match mode {
-                TlsMode::Off => read_at_leisure(server.tcp().await, step, pause).await,
-                TlsMode::On => read_at_leisure(server.tls(&["http/1.1"], BOTH).await.unwrap(), step, pause).await,
-            };
-            assert_eq!(read >= BIG, whole, "{mode:?}, {pause:?}: {read} of {BIG} bytes");
-        }
-    }
+    let reads = async |mode, step, pause, whole| {
+        let server = Server::start(mode, |http| http.write_wait = Duration::from_millis(1_500));
+        let pause = Duration::from_millis(pause);
+        let read = match mode {
+            TlsMode::Off => read_at_leisure(server.tcp().await, step, pause).await,
+            TlsMode::On => read_at_leisure(server.tls(&["http/1.1"], BOTH).await.unwrap(), step, pause).await,
+        };
+        assert_eq!(read >= BIG, whole, "{mode:?}, {pause:?}: {read} of {BIG} bytes");
+    };
+    tokio::join!(reads(TlsMode::Off, usize::MAX, 5_000, false), reads(TlsMode::On, usize::MAX, 5_000, false));
+    reads(TlsMode::Off, 8 << 20, 100, true).await;
+    reads(TlsMode::On, 8 << 20, 100, true).await;
 }
 
 #[tokio::test]
@@ -238,7 +246,7 @@ async fn the_write_deadline_is_not_for_websockets() {
 
 #[tokio::test]
 async fn pings_alone_do_not_keep_an_http2_connection() {
-    let server = Server::start(TlsMode::Off, |http| http.idle_wait = Duration::from_millis(400));
+    let server = Server::start(TlsMode::Off, |http| http.idle_wait = Duration::from_secs(2));
     let (client, mut connection) = h2::client::handshake(server.tcp().await).await.unwrap();
     let mut pings = connection.ping_pong().unwrap();
     let start = Instant::now();
@@ -248,19 +256,19 @@ async fn pings_alone_do_not_keep_an_http2_connection() {
     let (response, _) = client.send_request(request, true).unwrap();
     assert_eq!(response.await.unwrap().status(), StatusCode::OK);
     while pings.ping(h2::Ping::opaque()).await.is_ok() {
-        assert!(start.elapsed() < Duration::from_secs(5), "it stayed open");
+        assert!(start.elapsed() < PATIENCE, "it stayed open");
         tokio::time::sleep(Duration::from_millis(20)).await;
     }
-    assert!(start.elapsed() > Duration::from_millis(350), "{:?}", start.elapsed());
+    assert!(start.elapsed() > Duration::from_millis(1_990), "{:?}", start.elapsed());
     drop(ended.await.unwrap());
 }
 
 #[tokio::test]
 async fn an_idle_keep_alive_connection_is_closed() {
-    let server = Server::start(TlsMode::Off, |_| {});
+    let server = Server::start(TlsMode::Off, |http| http.header_wait = Duration::from_millis(300));
     let mut tcp = server.tcp().await;
     tcp.write_all(b"GET /peer HTTP/1.1\r\nHost: a\r\n\r\n").await.unwrap();
-    assert!(closed(tcp).await < Duration::from_secs(2));
+    closed(tcp).await;
 }
 
 #[tokio::test]
@@ -296,7 +304,7 @@ async fn upgraded_over_http1(server: &Server) -> WebSocketStream<TlsStream<TcpSt
 
 #[tokio::test]
 async fn a_websocket_outlives_the_deadline_and_a_new_certificate() {
-    let mut server = Server::start(TlsMode::On, |_| {});
+    let mut server = Server::start(TlsMode::On, |http| http.header_wait = Duration::from_secs(1));
     let mut socket = upgraded_over_http1(&server).await;
     // A new pair is served to the next connection.
     let (certificate, key) = server.settings.tls_files();
@@ -305,11 +313,11 @@ async fn a_websocket_outlives_the_deadline_and_a_new_certificate() {
     let new = tls::load(&server.settings).unwrap().config().get_inner();
     server.tls.as_ref().unwrap().config().reload_from_config(new);
     assert!(server.tls(&["http/1.1"], BOTH).await.is_err(), "the old certificate is still served");
-    tokio::time::sleep(Duration::from_millis(700)).await; // over twice the deadline
+    tokio::time::sleep(Duration::from_millis(2_100)).await; // over twice the deadline
     socket.send(Message::text("still here")).await.unwrap();
     assert_eq!(socket.next().await.unwrap().unwrap(), Message::text("still here"));
     // Graceful shutdown closes the port and forgets upgraded sockets.
-    server.serving.handle.graceful_shutdown(Some(Duration::from_secs(5)));
+    server.serving.handle.graceful_shutdown(Some(PATIENCE));
     (&mut server.serving.task).await.unwrap().unwrap();
     assert!(TcpStream::connect(server.address).await.is_err());
     socket.send(Message::text("and here")).await.unwrap();
@@ -318,7 +326,7 @@ async fn a_websocket_outlives_the_deadline_and_a_new_certificate() {
 
 #[tokio::test]
 async fn a_websocket_works_over_http2() {
-    let server = Server::start(TlsMode::On, |http| http.idle_wait = Duration::from_millis(250));
+    let server = Server::start(TlsMode::On, |http| http.idle_wait = Duration::from_millis(1_500));
     let tls = server.tls(&["h2"], BOTH).await.unwrap();
     let (client, connection) = h2::client::handshake(tls).await.unwrap();
     tokio::spawn(connection);
@@ -341,7 +349,7 @@ async fn a_websocket_works_over_http2() {
         // A masked text frame "hi" with a mask of zeros, echoed unmasked.
         upstream.send_data(bytes::Bytes::from_static(b"\x81\x82\0\0\0\0hi"), false).unwrap();
         assert_eq!(body.data().await.unwrap().unwrap().as_ref(), b"\x81\x02hi");
-        tokio::time::sleep(Duration::from_millis(100)).await; // six of them are over twice the idle wait
+        tokio::time::sleep(Duration::from_millis(550)).await; // six of them are over twice the idle wait
     }
 }
 

@@ -57,7 +57,7 @@ impl ClientList {
 
     /// Forgets a client.
     pub(super) fn remove(&self, client: &Client) {
-        if self.clients.remove(&client.id()).is_none() {
+        if !self.clients.contains_key(&client.id()) {
             return;
         }
         update(&self.by_person, client.person().id(), |of_user| {
@@ -68,6 +68,8 @@ impl ClientList {
             *count -= 1;
             *count == 0
         });
+        // Last: whoever sees that it is gone finds its place free.
+        self.clients.remove(&client.id());
     }
 
     /// The clients of one member.

@@ -74,7 +74,7 @@ mod tests {
 
     /// Waits until the served configuration is another one than `old`.
     async fn changes(tls: &Certificate, old: &Arc<rustls::ServerConfig>) -> bool {
-        for _ in 0..300 {
+        for _ in 0..6_000 {
             if !Arc::ptr_eq(&tls.config.get_inner(), old) {
                 return true;
             }

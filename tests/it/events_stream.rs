@@ -1,6 +1,6 @@
 //! `GET /events`: live, resumed, cut and ended. Who may listen to what is in `events_stream_access`.
 
-use crate::support::{EventReader, TestServer, events::events, h2::Http2};
+use crate::support::{BUDGET, EventReader, TestServer, events::events, h2::Http2};
 use serde_json::{Value, json};
 use std::{sync::Arc, time::Duration};
 use switchboard::{
@@ -9,6 +9,7 @@ use switchboard::{
     protocol::CloseReason,
     settings::TlsMode,
 };
+use tokio::time::timeout;
 
 const ROOM: &[&str] = &["room.general"];
 
@@ -165,10 +166,10 @@ async fn a_quiet_stream_is_kept_alive_by_comments_over_both_versions_of_http() {
     let server = TestServer::start_with(|settings| {
         settings.tls.mode = TlsMode::On;
         settings.socket.ping_period = Duration::from_millis(100);
-        settings.socket.pong_wait = Duration::from_millis(250);
+        settings.socket.pong_wait = Duration::from_millis(1_500);
         // Shorter than what is waited for below: the client says nothing, and its connection stays.
-        settings.http.idle_wait = Duration::from_millis(300);
-        settings.http.header_wait = Duration::from_millis(500);
+        settings.http.idle_wait = Duration::from_secs(2);
+        settings.http.header_wait = Duration::from_secs(2);
     })
     .await;
     let session = server.session("alice").await;
@@ -177,7 +178,7 @@ async fn a_quiet_stream_is_kept_alive_by_comments_over_both_versions_of_http() {
     let mut second = EventReader::open_in(&mut http2, &path, &[]).await;
     let mut first = server.streams(&session, ROOM, "").await.unwrap();
     for stream in [&mut first, &mut second] {
-        stream.hears_comments(12).await;
+        stream.hears_comments(30).await;
     }
     let otp = server.otp(&session, None).await;
     let socket = crate::support::TestClient::open(server.http(), &otp).await.unwrap();
@@ -211,9 +212,13 @@ async fn a_reader_that_stalls_is_cut_and_resumes_whole() {
         let connection = stream_of(&server, "slow").await;
         let (text, mut sent) = ("x".repeat(4_000), 0);
         while !connection.closing().is_cancelled() {
-            alice.says("general", &text).await;
-            sent += 1;
-            assert!(sent < 10_000, "it is never cut");
+            if connection.egress().waiting().0 < 128 {
+                alice.says("general", &text).await;
+                sent += 1;
+            } else {
+                // Its connection is full; how much more a machine says until it is cut must not matter.
+                timeout(BUDGET, connection.closing().cancelled()).await.expect("it is cut");
+            }
         }
         assert_eq!(connection.close_reason(), reason);
         // It is forgotten, though it still has not read anything.

@@ -73,7 +73,8 @@ async fn one_socket_from_an_address_too_many_is_closed_with_4004() {
 async fn a_silent_client_is_pinged_and_then_closed_with_4002() {
     let server = TestServer::start_with(|settings| {
         settings.socket.ping_period = SHORT;
-        settings.socket.pong_wait = SHORT * 5;
+        // So long that nobody who answers is late because the machine was.
+        settings.socket.pong_wait = SHORT * 30;
     })
     .await;
     // Answers pings in the background, and says nothing else.
@@ -218,7 +219,16 @@ async fn whoever_sends_no_headers_is_hung_up_on() {
         let ended = timeout(BUDGET, stream.read_to_end(&mut rest)).await.expect("it ends");
         assert!(ended.is_err() || rest.is_empty() || rest.starts_with(b"HTTP/1.1 408"), "after {start:?}: {rest:?}");
     }
-    assert_eq!(server.http().get("/health/live").await.status, 200);
+    // Whoever is quick is served; on a machine that is busy not everybody is.
+    let served = async {
+        loop {
+            match server.http().tries_to_get("/health/live").await {
+                Some(answer) if answer.status != 408 => return answer.status,
+                _ => {}
+            }
+        }
+    };
+    assert_eq!(timeout(BUDGET, served).await.expect("it is served"), 200);
     server.stop().await;
 }
 

@@ -64,11 +64,19 @@ async fn a_stop_finishes_what_was_acknowledged_and_loses_none() {
 #[tokio::test]
 async fn a_second_signal_stops_at_once_and_ends_with_1() {
     let data = tempfile::tempdir().unwrap();
-    let server = ServerProcess::start(data.path(), &[]);
+    let patience = [("SWITCHBOARD__HTTP__BODY_WAIT_SECS", "600"), ("SWITCHBOARD__SERVER__DRAIN_WAIT_SECS", "600")];
+    let server = ServerProcess::start(data.path(), &patience);
     let session = server.owner().await;
     let otp = server.http.otp(&session, None).await;
-    // Whoever does not answer the close frame is waited for.
     let mut silent = RawSocket::open(server.http, &otp, Pipe::Wide, "").await;
+    // A request whose body does not come is waited for.
+    let mut endless = TcpStream::connect(server.http.address).await.unwrap();
+    let head = "POST /login HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: 100\r\n\
+                Expect: 100-continue\r\n\r\n";
+    endless.write_all(head.as_bytes()).await.unwrap();
+    let mut go_on = [0; 12];
+    timeout(BUDGET, endless.read_exact(&mut go_on)).await.expect("it is under way").unwrap();
+    assert_eq!(go_on, *b"HTTP/1.1 100");
     server.signal(Signal::TERM);
     assert_eq!(silent.close_code().await, 1012);
     server.signal(Signal::TERM);

@@ -51,7 +51,8 @@ fn values(content: &[u8]) -> Vec<u8> {
 fn refusal(update: &[u8]) -> &'static str {
     let started = std::time::Instant::now();
     let refused = check_update(update).unwrap_err();
-    assert!(started.elapsed() < std::time::Duration::from_millis(50));
+    // What it announces would take days, and this no longer on a machine that pauses.
+    assert!(started.elapsed() < std::time::Duration::from_secs(20));
     refused.0
 }
 

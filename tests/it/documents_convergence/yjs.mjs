@@ -39,7 +39,7 @@ class Client {
   async admit() {
     const headers = { "Content-Type": "application/json", ...this.request.headers };
     // Node's fetch waits for ever now and then when a connection is cut at the wrong moment.
-    const request = { method: "POST", body: this.request.body, headers, signal: AbortSignal.timeout(2_000) };
+    const request = { method: "POST", body: this.request.body, headers, signal: AbortSignal.timeout(5_000) };
     const answer = await fetch(`${this.server}/otp`, request);
     if (!answer.ok) throw new Error(`/otp: ${answer.status}`);
     return { server: this.server, otp: (await answer.json()).otp };

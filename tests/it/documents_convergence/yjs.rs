@@ -16,7 +16,7 @@ use std::{
 use tokio::{sync::oneshot, time::timeout};
 
 /// Longest wait for an answer, which may take several lives of the server. It only bounds a failing test.
-pub const PATIENCE: Duration = Duration::from_secs(60);
+pub const PATIENCE: Duration = Duration::from_secs(180);
 
 /// The process, in which any number of clients live.
 pub struct Yjs {

@@ -21,9 +21,11 @@ fn name(text: &str) -> UserName {
 #[tokio::test]
 async fn logout_closes_the_sockets_of_its_session_and_no_others() {
     let server = TestServer::start().await;
-    let mut laptop = server.client("alice").await;
+    server.account("alice", Role::Member).await;
+    let [(on_laptop, _), (on_phone, _)] = [server.login("alice", None).await, server.login("alice", None).await];
+    let mut laptop = server.returns("alice", &on_laptop, None).await;
     let mut laptop_too = server.returns("alice", &laptop.session, None).await;
-    let mut phone = server.client("alice").await;
+    let mut phone = server.returns("alice", &on_phone, None).await;
     let mut bob = server.client("bob").await;
     assert_ne!(laptop.session, phone.session, "every login has its own session");
     let held = server.otp(&laptop.session, None).await;

@@ -1,11 +1,14 @@
 //! What is made in the watched database, and that it can be taken away again.
 
-use super::shop::{Kept, Shop, head, idle, log_of, watched};
-use crate::support::{BUDGET, TestServer, postgres::Cluster, process::switchboard};
+use super::shop::{Kept, Shop, head, is_idle_because, log_of, watched};
+use crate::support::{TestServer, postgres::Cluster, process::switchboard};
 use std::{
     path::Path,
     time::{Duration, Instant},
 };
+
+/// Less than a statement of ours waits for a lock where it may wait.
+const AT_ONCE: Duration = Duration::from_secs(3);
 
 /// Everything in a database that is not PostgreSQL's own.
 const TRACES: &str = "SELECT string_agg(line, E'\\n' ORDER BY line) FROM (\
@@ -192,11 +195,7 @@ async fn a_server_without_rights_serves_and_watches_what_others_have_installed()
     let [mut alice] = server.clients(["alice"]).await;
     alice.says("general", "the chat serves").await;
     alice.hears("new_message").await;
-    let started = Instant::now();
-    while !idle(&server).await.is_some_and(|why| why.contains("may not do it")) {
-        assert!(started.elapsed() < BUDGET, "{:?}", idle(&server).await);
-        tokio::time::sleep(Duration::from_millis(10)).await;
-    }
+    is_idle_because(&server, "may not do it").await;
     // Its owner installs it, for this installation, and lets the server drain it.
     let store = server.server().store();
     let sources = {
@@ -301,11 +300,19 @@ async fn a_table_that_is_read_for_long_is_left_for_later() {
     shop.sql("INSERT INTO items SELECT n FROM generate_series(1, 7000) AS n");
     let dump = shop.session().await;
     dump.batch_execute("BEGIN; LOCK TABLE items IN ACCESS SHARE MODE").await.unwrap();
-    let started = Instant::now();
-    let (code, text) = feed(&shop, data.path(), &others, &["install"]);
-    assert!(started.elapsed() < Duration::from_secs(3), "{:?}", started.elapsed());
-    assert_eq!((code, text.contains("items.* is still watched")), (1, true), "{text}");
-    assert!(text.contains("others: watched from now on"), "{text}");
+    // Readers queue behind it no longer than it waits itself; a machine that is busy may need a few turns to show it.
+    let mut fastest = Duration::MAX;
+    for turn in 0..5 {
+        let started = Instant::now();
+        let (code, text) = feed(&shop, data.path(), &others, &["install"]);
+        fastest = fastest.min(started.elapsed());
+        assert_eq!((code, text.contains("items.* is still watched")), (1, true), "{text}");
+        assert_eq!(text.contains("others: watched from now on"), turn == 0, "{text}");
+        if fastest < AT_ONCE {
+            break;
+        }
+    }
+    assert!(fastest < AT_ONCE, "{fastest:?}");
     // To make triggers anew, readers need not go.
     shop.sql("UPDATE switchboard_feed.watched SET definition = 'of an older program'");
     let (code, text) = feed(&shop, data.path(), &format!("{items}{others}"), &["install"]);
@@ -376,11 +383,7 @@ async fn who_waits_for_its_turn_changes_nothing() {
     let one = shop.server().await;
     let other =
         TestServer::start_with(|settings| shop.settings_for(settings, &[watched("others", "id", "others")])).await;
-    let started = Instant::now();
-    while !idle(&other).await.is_some_and(|why| why.contains("another server drains")) {
-        assert!(started.elapsed() < BUDGET, "{:?}", idle(&other).await);
-        tokio::time::sleep(Duration::from_millis(5)).await;
-    }
+    is_idle_because(&other, "another server drains").await;
     let watched = || shop.sql("SELECT string_agg(topic, ' ') FROM switchboard_feed.watched");
     assert_eq!(watched(), "items");
     shop.sql("INSERT INTO items VALUES ('a', 1)");

@@ -12,6 +12,7 @@ use rand::RngExt;
 use std::{
     fmt::Write as _,
     io::Write as _,
+    ops::Range,
     path::Path,
     sync::atomic::{AtomicBool, AtomicU64, Ordering},
     thread,
@@ -126,8 +127,8 @@ fn progress(shop: &Shop<'_>) -> Option<u64> {
     String::from_utf8(output.stdout).ok()?.trim().parse().ok()
 }
 
-/// Lets `changes` be written while everything is killed, and compares.
-async fn survives(kept: Kept, changes: u64) {
+/// Lets `changes` be written while something is killed about so `often`, and compares.
+async fn survives(kept: Kept, changes: u64, often: Range<u64>) {
     let Some(cluster) = Cluster::start_durable() else { return };
     let shop = Shop::new(&cluster, kept);
     shop.sql(TABLES);
@@ -147,7 +148,7 @@ async fn survives(kept: Kept, changes: u64) {
     };
     let (server, kills, restarts, cuts) = thread::scope(|scope| {
         let writers: Vec<_> = (0..SESSIONS).map(|_| scope.spawn(|| write(&shop, &writing))).collect();
-        let harm = scope.spawn(|| harm(&shop, server, (&config, data.path(), &place), &writing, changes));
+        let harm = scope.spawn(|| harm(&shop, server, (&config, data.path(), &place), &writing, (changes, often)));
         let harmed = harm.join();
         writing.over.store(true, Ordering::Relaxed);
         let cuts: u32 = writers.into_iter().map(|writer| writer.join().unwrap()).sum();
@@ -189,10 +190,10 @@ fn harm(
     mut server: ServerProcess,
     (config, data, place): (&Path, &Path, &watch::Sender<Option<Http>>),
     writing: &Writing,
-    changes: u64,
+    (changes, often): (u64, Range<u64>),
 ) -> (ServerProcess, u32, u32) {
     let (mut kills, mut restarts) = (0, 0);
-    let mut next = changes / 20;
+    let mut next = changes / often.end;
     let (mut since, mut heard_then, mut is_patient) = (Instant::now(), 0, true);
     loop {
         thread::sleep(Duration::from_millis(50));
@@ -209,7 +210,7 @@ fn harm(
             _ => {}
         }
         (heard_then, is_patient) = (heard, !is_patient);
-        next += changes / rand::rng().random_range(10..30);
+        next += changes / rand::rng().random_range(often.clone());
         match rand::rng().random_range(0..5) {
             0..2 => {
                 shop.cluster.order(if restarts % 2 == 0 { "crash" } else { "stop" });
@@ -230,22 +231,22 @@ fn harm(
 
 #[tokio::test(flavor = "multi_thread")]
 async fn few_changes_arrive_once_while_everything_is_killed() {
-    survives(Kept::Embedded, 4_000).await;
+    survives(Kept::Embedded, 4_000, 4..12).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn few_changes_arrive_once_with_the_store_in_the_same_database() {
-    survives(Kept::SameDatabase, 4_000).await;
+    survives(Kept::SameDatabase, 4_000, 4..12).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 #[ignore = "takes a minute"]
 async fn a_hundred_thousand_changes_arrive_once_while_everything_is_killed() {
-    survives(Kept::Embedded, 100_000).await;
+    survives(Kept::Embedded, 100_000, 10..30).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 #[ignore = "takes a minute"]
 async fn a_hundred_thousand_changes_arrive_once_with_the_store_in_the_same_database() {
-    survives(Kept::SameDatabase, 100_000).await;
+    survives(Kept::SameDatabase, 100_000, 10..30).await;
 }

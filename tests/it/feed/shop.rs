@@ -11,7 +11,7 @@ use switchboard::{
     app::Server,
     model::{FeedName, Offset, TopicName},
     settings::{FeedTable, Settings, Watchers},
-    storage::{LogRange, Store, Wanted},
+    storage::{LogRange, RowsAt, RowsError, Store, Wanted},
 };
 use tokio_postgres::{Client, NoTls};
 
@@ -171,6 +171,27 @@ pub async fn idle(server: &TestServer) -> Option<String> {
     let feed = &server.server().manager().settings().feed.table[0].topic;
     let asked = server.server().rows().rows(vec![feed.row("none").unwrap()], 1_000).await;
     asked.err().map(|error| error.to_string())
+}
+
+/// Waits until the server says so of why it does not drain the outbox.
+pub async fn is_idle_because(server: &TestServer, reason: &str) {
+    let started = Instant::now();
+    loop {
+        let why = idle(server).await;
+        if why.as_ref().is_some_and(|why| why.contains(reason)) {
+            return;
+        }
+        assert!(started.elapsed() < BUDGET, "{why:?}");
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+}
+
+/// Asserts that rows were refused for a reason, and not because nobody had answered when the patience was at its end.
+pub fn assert_told_why(answer: Result<Vec<RowsAt>, RowsError>) {
+    match answer {
+        Err(RowsError::Unavailable(why)) => assert!(!why.contains("in time"), "{why}"),
+        other => panic!("{other:?}"),
+    }
 }
 
 /// How far the log of a topic reaches, as far as the store can be read.

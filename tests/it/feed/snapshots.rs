@@ -1,6 +1,6 @@
 //! Rows as they are, at the place where the stream of their changes goes on.
 
-use super::shop::{EVERYWHERE, Kept, Shop, head, idle, log, log_of, topic, watched};
+use super::shop::{EVERYWHERE, Kept, Shop, assert_told_why, head, idle, log, log_of, topic, watched};
 use crate::support::{BUDGET, TestServer, postgres::Cluster};
 use rand::RngExt;
 use serde_json::Value;
@@ -153,10 +153,8 @@ async fn there_is_no_snapshot_while_the_database_is_away() {
     let server: TestServer = shop.server().await;
     shop.sql("INSERT INTO items VALUES ('a', 1)");
     cluster.order("crash");
+    assert_told_why(server.server().rows().rows(vec![topic("items.*")], 1_000).await);
     let asked = Instant::now();
-    let answer = server.server().rows().rows(vec![topic("items.*")], 1_000).await;
-    assert!(matches!(answer, Err(RowsError::Unavailable(_))), "{answer:?}");
-    assert!(asked.elapsed() < Duration::from_secs(2));
     while metric(&server, "up").await != "0" {
         assert!(asked.elapsed() < BUDGET, "nobody would be told");
         tokio::time::sleep(Duration::from_millis(5)).await;
@@ -194,15 +192,13 @@ async fn a_table_that_cannot_be_read_holds_up_no_other() {
     let session = shop.session().await;
     session.batch_execute("BEGIN; LOCK TABLE items").await.unwrap();
     shop.sql("INSERT INTO others VALUES ('a', 1)");
-    let asked = Instant::now();
     let asking = |name: &str| rows.rows(vec![topic(name)], 10_000);
     let (locked, too, bad, good, other) =
         tokio::join!(asking("items.*"), asking("items.a"), asking("moods.*"), asking("moods.good"), asking("others.*"));
     for refused in [locked, too, bad] {
-        assert!(matches!(refused, Err(RowsError::Unavailable(_))), "{refused:?}");
+        assert_told_why(refused);
     }
     assert_eq!((good.unwrap()[0].rows.len(), other.unwrap()[0].rows.len()), (1, 1));
-    assert!(asked.elapsed() < Duration::from_secs(3), "{:?}", asked.elapsed());
     log_of(&server, "others.a", 1).await;
     session.batch_execute("ROLLBACK").await.unwrap();
     assert_eq!(idle(&server).await, None);

@@ -84,13 +84,17 @@ async fn members_write_at_their_pace_and_keys_at_theirs() {
     server.account("alice", Role::Member).await;
     let (session, _) = server.login("alice", None).await;
     let alice = Editor::member(server.http(), &session);
-    let mut answers = Vec::new();
-    for _ in 0..8 {
-        answers.push(alice.post(&anvil()).await);
-    }
-    let refused = answers.iter().find(|answer| answer.status != 201).expect("too fast");
-    assert_refused("too fast", refused, 429, "too_many_requests");
-    assert_eq!(header(refused, "retry-after"), "1");
+    let mut made = 0;
+    let refused = loop {
+        let answer = alice.post(&anvil()).await;
+        match answer.status.as_u16() {
+            201 => made += 1,
+            _ => break answer,
+        }
+    };
+    assert!(made >= 5, "{made}");
+    assert_refused("too fast", &refused, 429, "too_many_requests");
+    assert_eq!(header(&refused, "retry-after"), "1");
     assert_eq!(alice.get("/products").await.status, 200, "reading is not writing");
     let shop = Editor::of(&server).await;
     for _ in 0..20 {

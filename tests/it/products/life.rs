@@ -123,6 +123,7 @@ async fn what_psql_writes_is_read_over_rest_and_the_other_way_round() {
     }
     let server = TestServer::start().await;
     let shop = Editor::of(&server).await;
+    until_watched(&server).await;
     let columns = "product_id, manufacturer, price_per_unit, units_available, product_name";
     server.meddles(&format!(
         "INSERT INTO products ({columns}) VALUES (0, 'Acme', 1, 2, 'zero'), (1, 'Acme', 1.5, 2, 'one'), (2, 'Acme', 2, 2, 'two'), \

@@ -196,7 +196,7 @@ impl TestServer {
     /// A new member's session.
     pub async fn session(&self, name: &str) -> String {
         self.account(name, Role::Member).await;
-        self.login(name, None).await.0
+        self.signed_in(name).await
     }
 
     /// As a page of ours: with the cookie, and after `last_id` unless that is empty.

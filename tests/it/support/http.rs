@@ -96,6 +96,19 @@ impl Http {
         self.send(Request::get(path), Vec::new()).await
     }
 
+    /// As [`Http::get`], of a server that may hang up first: `None`.
+    pub async fn tries_to_get(&self, path: &str) -> Option<Response> {
+        let io = TokioIo::new(TcpStream::connect(self.address).await.ok()?);
+        let (mut sender, connection) = hyper::client::conn::http1::handshake(io).await.ok()?;
+        let connection = tokio::spawn(connection);
+        let request = Request::get(path).header("host", self.address.to_string()).body(Full::new(Bytes::new()));
+        let response = sender.send_request(request.expect("a valid request")).await.ok()?;
+        let (head, body) = response.into_parts();
+        let body = body.collect().await.ok()?.to_bytes();
+        connection.abort();
+        Some(Response { status: head.status, headers: head.headers, body })
+    }
+
     pub async fn post(&self, path: &str, body: &Value) -> Response {
         self.post_with(path, body, &[]).await
     }

@@ -58,6 +58,8 @@ impl ServerProcess {
 
     fn spawn(mut command: Command, log: Stdio) -> Self {
         let mut child = command
+            // On a slow machine five seconds may pass before it is spent.
+            .env("SWITCHBOARD__OTP__TTL_SECS", "60")
             .args(["serve", "--listen", "127.0.0.1:0", "--tls", "off"])
             .stdout(Stdio::piped())
             .stderr(log)

@@ -247,7 +247,7 @@ impl TestServer {
 
     pub async fn raw_through(&self, pipe: Pipe, name: &str, extra_headers: &str) -> RawSocket {
         self.account(name, switchboard::model::Role::Member).await;
-        let (session, _) = self.login(name, None).await;
+        let session = self.signed_in(name).await;
         self.raw_of(pipe, &session, None, extra_headers).await
     }
 
