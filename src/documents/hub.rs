@@ -1,24 +1,25 @@
 //! Which documents are open. Each is loaded once, however many open it together, and then belongs to one task.
 
-use super::{Documents, echoes::Shown, memory::Memory, owner, server_copy::Work, wire::Message};
+use super::{
+    Documents,
+    inbox::{Inbox, Request},
+    lanes::Lanes,
+    memory::Memory,
+    owner,
+};
 use crate::{
-    events::Author,
-    manager::{Client, HandlerError},
-    model::{ClientId, Document, DocumentAccess, DocumentId, DocumentName},
-    protocol::CloseReason,
+    manager::HandlerError,
+    model::{Document, DocumentId, DocumentName},
+    protocol::{CloseReason, ErrorCode},
 };
 use std::{
     collections::{HashMap, HashSet},
     sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::{Duration, Instant},
 };
-use tokio::sync::{OnceCell, OwnedSemaphorePermit, Semaphore, SemaphorePermit, mpsc, oneshot};
+use tokio::sync::{OnceCell, oneshot};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
-/// Bytes of messages that may wait for one document's owner, all its clients together: several of the largest.
-const INBOX_BYTES: usize = 16 * 1024 * 1024;
-/// What one permit of an inbox stands for.
-const BYTES_PER_PERMIT: usize = 4096;
 /// How long a document that cannot be read is left alone: reading it again and again would help nobody.
 const QUARANTINE: Duration = Duration::from_secs(60);
 /// How often a request is handed in anew when the owner it went to ends; a second time is a coincidence.
@@ -38,106 +39,10 @@ pub(super) struct Hub {
     pub(super) stopping: CancellationToken,
 }
 
-/// How much work on documents is done at once where blocking is allowed. What waits for its turn blocks nobody, and the
-/// processor is left to the others; what is short does not wait for what is long.
-pub(super) struct Lanes {
-    long: Semaphore,
-    very_long: Semaphore,
-}
-
-/// Each kind of work is done for so many documents at once.
-const AT_ONCE: usize = 2;
-
-impl Default for Lanes {
-    fn default() -> Self {
-        Self { long: Semaphore::new(AT_ONCE), very_long: Semaphore::new(AT_ONCE) }
-    }
-}
-
-impl Lanes {
-    /// Waits for its turn, which lasts as long as what this returns.
-    pub(super) async fn turn(&self, work: Work) -> Option<SemaphorePermit<'_>> {
-        match work {
-            Work::Short => None,
-            Work::Long => self.long.acquire().await.ok(),
-            Work::VeryLong => self.very_long.acquire().await.ok(),
-        }
-    }
-}
-
 /// A document's place in the hub; empty until it is loaded.
 pub(super) struct Slot {
     name: DocumentName,
     inbox: OnceCell<Inbox>,
-}
-
-/// Where an owner is asked for something. What a client sends is bounded by `room`; what else comes is bounded by the
-/// clients and requests there are, and stands in the same queue, so that a client leaves behind what it has sent.
-#[derive(Clone)]
-pub(super) struct Inbox {
-    requests: mpsc::UnboundedSender<Request>,
-    room: Arc<Semaphore>,
-    /// Who is where, as far as one has to know who hands in what they say of each other.
-    pub(super) shown: Shown,
-}
-
-/// What an owner is asked for. An answer that is dropped says that the owner has ended without looking at the request.
-pub(super) enum Request {
-    /// A client wants to hear the document.
-    Arrive { client: Arc<Client>, access: DocumentAccess, answer: oneshot::Sender<()> },
-    /// A client is gone.
-    Leave(ClientId),
-    /// A client may do this from now on; `None`: nothing, and it is closed.
-    Allow(ClientId, Option<DocumentAccess>),
-    /// A client has sent something. `answered` is dropped once its answer is queued.
-    Message { from: ClientId, message: Message, answered: Option<oneshot::Sender<()>>, _room: OwnedSemaphorePermit },
-    /// What its clients may do has to be judged again.
-    Judge { answer: oneshot::Sender<()> },
-    /// Its text is asked for.
-    Text { root: Arc<str>, answer: oneshot::Sender<Result<String, HandlerError>> },
-    /// Its text is to be another one.
-    Replace(Replace),
-}
-
-/// Another text for a document.
-pub(super) struct Replace {
-    pub(super) by: Author,
-    pub(super) root: Arc<str>,
-    pub(super) text: Arc<str>,
-    /// Whether the text may be replaced that it has.
-    pub(super) only_if: Arc<dyn Fn(&str) -> bool + Send + Sync>,
-    pub(super) answer: oneshot::Sender<Result<String, HandlerError>>,
-}
-
-impl Inbox {
-    /// An inbox and where its requests come out.
-    pub(super) fn new() -> (Self, mpsc::UnboundedReceiver<Request>) {
-        let (requests, inbox) = mpsc::unbounded_channel();
-        let room = Arc::new(Semaphore::new(INBOX_BYTES / BYTES_PER_PERMIT));
-        (Self { requests, room, shown: Shown::default() }, inbox)
-    }
-
-    /// Hands a request in; `false`: the owner has ended.
-    pub(super) fn send(&self, request: Request) -> bool {
-        self.requests.send(request).is_ok()
-    }
-
-    /// Room for a message of so many bytes, once there is some.
-    ///
-    /// # Cancel safety
-    /// Nothing is lost but the place among those who wait.
-    pub(super) async fn room_for(&self, bytes: usize) -> Option<OwnedSemaphorePermit> {
-        self.room.clone().acquire_many_owned(permits(bytes)).await.ok()
-    }
-
-    /// Room for a message of so many bytes, if there is some now.
-    pub(super) fn room_now(&self, bytes: usize) -> Option<OwnedSemaphorePermit> {
-        self.room.clone().try_acquire_many_owned(permits(bytes)).ok()
-    }
-}
-
-fn permits(bytes: usize) -> u32 {
-    u32::try_from((1 + bytes / BYTES_PER_PERMIT).min(INBOX_BYTES / BYTES_PER_PERMIT)).unwrap_or(u32::MAX)
 }
 
 impl Hub {
@@ -159,7 +64,7 @@ impl Hub {
     pub(super) fn tidy(&self) {
         self.slots().retain(|_, slot| {
             // Whoever is about to load it has it too; nobody gets it while the lock is held.
-            Arc::strong_count(slot) > 1 || slot.inbox.get().is_some_and(|inbox| !inbox.requests.is_closed())
+            Arc::strong_count(slot) > 1 || slot.inbox.get().is_some_and(|inbox| inbox.is_open())
         });
         self.damaged().retain(|_, since| since.elapsed() < QUARANTINE);
     }
@@ -171,7 +76,7 @@ impl Hub {
 
     /// Whether somebody has it in memory.
     pub(super) fn is_open(&self, id: DocumentId) -> bool {
-        self.slots().get(&id).is_some_and(|slot| slot.inbox.get().is_some_and(|inbox| !inbox.requests.is_closed()))
+        self.slots().get(&id).is_some_and(|slot| slot.inbox.get().is_some_and(|inbox| inbox.is_open()))
     }
 
     /// Leaves a document alone that cannot be read.
@@ -251,7 +156,6 @@ impl Documents {
 
 /// What a client is closed with that cannot have a document.
 pub(super) fn close_reason_of(error: &HandlerError) -> CloseReason {
-    use crate::protocol::ErrorCode;
     match error.code() {
         ErrorCode::NoSuchDocument => CloseReason::DocumentGone,
         ErrorCode::StorageUnavailable | ErrorCode::Unavailable => CloseReason::TryAgainLater,

@@ -5,7 +5,7 @@ use super::{
     audience::Audience,
     authors::Authors,
     awareness::{Awareness, Changed},
-    hub::{Inbox, Request},
+    inbox::{Inbox, Request},
     log::Log,
     memory::Share,
     server_copy::{Applied, Damaged, Limits, Refused, ServerCopy, Work},

@@ -2,7 +2,8 @@
 
 use super::{
     Documents, Permitted,
-    hub::{Inbox, Request, close_reason_of},
+    hub::close_reason_of,
+    inbox::{Inbox, Request},
     wire::{self, Message},
 };
 use crate::{

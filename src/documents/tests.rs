@@ -9,7 +9,7 @@ mod merging;
 use super::{
     Documents, TEXT_ROOT,
     guard::reader::Reader,
-    hub::{Inbox, Request},
+    inbox::{Inbox, Request},
     server_copy::ServerCopy,
     wire::{self, Message},
 };

@@ -3,7 +3,7 @@
 
 use super::{
     Documents, Permitted,
-    hub::{Replace, Request},
+    inbox::{Replace, Request},
     log::Appended,
     owner::{Ended, Owner},
     server_copy::{ServerCopy, Size},

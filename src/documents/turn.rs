@@ -5,7 +5,7 @@ use super::{
     authors::only_author,
     awareness::AwarenessError,
     guard::BadUpdate,
-    hub::Request,
+    inbox::Request,
     log::Appended,
     owner::{Ended, Owner},
     server_copy::{Refused, ServerCopy, Work},
