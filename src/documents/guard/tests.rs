@@ -52,7 +52,7 @@ fn refusal(update: &[u8]) -> &'static str {
     let started = std::time::Instant::now();
     let refused = check_update(update).unwrap_err();
     // What it announces would take days, and this no longer on a machine that pauses.
-    assert!(started.elapsed() < std::time::Duration::from_secs(20));
+    assert!(started.elapsed() < std::time::Duration::from_secs(1));
     refused.0
 }
 

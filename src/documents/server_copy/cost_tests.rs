@@ -55,7 +55,7 @@ fn an_update_that_takes_very_long_is_given_up() {
     changed(&mut copy, &text(20_000));
     let started = Instant::now();
     let applied = copy.apply_within(&conflicts(20_000), &LIMITS);
-    assert!(started.elapsed() < Duration::from_secs(60), "{:?}", started.elapsed());
+    assert!(started.elapsed() < Duration::from_secs(10), "{:?}", started.elapsed());
     assert_eq!(applied.is_err(), copy.is_poisoned());
     assert_eq!(applied, Err(BadUpdate("the update takes too long").into()));
 }
@@ -158,7 +158,7 @@ fn very_many_formats_cost_no_more_than_they_are() {
     let change = copy.replace_text("text", &"xyx".repeat(2_000)).unwrap().unwrap();
     assert!(change.len() < 50_000, "{}", change.len());
     assert_eq!(copy.text("text").unwrap(), "xyx".repeat(2_000));
-    assert!(started.elapsed() < Duration::from_secs(60));
+    assert!(started.elapsed() < Duration::from_secs(10));
 }
 
 #[test]

@@ -157,7 +157,7 @@ fn comparing_what_has_nothing_in_common_is_bounded() {
     copy.replace_text("text", &old).unwrap();
     let started = Instant::now();
     copy.replace_text("text", &new).unwrap();
-    assert!(started.elapsed() < Duration::from_secs(60));
+    assert!(started.elapsed() < Duration::from_secs(20));
     assert_eq!(copy.text("text").unwrap(), new);
 }
 
@@ -330,13 +330,15 @@ proptest! {
         }
         let started = Instant::now();
         let applied = copy.apply(&update);
-        // What is bounded would take for ever; a machine may pause.
-        prop_assert!(started.elapsed() < Duration::from_secs(20));
-        if applied.as_ref().is_ok_and(|applied| applied.change.is_some()) {
-            // Whatever is relayed and stored, others must be able to read: the same letters. In which order, is up to who
-            // comes first when a forger says that something stands behind what stands behind it.
-            let again = ServerCopy::load(&stored(copy.state().unwrap(), &[]));
-            prop_assert_eq!(again.map(|again| letters(&again)), Ok(letters(&copy)));
+        // Hundreds of times as long as it takes, for a machine that pauses; what is not bounded takes longer.
+        prop_assert!(started.elapsed() < Duration::from_secs(2));
+        if let Ok(Applied { change: Some(change), .. }) = applied {
+            // Whatever is relayed and stored, others must be able to read, from the log and merged: the same letters. In
+            // which order, is up to who comes first when a forger says that something stands behind what stands behind it.
+            let log = ServerCopy::load(&stored(before, &[change]));
+            prop_assert_eq!(log.map(|again| letters(&again)), Ok(letters(&copy)));
+            let merged = ServerCopy::load(&stored(copy.state().unwrap(), &[]));
+            prop_assert_eq!(merged.map(|again| letters(&again)), Ok(letters(&copy)));
         } else if !copy.is_poisoned() {
             prop_assert_eq!(copy.state().unwrap(), before);
         }
